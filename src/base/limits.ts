@@ -1,0 +1,41 @@
+import { assert } from "./assert.ts";
+
+/** Every bound of the system, with its unit in the name. Relations are asserted below, at load. */
+export const LIMITS = {
+  /** Events one step may cascade through before it fails (E1). */
+  cascadeEventsMax: 64,
+  /** Failed steps after which a call says its farewell and closes (E1). */
+  failedStepsMax: 3,
+  /** A record's JSON; larger things go to Blobs by digest (L9). */
+  recordBytesMax: 64 * 1024,
+  /** Records packed into one append (L2). */
+  appendRecordsMax: 64,
+  /** Records of one log segment before it rolls over (L9). */
+  segmentRecordsMax: 50_000,
+  /** Records between two snapshots of a call (L9). */
+  snapshotEveryRecords: 2_000,
+  /** Tries to settle one unknown append before the owner gives up (L2). */
+  unknownTriesMax: 8,
+  /** Interims of one speech range that reach a chart, per second (L9). */
+  interimsPerSecondMax: 4,
+  /** How often the playout position is logged (E9). */
+  positionEveryMs: 250,
+  /** Outgoing frame length (M1). */
+  frameMs: 20,
+  /** Audio queued natively ahead of the speaker (M1, M3). */
+  playoutAheadMs: 60,
+  /** Synthesised speech held in memory for one reply (M3). */
+  speechBufferMsMax: 120_000,
+  /** Audio kept to be sent again after a speech-to-text drop. */
+  resendAudioMsMax: 30_000,
+  /** One local Moonshine decode; longer input fails (measured: 9.2 s). */
+  decodeAudioMsMax: 9_000,
+  /** Messages a bus subscriber may lag behind before the oldest are dropped and counted. */
+  busBacklogMax: 10_000,
+} as const;
+
+assert(LIMITS.playoutAheadMs >= LIMITS.frameMs, "the playout queue holds at least one frame");
+assert(
+  LIMITS.snapshotEveryRecords < LIMITS.segmentRecordsMax,
+  "a segment holds at least one snapshot",
+);

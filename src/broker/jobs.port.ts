@@ -1,0 +1,32 @@
+import type { Json } from "../events/record.ts";
+
+/** A room that wants an agent. */
+export interface Job {
+  readonly tenant: string;
+  readonly room: string;
+  readonly payload: Json;
+}
+
+/**
+ * Work that exactly one worker should do at a time. J1: one open job per tenant and room. J2: a
+ * claim that is not kept alive comes back and may be claimed by another. J3: claims are hints, the
+ * log is the fence. J4: a finished or released job's old claim can do nothing any more.
+ */
+export interface Jobs {
+  /** Offers once: `queued` for a new job, `exists` where the room has an open one. */
+  offer(job: Job): Promise<"queued" | "exists">;
+  /** The oldest open job, waiting up to `waitMs` (0: no wait); undefined where none came. */
+  claim(worker: string, waitMs: number): Promise<JobClaim | undefined>;
+}
+
+export interface JobClaim {
+  readonly job: Job;
+  /** How often it was claimed before: 0 at first. */
+  readonly redeliveries: number;
+  /** Keeps the claim for another period. Throws `job.lost` once it went to another or came back. */
+  keepAlive(): Promise<void>;
+  /** The work is done: the job is gone. Throws `job.lost`. */
+  finish(): Promise<void>;
+  /** Gives the job back at once, or after `delayMs`. Throws `job.lost`. */
+  release(delayMs?: number): Promise<void>;
+}
