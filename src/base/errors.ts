@@ -21,6 +21,8 @@ export const ERRORS = {
   "log.unknown": { family: "outside", retry: "now" },
   "owner.fenced": { family: "outside", retry: "never" },
   "data.locked": { family: "outside", retry: "later" },
+  "data.readOnly": { family: "input", retry: "never" },
+  "data.failed": { family: "outside", retry: "later" },
   "kv.conflict": { family: "outside", retry: "now" },
   "job.lost": { family: "outside", retry: "never" },
   "bus.noResponder": { family: "outside", retry: "later" },

@@ -11,7 +11,7 @@ export interface KvEntry {
 export interface Kv {
   get(key: string): Promise<KvEntry | undefined>;
   /**
-   * Writes when the key's revision is `expect` (0: the key must not exist); without `expect` always.
+   * Writes when the key's revision is `expect` (0: it must not exist); without `expect` always.
    * Returns the new revision. Throws `kv.conflict`.
    */
   put(key: string, value: Json, expect?: number): Promise<number>;

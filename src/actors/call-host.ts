@@ -1,0 +1,271 @@
+import type { Cancel, Clock } from "../base/clock.ts";
+import { canonicalJson, shortHash } from "../base/digest.ts";
+import { AppError, codeOf } from "../base/errors.ts";
+import type { Ids } from "../base/id.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Logger } from "../base/logger.ts";
+import type { EventLog } from "../broker/event-log.port.ts";
+import { parseInput } from "../events/catalog.ts";
+import type { CallRef, Json, LogRecord, StoredInput, TextPart } from "../events/record.ts";
+import type { Command } from "../events/room.events.ts";
+import { Transcript } from "../folds/transcript.ts";
+import { CallFold } from "./call-fold.ts";
+import { EffectRunner } from "./effect-runner.ts";
+import type { Runners } from "./effect.ts";
+import { LogWriter } from "./log-writer.ts";
+
+/**
+ * The live shell of one call, the only place with side effects: it takes outside inputs one at a
+ * time, folds each into a step, appends the step, and runs what the step asked for.
+ *
+ * E5: immediate effects run as soon as the step is made, durable ones when it is in the log. E6: the
+ * clock, ids and randomness are the host's. L1: a lost append freezes the call at once: effects are
+ * stopped, nothing more is written or acknowledged.
+ */
+export interface HostPorts {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly runners: Runners;
+  /** Each record once it is in the log, for the events subject, pages and tests. */
+  readonly onRecord?: (record: LogRecord) => void;
+  readonly onLive?: (what: string, data: Json) => void;
+  readonly snapshotEveryRecords?: number;
+}
+
+export interface Offer {
+  readonly input: StoredInput;
+  readonly text?: Json;
+  readonly cause?: LogRecord["cause"];
+}
+
+interface Waiting extends Offer {
+  readonly resolve: (record: LogRecord) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Failed steps beyond the farewell's after which the call is ended without the charts. */
+const HOPELESS_FAILURES = 2 * LIMITS.failedStepsMax;
+
+export class CallHost {
+  readonly ref: CallRef;
+  readonly fold: CallFold;
+  readonly transcript: Transcript;
+  readonly #ports: HostPorts;
+  readonly #writer: LogWriter;
+  readonly #effects: EffectRunner;
+  readonly #queue: Waiting[] = [];
+  readonly #unacked: { record: LogRecord; waiting: Waiting }[] = [];
+  readonly #ended = Promise.withResolvers<void>();
+  /** Lifts the local clock to the log's where it lies behind (E6, takeover). */
+  readonly #offsetMs: number;
+  #draining = false;
+  #alarm: { due: number; cancel: Cancel } | undefined;
+  #fence: AppError | undefined;
+  #over = false;
+  #saidFailure = false;
+
+  constructor(ref: CallRef, ports: HostPorts, state: { fold: CallFold; transcript: Transcript }) {
+    this.ref = ref;
+    this.fold = state.fold;
+    this.transcript = state.transcript;
+    this.#ports = ports;
+    this.#offsetMs = Math.max(0, state.fold.at - ports.clock.now());
+    this.#effects = new EffectRunner({
+      runners: ports.runners,
+      call: () => ({
+        header: this.fold.header,
+        transcript: this.transcript,
+        clock: ports.clock,
+        ids: ports.ids,
+      }),
+      offer: (offer) => this.offer(offer),
+      live: (what, data) => ports.onLive?.(what, data),
+    });
+    this.#writer = new LogWriter(ports.log, ref, {
+      tail: state.fold.tail,
+      clock: ports.clock,
+      hooks: { acked: (seq) => this.#acked(seq), fenced: (error) => this.#freeze(error) },
+    });
+  }
+
+  /** Resolves when the call has ended and its last record is in the log; rejects when fenced. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  get fenced(): AppError | undefined {
+    return this.#fence;
+  }
+
+  /** Host time: the clock's, but never behind the log's. */
+  now(): number {
+    return Math.max(this.fold.at, this.#ports.clock.now() + this.#offsetMs);
+  }
+
+  /** Folds an outside input; resolves with its record once that is in the log. */
+  offer(offer: Offer): Promise<LogRecord> {
+    const { promise, resolve, reject } = Promise.withResolvers<LogRecord>();
+    if (this.#fence) reject(this.#fence);
+    else if (this.#over) reject(new AppError("call.closed", `call ${this.ref.call} has ended`));
+    else {
+      this.#queue.push({ ...offer, resolve, reject });
+      this.#drain();
+    }
+    return promise;
+  }
+
+  /** A command from outside: validated, logged, answered with its record. */
+  command(command: Command, by: string, text?: string): Promise<LogRecord> {
+    const id = this.#ports.ids.call();
+    const input = parseInput({ type: "command.received", id, by, command });
+    return this.offer({ input, cause: id, ...(text !== undefined && { text }) });
+  }
+
+  /** Stops everything here and writes nothing more; the call may go on elsewhere. */
+  abandon(why: string): void {
+    this.#freeze(new AppError("owner.fenced", why));
+  }
+
+  /** One input after the other; what their steps cause may queue more. */
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (;;) {
+        const next = this.#queue.shift();
+        if (next) this.#step(next);
+        else if (!this.#fireDue()) break;
+      }
+    } finally {
+      this.#draining = false;
+    }
+    this.#writer.flush();
+    if (!this.#draining) this.#setAlarm();
+  }
+
+  #step(waiting: Waiting): void {
+    if (this.#over || this.#fence)
+      return waiting.reject(this.#fence ?? new AppError("call.closed", "over"));
+    const text = waiting.text === undefined ? undefined : this.#salt(waiting.text);
+    const { record: bare, plan } = this.fold.step(waiting.input, {
+      at: this.now(),
+      cause: waiting.cause ?? null,
+      ...(text && { textDigest: digestText(text) }),
+    });
+    const record = text ? withText(bare, text) : bare;
+    this.transcript.apply(record);
+    this.#writer.add(record);
+    this.#unacked.push({ record, waiting });
+    this.#effects.take(plan, record.seq);
+    this.#afterStep(record);
+  }
+
+  #salt(value: Json): TextPart {
+    return { salt: this.#ports.ids.salt(), value: value as never };
+  }
+
+  /** Too many failures, or the room's end: what the charts cannot do for themselves. */
+  #afterStep(record: LogRecord): void {
+    if (record.input.type === "call.ended") this.#over = true;
+    else if (this.fold.closed) this.#finish("closed", this.#reason());
+    else if (this.fold.failures >= HOPELESS_FAILURES) this.#finish("failed", "too many failures");
+    else if (this.fold.failures >= LIMITS.failedStepsMax && !this.#saidFailure) {
+      this.#saidFailure = true;
+      this.#push({ type: "host.failed", failures: this.fold.failures });
+    }
+  }
+
+  #reason(): string {
+    const context = this.fold.snapshotOf("room")?.context as { reason?: string } | undefined;
+    return context?.reason || "left";
+  }
+
+  /**
+   * The last records, in one append with the closing one: an end for every effect that still lives,
+   * then `call.ended`. A log that has the one and not the other is damaged.
+   */
+  #finish(how: "closed" | "failed", reason: string): void {
+    if (this.#queue.some(({ input }) => input.type === "call.ended")) return;
+    for (const waiting of this.#queue.splice(0))
+      waiting.reject(new AppError("call.closed", "the call has ended"));
+    for (const { id } of this.fold.liveEffects()) {
+      this.#effects.drop(id);
+      this.#push({ type: "effect.ended", effect: id, how: "lost" });
+    }
+    this.#push({ type: "call.ended", how, reason });
+  }
+
+  #push(input: StoredInput): void {
+    this.#queue.push({ input, cause: this.fold.tail.seq, resolve: () => {}, reject: () => {} });
+  }
+
+  #acked(seq: number): void {
+    while (this.#unacked[0] && this.#unacked[0].record.seq <= seq) {
+      const { record, waiting } = this.#unacked.shift()!;
+      this.#ports.onRecord?.(record);
+      waiting.resolve(record);
+      if (record.input.type === "call.ended") this.#ended.resolve();
+    }
+    this.#effects.acked(seq);
+    this.#snapshot(seq);
+  }
+
+  /** A cache of the fold, taken where the log and the fold stand at the same record (L9). */
+  #snapshot(seq: number): void {
+    const every = this.#ports.snapshotEveryRecords ?? LIMITS.snapshotEveryRecords;
+    if (seq === 0 || seq % every !== 0 || this.fold.tail.seq !== seq) return;
+    const bytes = new TextEncoder().encode(JSON.stringify(this.fold.toSnapshot()));
+    this.#ports.log.saveSnapshot(this.ref, seq, bytes).catch((error: unknown) => {
+      this.#ports.logger.log("warn", "snapshot not saved", { code: codeOf(error), seq });
+    });
+  }
+
+  #freeze(error: AppError): void {
+    if (this.#fence) return;
+    this.#fence = error;
+    this.#alarm?.cancel();
+    this.#writer.stop();
+    this.#effects.stopAll();
+    for (const waiting of this.#queue.splice(0)) waiting.reject(error);
+    for (const { waiting } of this.#unacked.splice(0)) waiting.reject(error);
+    this.#ended.reject(error);
+    this.#ended.promise.catch(() => undefined);
+  }
+
+  /** Queues the first due timer; the next is looked for after its step, which may disarm it. */
+  #fireDue(): boolean {
+    if (this.#over || this.#fence) return false;
+    const { nextDue } = this.fold.table;
+    if (nextDue === undefined || nextDue > this.now()) return false;
+    const { id, arm } = this.fold.table.timers()[0]!;
+    const cause = Number(arm.split(".")[0]);
+    const input = { type: "timer.fired", timer: id, arm };
+    this.#queue.push({ input, cause, resolve: () => {}, reject: () => {} });
+    return true;
+  }
+
+  #setAlarm(): void {
+    const due = this.#over || this.#fence ? undefined : this.fold.table.nextDue;
+    if (this.#alarm?.due === due) return;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    if (due === undefined) return;
+    const cancel = this.#ports.clock.after(due - this.now(), () => {
+      this.#alarm = undefined;
+      this.#drain();
+    });
+    this.#alarm = { due, cancel };
+  }
+}
+
+export function digestText(text: TextPart): string {
+  return shortHash(`${text.salt}\n${canonicalJson(text.value)}`);
+}
+
+/** The hash stays last, as the codec's readers expect. */
+function withText(record: LogRecord, text: TextPart): LogRecord {
+  const { hash, ...rest } = record;
+  return { ...rest, text, hash };
+}

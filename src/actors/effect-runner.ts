@@ -1,0 +1,180 @@
+import { AppError, codeOf } from "../base/errors.ts";
+import type { Json, LogRecord, StoredInput } from "../events/record.ts";
+import { TELLS, type TellCommand } from "../machines/host-actions.ts";
+import type { EffectEntry, Plan } from "./effect-table.ts";
+import type { CallContext, EffectResult, Runner, Runners } from "./effect.ts";
+
+/**
+ * Runs what steps ask for. E4: every effect that was asked for gets exactly one terminal input. E5:
+ * what only takes away runs at once, the rest when its record is in the log, and only if it is still
+ * wanted: an effect stopped before that ends as never-started.
+ */
+export interface EffectRunnerPorts {
+  readonly runners: Runners;
+  readonly call: () => CallContext;
+  readonly offer: (offer: {
+    input: StoredInput;
+    text?: Json;
+    cause: LogRecord["cause"];
+  }) => Promise<LogRecord>;
+  readonly live: (what: string, data: Json) => void;
+}
+
+interface Running {
+  readonly entry: EffectEntry;
+  readonly abort: AbortController;
+  tell: (command: TellCommand) => void;
+  /** Told before a handler was there, in order. */
+  readonly untold: TellCommand[];
+}
+
+type Durable =
+  | { readonly seq: number; readonly start: EffectEntry; readonly prepared: unknown }
+  | { readonly seq: number; readonly tell: { readonly id: string; readonly command: TellCommand } };
+
+export class EffectRunner {
+  readonly #ports: EffectRunnerPorts;
+  readonly #running = new Map<string, Running>();
+  /** Immediate commands for effects whose start is not in the log yet. */
+  readonly #early = new Map<string, TellCommand[]>();
+  #durable: Durable[] = [];
+
+  constructor(ports: EffectRunnerPorts) {
+    this.#ports = ports;
+  }
+
+  /** Immediate effects of a step now, its durable ones once `acked` reaches it. */
+  take(plan: Plan, seq: number): void {
+    for (const id of plan.stop) this.#stop(id, seq);
+    for (const start of plan.start)
+      this.#durable.push({ seq, start, prepared: this.#prepare(start) });
+    for (const tell of plan.tell) {
+      const { durable, undoes } = TELLS[tell.command];
+      if (durable) {
+        this.#durable.push({ seq, tell });
+        continue;
+      }
+      this.#durable = this.#durable.filter(
+        (d) => !("tell" in d && d.tell.id === tell.id && d.tell.command === undoes),
+      );
+      this.#tellNow(tell.id, tell.command);
+    }
+  }
+
+  acked(seq: number): void {
+    const due = this.#durable.filter((d) => d.seq <= seq);
+    this.#durable = this.#durable.filter((d) => d.seq > seq);
+    for (const d of due) {
+      if ("start" in d) this.#start(d.start, d.prepared);
+      else this.#tellNow(d.tell.id, d.tell.command);
+    }
+  }
+
+  /** Forgets an effect whose end another has logged. */
+  drop(id: string): void {
+    const running = this.#running.get(id);
+    this.#running.delete(id);
+    this.#durable = this.#durable.filter((d) => !("start" in d && d.start.id === id));
+    running?.abort.abort();
+  }
+
+  stopAll(): void {
+    this.#durable = [];
+    for (const id of [...this.#running.keys()]) this.drop(id);
+  }
+
+  #stop(id: string, seq: number): void {
+    const running = this.#running.get(id);
+    if (running) return running.abort.abort();
+    // Not started yet, so it never will be (E5).
+    this.#durable = this.#durable.filter((d) => !("start" in d && d.start.id === id));
+    this.#early.delete(id);
+    this.#offer({ type: "effect.ended", effect: id, how: "never-started" }, seq);
+  }
+
+  #tellNow(id: string, command: TellCommand): void {
+    const running = this.#running.get(id);
+    if (running) running.tell(command);
+    else if (this.#durable.some((d) => "start" in d && d.start.id === id))
+      this.#early.set(id, [...(this.#early.get(id) ?? []), command]);
+  }
+
+  #runner(src: string): Runner<unknown> | undefined {
+    return this.#ports.runners[src] as Runner<unknown> | undefined;
+  }
+
+  #prepare(entry: EffectEntry): unknown {
+    return this.#runner(entry.src)?.prepare?.(entry.input, this.#ports.call());
+  }
+
+  #start(entry: EffectEntry, prepared: unknown): void {
+    const untold = this.#early.get(entry.id) ?? [];
+    this.#early.delete(entry.id);
+    const abort = new AbortController();
+    const running: Running = { entry, abort, untold, tell: (command) => untold.push(command) };
+    this.#running.set(entry.id, running);
+    const runner = this.#runner(entry.src);
+    const done = runner
+      ? Promise.resolve().then(() => runner.run(this.#contextOf(running), prepared))
+      : Promise.reject(new AppError("bug", `no runner for ${entry.src}`));
+    done.then(
+      (result) => this.#end(running, abort.signal.aborted ? "stopped" : "done", result),
+      (error: unknown) => this.#endFailed(running, error),
+    );
+  }
+
+  #contextOf(running: Running) {
+    const { entry, abort } = running;
+    return {
+      id: entry.id,
+      child: entry.child,
+      input: entry.input,
+      upTo: entry.seq,
+      signal: abort.signal,
+      call: this.#ports.call(),
+      progress: (event: { readonly type: string; readonly [key: string]: Json }, text?: Json) =>
+        this.#progress(running, event, text),
+      onTell: (handler: (command: TellCommand) => void) => {
+        running.tell = handler;
+        for (const command of running.untold.splice(0)) handler(command);
+      },
+      live: this.#ports.live,
+    };
+  }
+
+  async #progress(running: Running, event: StoredInput, text?: Json): Promise<void> {
+    const { entry } = running;
+    if (running.abort.signal.aborted || this.#running.get(entry.id) !== running)
+      throw new AppError("effect.stopped", `${entry.child} was stopped`);
+    await this.#ports.offer({
+      input: { type: "effect.progress", effect: entry.id, event },
+      cause: entry.seq,
+      ...(text !== undefined && { text }),
+    });
+  }
+
+  #endFailed(running: Running, error: unknown): void {
+    if (running.abort.signal.aborted) this.#end(running, "stopped", {});
+    else this.#end(running, "failed", { error: codeOf(error, "provider.failed") });
+  }
+
+  #end(running: Running, how: string, ended: EffectResult & { error?: string }): void {
+    const { entry } = running;
+    // Dropped meanwhile: its end was logged by another, or this owner writes no more.
+    if (this.#running.get(entry.id) !== running) return;
+    this.#running.delete(entry.id);
+    const { text, ...result } = ended;
+    const input = {
+      type: "effect.ended",
+      effect: entry.id,
+      how,
+      ...result,
+    } as unknown as StoredInput;
+    this.#offer(input, entry.seq, text);
+  }
+
+  /** Whoever cannot be told any more has been frozen or is over, and logs nothing. */
+  #offer(input: StoredInput, cause: number, text?: Json): void {
+    this.#ports.offer({ input, cause, ...(text !== undefined && { text }) }).catch(() => undefined);
+  }
+}

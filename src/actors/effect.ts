@@ -1,0 +1,62 @@
+import type { Clock } from "../base/clock.ts";
+import type { Ids } from "../base/id.ts";
+import type { CallHeader } from "../events/call.events.ts";
+import type { Usage } from "../events/effect.events.ts";
+import type { Json } from "../events/record.ts";
+import type { Transcript } from "../folds/transcript.ts";
+import type { TellCommand } from "../machines/host-actions.ts";
+
+/**
+ * The effect port: what the host starts and stops, and what comes back. A runner is told to stop by
+ * its signal, whose listeners run at once (E5: stopping is immediate); its promise then settles with
+ * what there is to say for the last time (E4).
+ */
+export interface Runner<Input = never, Prepared = unknown> {
+  /**
+   * Called within the step that asks for the effect, so that what it reads of the call is exactly
+   * what the log held then. Pure.
+   */
+  prepare?(input: Input, call: CallContext): Prepared;
+  run(effect: RunningEffect<Input>, prepared: Prepared): Promise<EffectResult>;
+}
+
+/** Runners by the `src` of the charts. */
+export type Runners = Readonly<Record<string, Runner>>;
+
+export interface RunningEffect<Input> {
+  readonly id: string;
+  readonly child: string;
+  readonly input: Input;
+  /** The record that asked for it. */
+  readonly upTo: number;
+  readonly signal: AbortSignal;
+  readonly call: CallContext;
+  /**
+   * Logs something the effect met. Resolves when it is in the log; rejects with `effect.stopped`
+   * where the effect has been stopped and `owner.fenced` where the call is lost.
+   */
+  progress(
+    event: { readonly type: string; readonly [key: string]: Json },
+    text?: Json,
+  ): Promise<void>;
+  /** Commands from the chart; see TELLS. */
+  onTell(handler: (command: TellCommand) => void): void;
+  /** Lossy live view: interim text, deltas, levels. Never logged. */
+  live(what: string, data: Json): void;
+}
+
+/** What every effect of a call may read. */
+export interface CallContext {
+  readonly header: CallHeader;
+  readonly transcript: Transcript;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export interface EffectResult {
+  readonly result?: Json;
+  readonly position?: number;
+  readonly usage?: readonly Usage[];
+  /** Text part of the end's record. */
+  readonly text?: Json;
+}

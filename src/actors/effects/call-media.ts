@@ -1,0 +1,107 @@
+import type { AudioFrame } from "../../base/audio.ts";
+import { frameMs } from "../../base/audio.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { RoomConnection } from "../../media/room.port.ts";
+
+/**
+ * What the effects of one call share of its room: the connection while there is one, and a tap on
+ * each track. Audio stays in here; it never passes through charts or the log.
+ */
+export class CallMedia {
+  readonly #clock: Clock;
+  readonly #taps = new Map<string, TrackTap>();
+  #connection = Promise.withResolvers<RoomConnection>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The connection, once the room was joined. */
+  connected(): Promise<RoomConnection> {
+    return this.#connection.promise;
+  }
+
+  joined(connection: RoomConnection): void {
+    this.#connection.resolve(connection);
+  }
+
+  /** The connection is gone; who asks next waits for another. */
+  left(): void {
+    this.#connection = Promise.withResolvers<RoomConnection>();
+    this.#taps.clear();
+  }
+
+  async tap(sid: string): Promise<TrackTap> {
+    const connection = await this.connected();
+    let tap = this.#taps.get(sid);
+    if (!tap) this.#taps.set(sid, (tap = new TrackTap(connection, sid, this.#clock)));
+    return tap;
+  }
+}
+
+/** Frames of one track for several listeners, with the times they have on the call's clock. */
+export class TrackTap {
+  readonly #listeners = new Set<TapListener>();
+  readonly #connection: RoomConnection;
+  readonly #sid: string;
+  readonly #clock: Clock;
+  #subscription: { close(): void } | undefined;
+  #nextAt = 0;
+
+  constructor(connection: RoomConnection, sid: string, clock: Clock) {
+    this.#connection = connection;
+    this.#sid = sid;
+    this.#clock = clock;
+  }
+
+  listen(listener: TapListener): { close(): void } {
+    this.#listeners.add(listener);
+    this.#subscription ??= this.#connection.listen(this.#sid, (frame) => this.#push(frame));
+    return {
+      close: () => {
+        this.#listeners.delete(listener);
+        if (this.#listeners.size > 0) return;
+        this.#subscription?.close();
+        this.#subscription = undefined;
+        this.#nextAt = 0;
+      },
+    };
+  }
+
+  /** The voice detector's word to the other listeners, in clock ms. */
+  speechStarted(at: number): void {
+    for (const listener of this.#listeners) listener.speechStarted?.(at);
+  }
+  speechEnded(at: number): void {
+    for (const listener of this.#listeners) listener.speechEnded?.(at);
+  }
+
+  /** Audio time is the clock's at the first sample and then counted in samples, so it has no jitter. */
+  #push(frame: AudioFrame): void {
+    const ms = frameMs(frame);
+    if (this.#nextAt === 0) this.#nextAt = this.#clock.now() - ms;
+    const at = this.#nextAt;
+    this.#nextAt += ms;
+    for (const listener of this.#listeners) listener.frame(frame, at);
+  }
+}
+
+export interface TapListener {
+  /** `at`: clock ms of the frame's first sample. */
+  frame(frame: AudioFrame, at: number): void;
+  speechStarted?(at: number): void;
+  speechEnded?(at: number): void;
+}
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** A progress nobody waits for: its effect was stopped, or the call is lost, and both are known. */
+export function quietly(progress: Promise<void>): void {
+  progress.catch(() => undefined);
+}

@@ -1,0 +1,64 @@
+import { featuresOf } from "../../folds/features.ts";
+import type { RoomEvent, RoomMedia } from "../../media/room.port.ts";
+import type { Runner, RunningEffect } from "../effect.ts";
+import { aborted, quietly, type CallMedia } from "./call-media.ts";
+
+/** The agent's stay in a room: joins, tells who and what is there, leaves when stopped. */
+export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unknown> {
+  return {
+    run: async (effect) => {
+      const { header } = effect.call;
+      const gone = Promise.withResolvers<string>();
+      const before: RoomEvent[] = [];
+      let joined = false;
+      let texts = 0;
+      const tell = (event: RoomEvent): void => {
+        if (event.type === "disconnected") gone.resolve(event.reason);
+        else if (event.type === "text.received") tellText(effect, event, `${effect.id}.${texts++}`);
+        else quietly(effect.progress(toProgress(event)));
+      };
+      const connection = await room.join({
+        tenant: header.tenant,
+        room: header.room,
+        identity: header.identity,
+        signal: effect.signal,
+        on: (event) => (joined ? tell(event) : void before.push(event)),
+      });
+      try {
+        media.joined(connection);
+        quietly(effect.progress({ type: "room.joined" }));
+        joined = true;
+        for (const event of before) tell(event);
+        await Promise.race([gone.promise, aborted(effect.signal)]);
+      } finally {
+        media.left();
+        await connection.leave();
+      }
+      return {};
+    },
+  };
+}
+
+type Told = Exclude<RoomEvent, { type: "disconnected" | "text.received" }>;
+
+function toProgress(event: Told): { type: string } {
+  if (event.type === "reconnecting" || event.type === "reconnected")
+    return { type: `room.${event.type}` };
+  return { ...event };
+}
+
+function tellText(
+  effect: RunningEffect<unknown>,
+  { identity, text }: Extract<RoomEvent, { type: "text.received" }>,
+  ref: string,
+): void {
+  const { words, class: end } = featuresOf(text, {
+    lang: "en",
+    before: "",
+    agent: [],
+    backchannelMax: 0,
+  });
+  if (words === 0) return;
+  const event = { type: "text.received", identity, ref, words, class: end };
+  quietly(effect.progress(event, { text }));
+}

@@ -1,0 +1,152 @@
+import { samplesOf } from "../../base/audio.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { Speaker } from "../../media/room.port.ts";
+
+/**
+ * One reply's audio on its way out. M1: pausing and stopping clear the speaker at once and wait for
+ * nothing. M2: the position is what has left the speaker. T12: after a pause it goes on at the very
+ * sample it stopped at, so each sample is played once.
+ */
+export class Playout {
+  readonly #speaker: Speaker;
+  readonly #onStart: () => void;
+  #samples: Int16Array[] = [];
+  #length = 0;
+  /** Samples handed to the speaker since the beginning of this reply. */
+  #handed = 0;
+  /** `playedMs` of the speaker at this reply's sample 0, as if it had played without pauses. */
+  #zeroMs = 0;
+  #stoppedAtMs: number | undefined;
+  #held = false;
+  #complete = false;
+  #started = false;
+  #pumping = false;
+  readonly #done = Promise.withResolvers<void>();
+
+  constructor(speaker: Speaker, onStart: () => void) {
+    this.#speaker = speaker;
+    this.#onStart = onStart;
+  }
+
+  /** Milliseconds of this reply that have left the speaker. */
+  get positionMs(): number {
+    if (this.#stoppedAtMs !== undefined) return this.#stoppedAtMs;
+    if (!this.#started) return 0;
+    return Math.max(0, Math.min(this.#handedMs, this.#speaker.playedMs - this.#zeroMs));
+  }
+
+  get isPlaying(): boolean {
+    return this.#started && this.#stoppedAtMs === undefined && !this.#isPlayedOut;
+  }
+
+  /** Milliseconds written and not yet played. */
+  get aheadMs(): number {
+    return (this.#length * 1000) / this.#speaker.rateHz - this.positionMs;
+  }
+
+  /** Resolves when all was played after `finish`, or when it was stopped. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
+  write(samples: Int16Array): void {
+    this.#samples.push(samples);
+    this.#length += samples.length;
+    this.#pump();
+  }
+
+  /** Nothing more will be written. */
+  finish(): void {
+    this.#complete = true;
+    this.#pump();
+  }
+
+  /** Silence now; what was not heard is kept. */
+  pause(): void {
+    if (this.#held) return;
+    this.#held = true;
+    if (!this.#started || this.#stoppedAtMs !== undefined) return;
+    this.#clear();
+  }
+
+  resume(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    if (this.#started && this.#stoppedAtMs !== undefined) {
+      this.#handed = samplesOf(this.#stoppedAtMs, this.#speaker.rateHz);
+      this.#zeroMs = this.#speaker.playedMs - this.#stoppedAtMs;
+      this.#stoppedAtMs = undefined;
+    }
+    this.#pump();
+  }
+
+  /** Silence now and for good; returns the position. */
+  stop(): number {
+    if (this.#started && this.#stoppedAtMs === undefined) this.#clear();
+    this.#held = true;
+    this.#samples = [];
+    this.#done.resolve();
+    return this.positionMs;
+  }
+
+  get #handedMs(): number {
+    return (this.#handed * 1000) / this.#speaker.rateHz;
+  }
+
+  get #isPlayedOut(): boolean {
+    return this.#complete && this.#handed >= this.#length && this.#speaker.queuedMs === 0;
+  }
+
+  #clear(): void {
+    // The position must be read after the clear: it is what had left by then.
+    this.#speaker.clear();
+    this.#stoppedAtMs = Math.max(
+      0,
+      Math.min(this.#handedMs, this.#speaker.playedMs - this.#zeroMs),
+    );
+  }
+
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    void this.#run().finally(() => {
+      this.#pumping = false;
+    });
+  }
+
+  async #run(): Promise<void> {
+    const frame = samplesOf(LIMITS.frameMs, this.#speaker.rateHz);
+    while (!this.#held && this.#handed < this.#length) {
+      const samples = this.#take(this.#handed, frame);
+      // A short last frame waits for more, unless there is none to come.
+      if (samples.length < frame && !this.#complete) return;
+      if (!this.#started) {
+        this.#started = true;
+        this.#zeroMs = this.#speaker.playedMs;
+        this.#onStart();
+      }
+      this.#handed += samples.length;
+      await this.#speaker.write({ samples, rateHz: this.#speaker.rateHz });
+    }
+    if (!this.#held && this.#complete && this.#handed >= this.#length) await this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    await this.#speaker.drained();
+    if (!this.#held && this.#handed >= this.#length) this.#done.resolve();
+  }
+
+  /** Up to `count` samples from `from` on. */
+  #take(from: number, count: number): Int16Array {
+    const out = new Int16Array(Math.min(count, this.#length - from));
+    let start = 0;
+    for (const part of this.#samples) {
+      const first = Math.max(0, from - start);
+      const last = Math.min(part.length, from + out.length - start);
+      if (first < last) out.set(part.subarray(first, last), start + first - from);
+      start += part.length;
+      if (start >= from + out.length) break;
+    }
+    return out;
+  }
+}

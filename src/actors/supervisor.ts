@@ -1,0 +1,193 @@
+import type { Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import type { Ids } from "../base/id.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Broker } from "../broker/broker.ts";
+import { subjects } from "../events/subjects.ts";
+import type { AgentTexts, CallHeader } from "../events/call.events.ts";
+import type { CallRef, Json, LogRecord } from "../events/record.ts";
+import { Transcript } from "../folds/transcript.ts";
+import { CallFold, type FoldSnapshot } from "./call-fold.ts";
+import { CallHost } from "./call-host.ts";
+import type { EffectEntry } from "./effect-table.ts";
+import type { Runners } from "./effect.ts";
+import { carries, type MachineSet } from "./machine-set.ts";
+
+/**
+ * The calls of this process: opens new ones, takes over those whose owner is gone, and lets no one's
+ * failure touch another. A takeover is itself logged (L5): the new epoch, then an end for every effect
+ * the old owner had running; what to do about each is the charts' decision.
+ */
+export interface SupervisorPorts {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly machines: MachineSet;
+  /** The versions new epochs are pinned to. */
+  readonly versions: CallHeader["machines"];
+  readonly build: string;
+  readonly worker: string;
+  /** The effects of one call; what they share of its room lives with them. */
+  readonly runnersFor: (header: CallHeader) => Runners;
+  readonly snapshotEveryRecords?: number;
+}
+
+export type NewCall = Omit<CallHeader, "machines" | "build" | "texts"> & {
+  readonly texts: AgentTexts;
+};
+
+export type RecordListener = (ref: CallRef, record: LogRecord) => void;
+
+export class Supervisor {
+  readonly #ports: SupervisorPorts;
+  readonly #hosts = new Map<string, CallHost>();
+  readonly #listeners = new Set<RecordListener>();
+
+  constructor(ports: SupervisorPorts) {
+    this.#ports = ports;
+  }
+
+  /** Opens a call: its header is in the log when this resolves. */
+  async open(call: NewCall): Promise<CallHost> {
+    const { texts, ...rest } = call;
+    const { versions: machines, build } = this.#ports;
+    const header: CallHeader = { ...rest, machines, build, texts: Object.keys(texts) };
+    const ref = { tenant: call.tenant, call: call.call };
+    const state = { fold: new CallFold(this.#ports.machines), transcript: new Transcript() };
+    const host = this.#host(ref, header, state);
+    await host.offer({
+      input: { type: "call.opened", header: header as unknown as Json },
+      text: texts,
+    });
+    return host;
+  }
+
+  /**
+   * Takes a call over. Errors: `call.notFound`, `call.closed`, `machine.unknown` where this build
+   * does not carry the call's machine versions (L4).
+   */
+  async resume(ref: CallRef, reason: "takeover" | "handover" | "resume"): Promise<CallHost> {
+    const state = await loadCall(this.#ports.broker, ref, this.#ports.machines);
+    if (state.fold.closed) throw new AppError("call.closed", `call ${ref.call} has ended`);
+    const host = this.#host(ref, state.fold.header, state);
+    const { machines, ...owner } = this.#ownerOf(state.fold);
+    const input = { type: "owner.changed", ...owner, machines, reason };
+    const offers = [host.offer({ input })];
+    for (const entry of state.fold.liveEffects())
+      offers.push(host.offer({ input: endOfLost(entry), cause: entry.seq }));
+    await Promise.all(offers);
+    return host;
+  }
+
+  get(call: string): CallHost | undefined {
+    return this.#hosts.get(call);
+  }
+
+  /** Every acknowledged record of every call of this process. */
+  onRecord(listener: RecordListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Stops all calls here without a word in their logs: as a crash would, but tidy. */
+  abandonAll(why: string): void {
+    for (const host of this.#hosts.values()) host.abandon(why);
+    this.#hosts.clear();
+  }
+
+  #ownerOf(fold: CallFold) {
+    const { worker, build } = this.#ports;
+    return { epoch: fold.epoch + 1, worker, build, machines: fold.versions };
+  }
+
+  #host(
+    ref: CallRef,
+    header: CallHeader,
+    state: { fold: CallFold; transcript: Transcript },
+  ): CallHost {
+    const { broker, clock, ids, logger, snapshotEveryRecords } = this.#ports;
+    const names = subjects();
+    const host = new CallHost(
+      ref,
+      {
+        log: broker.log,
+        clock,
+        ids,
+        logger,
+        runners: this.#ports.runnersFor(header),
+        ...(snapshotEveryRecords !== undefined && { snapshotEveryRecords }),
+        onRecord: (record) => this.#tellAll(ref, record),
+        onLive: (what, data) => broker.bus.publish(names.live(ref.tenant, ref.call, what), data),
+      },
+      state,
+    );
+    this.#hosts.set(ref.call, host);
+    const forget = (): void => {
+      if (this.#hosts.get(ref.call) === host) this.#hosts.delete(ref.call);
+    };
+    host.ended.then(forget, forget);
+    return host;
+  }
+
+  /** Each actor's voice after its append; a listener's failure is its own. */
+  #tellAll(ref: CallRef, record: LogRecord): void {
+    const subject = subjects().events(ref.tenant, ref.call, record.actor);
+    const { text: _, ...voice } = record;
+    this.#ports.broker.bus.publish(subject, voice as unknown as Json);
+    for (const listener of this.#listeners) {
+      try {
+        listener(ref, record);
+      } catch (error) {
+        this.#ports.logger.log("error", "a record listener threw", { error: String(error) });
+      }
+    }
+  }
+}
+
+/** E4: whoever ran it is gone; a write without a key may have happened, and nobody can tell. */
+function endOfLost({ id, src, input }: EffectEntry) {
+  const { write, idempotent } = input as { write?: boolean; idempotent?: boolean };
+  const unknown = src === "tool" && write === true && idempotent !== true;
+  return { type: "effect.ended", effect: id, how: unknown ? "unknown" : "lost" };
+}
+
+/**
+ * A call's state from its log: the newest snapshot that the chain confirms, then the records after
+ * it. All records are read, as their text makes the transcript; only the later ones are folded.
+ */
+export async function loadCall(
+  { log }: Pick<Broker, "log">,
+  ref: CallRef,
+  machines: MachineSet,
+): Promise<{ fold: CallFold; transcript: Transcript }> {
+  const tail = await log.tail(ref);
+  if (tail.seq === 0)
+    throw new AppError("call.notFound", `no call ${ref.call} of tenant ${ref.tenant}`);
+  const saved = await log.loadSnapshot(ref, tail.seq);
+  const snapshot = saved && (JSON.parse(new TextDecoder().decode(saved.bytes)) as FoldSnapshot);
+  const records: LogRecord[] = [];
+  const transcript = new Transcript();
+  for await (const record of log.read(ref)) {
+    transcript.apply(record);
+    records.push(record);
+  }
+  const confirmed = snapshot && records[snapshot.tail.seq - 1]?.hash === snapshot.tail.hash;
+  const usable = confirmed && carries(machines, snapshot.versions);
+  const fold = usable ? CallFold.restore(machines, snapshot) : new CallFold(machines);
+  for (const record of records.slice(fold.tail.seq)) refold(fold, record);
+  return { fold, transcript };
+}
+
+/** Folds a stored record again; a differing hash is an error that names the record. */
+export function refold(fold: CallFold, record: LogRecord): void {
+  const { record: mine } = fold.step(record.input, {
+    at: record.at,
+    cause: record.cause,
+    ...(record.textDigest !== undefined && { textDigest: record.textDigest }),
+  });
+  if (mine.hash !== record.hash)
+    throw new AppError("log.damaged", `record ${record.seq} does not fold to what it says`, {
+      detail: { seq: record.seq },
+    });
+}

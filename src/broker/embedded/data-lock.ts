@@ -1,0 +1,66 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { AppError } from "../../base/errors.ts";
+import { toDataError } from "./data-error.ts";
+
+/**
+ * One owner process per data folder (L1). Node has no `flock`, but the SQLite it carries takes the
+ * kernel's own file locks on Linux, macOS and Windows: an exclusive transaction that never ends is
+ * a lock that dies with its process, `kill -9` included, with no stale state to take over and no
+ * race between two who try. A pid in a file would need both, and means nothing across containers
+ * that share a folder.
+ * Invariant: nothing else in this process opens `owner.lock`; closing any other descriptor of a
+ * file drops the POSIX locks that the process has on it.
+ */
+export class DataLock implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #pidFile: string;
+
+  constructor(dataDir: string) {
+    this.#pidFile = join(dataDir, "owner.pid");
+    try {
+      this.#database = new DatabaseSync(join(dataDir, "owner.lock"), { timeout: 0 });
+    } catch (error) {
+      throw toDataError(error, `${dataDir} cannot be locked`);
+    }
+    try {
+      // The journal in memory: nothing is ever stored, so nothing may lie about in the folder.
+      this.#database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+      writeFileSync(this.#pidFile, `${process.pid}\n`);
+    } catch (error) {
+      this.#database.close();
+      if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY)
+        throw toDataError(error, `${dataDir} cannot be locked`);
+      const pid = this.#readPid();
+      const who = pid === undefined ? "another process" : `process ${pid}`;
+      throw new AppError("data.locked", `${dataDir} is in use by ${who}`, {
+        detail: { dataDir, pid },
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#database.isOpen) return;
+    rmSync(this.#pidFile, { force: true });
+    this.#database.close();
+  }
+
+  /** Only for the message: an owner that has just taken the lock may not have written it yet. */
+  #readPid(): number | undefined {
+    try {
+      const pid = Number.parseInt(readFileSync(this.#pidFile, "utf8"), 10);
+      process.kill(pid, 0);
+      return pid;
+    } catch (error) {
+      // Signalling a process of another user is refused, but it is alive.
+      return (error as { code?: unknown }).code === "EPERM" ? this.#parsePid() : undefined;
+    }
+  }
+
+  #parsePid(): number {
+    return Number.parseInt(readFileSync(this.#pidFile, "utf8"), 10);
+  }
+}
+
+const SQLITE_BUSY = 5;

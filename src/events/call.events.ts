@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { Token } from "./record.ts";
+import { TurnSettings } from "./settings.events.ts";
+
+/** Which version of each machine an epoch is folded with (L4). */
+export const MachineVersions = z.record(z.string(), z.string());
+export type MachineVersions = z.infer<typeof MachineVersions>;
+
+/**
+ * All that must be known to understand a call years later. The words the agent may say by itself
+ * (instructions, greeting …) stand in the text part of the header's record, by these names.
+ */
+export const CallHeader = z.strictObject({
+  call: Token,
+  tenant: Token,
+  /** The room's own name; rooms recur, calls do not. */
+  room: z.string().min(1),
+  /** The agent's stable identity in the room, kept over takeovers. */
+  identity: z.string().min(1),
+  agent: z.strictObject({ name: z.string(), hash: z.string() }),
+  settings: TurnSettings,
+  machines: MachineVersions,
+  build: z.string(),
+  /** Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`. */
+  texts: z.array(z.string()),
+  /** Where the recording lies and which record time its first sample has, if one is made. */
+  recording: z.strictObject({ ref: z.string(), startedAt: z.number() }).nullable(),
+});
+export type CallHeader = z.infer<typeof CallHeader>;
+
+/** Text part of the header's record. */
+export const AgentTexts = z.record(z.string(), z.string());
+export type AgentTexts = z.infer<typeof AgentTexts>;
+
+export const CallOpened = z.strictObject({ type: z.literal("call.opened"), header: CallHeader });
+
+/** Another owner took the call: the first record of an epoch (L5). */
+export const OwnerChanged = z.strictObject({
+  type: z.literal("owner.changed"),
+  epoch: z.int().positive(),
+  worker: z.string(),
+  reason: z.enum(["takeover", "handover", "resume"]),
+  machines: MachineVersions,
+  build: z.string(),
+});
+
+/** The last record of a call, appended in one piece with the one that closed the room. */
+export const CallEnded = z.strictObject({
+  type: z.literal("call.ended"),
+  how: z.enum(["closed", "failed"]),
+  reason: z.string(),
+});
+
+/** The host gave up after too many failed steps (E1); the room says farewell and leaves. */
+export const HostFailed = z.strictObject({ type: z.literal("host.failed"), failures: z.int() });

@@ -1,0 +1,54 @@
+import { z } from "zod";
+
+/**
+ * The settings of turn taking: what stands in a call's header and every chart reads. Times are ms.
+ * Sources of the defaults: LiveKit Agents, Pipecat, Vapi, Deepgram Flux and OpenAI's own defaults,
+ * compared in docs/turn-taking.md.
+ */
+const ms = (fallback: number, min = 1, max = 600_000) =>
+  z.int().min(min).max(max).default(fallback);
+const count = (fallback: number, min = 1, max = 100) => z.int().min(min).max(max).default(fallback);
+const share = (fallback: number) => z.number().gt(0).lt(1).default(fallback);
+const group = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
+
+export const TurnSettings = z.strictObject({
+  vad: group({ minSpeech: ms(64, 32, 2_000), minSilence: ms(250, 32, 5_000), preRoll: ms(300) }),
+  endpointing: group({
+    minDelay: ms(500),
+    unclearDelay: ms(900),
+    digitsDelay: ms(1_500),
+    maxDelay: ms(3_000),
+    sure: share(0.7),
+    unsure: share(0.3),
+  }),
+  listening: group({ max: ms(120_000) }),
+  transcript: group({ wait: ms(1_000), sttWait: ms(4_000) }),
+  interruption: group({
+    enabled: z.boolean().default(true),
+    minWords: count(1),
+    resumeAfter: ms(600),
+    pauseMax: ms(3_000),
+    confirmDuration: ms(700),
+    echoGuard: ms(3_000, 0),
+    echoWords: count(2),
+  }),
+  backchannel: group({ maxWords: count(3), boundary: ms(1_000, 0) }),
+  speculation: group({
+    enabled: z.boolean().default(true),
+    maxAttempts: count(3),
+    maxSpeech: ms(10_000),
+  }),
+  answer: group({
+    firstToken: ms(3_000),
+    firstAudio: ms(1_500),
+    total: ms(10_000),
+    stall: ms(2_000),
+  }),
+  interrupted: group({ max: ms(500) }),
+  heard: group({ minPart: share(0.5) }),
+  silence: group({ awayAfter: ms(10_000), prompts: count(1, 0, 10), hangUpAfter: ms(20_000) }),
+  tool: group({ timeout: ms(15_000) }),
+  participant: group({ grace: ms(20_000) }),
+  room: group({ join: ms(15_000), recover: ms(30_000), leave: ms(5_000), drain: ms(60_000) }),
+});
+export type TurnSettings = z.infer<typeof TurnSettings>;

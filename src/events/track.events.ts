@@ -1,0 +1,64 @@
+import { z } from "zod";
+import type { EndEvent } from "./effect.events.ts";
+
+/** What a participant's audio track gives. Ranges are audio time: ms since its first sample. */
+export const VadStarted = z.strictObject({ type: z.literal("vad.started"), from: z.number() });
+
+/** `silenceMs`: how long ago, by audio, the last speech sample was. */
+export const VadEnded = z.strictObject({
+  type: z.literal("vad.ended"),
+  from: z.number(),
+  to: z.number(),
+  silenceMs: z.number().nonnegative(),
+});
+
+/** How finished an utterance sounds, judged from its words (the `text` endpointer). */
+export const EndClass = z.enum(["complete", "unclear", "hanging", "digits"]);
+export type EndClass = z.infer<typeof EndClass>;
+
+/** Features of words, computed at the edge by `folds/features.ts`; the text is the record's part. */
+const words = {
+  /** One speech segment of one track; its interims and its final share it. */
+  ref: z.string(),
+  from: z.number(),
+  to: z.number(),
+  words: z.int().nonnegative(),
+  /** Leading words the provider will not take back; rules count these. */
+  stable: z.int().nonnegative(),
+  /** The normalised words differ from those they replace. */
+  changed: z.boolean(),
+  backchannel: z.boolean(),
+  /** The words are the agent's own, heard back. */
+  echo: z.boolean(),
+  class: EndClass,
+};
+export const SttInterim = z.strictObject({ type: z.literal("stt.interim"), ...words });
+export const SttFinal = z.strictObject({ type: z.literal("stt.final"), ...words });
+export type WordFeatures = Omit<z.infer<typeof SttFinal>, "type">;
+
+/** The stream broke; audio since `resendFrom` is kept and sent again. */
+export const SttDown = z.strictObject({ type: z.literal("stt.down"), resendFrom: z.number() });
+export const SttUp = z.strictObject({ type: z.literal("stt.up") });
+
+/** Text part of `stt.interim` and `stt.final`. */
+export const SpokenText = z.object({
+  text: z.string(),
+  words: z.array(z.object({ text: z.string(), fromMs: z.number(), toMs: z.number() })).optional(),
+});
+
+/** All a track's chart accepts. */
+export type TrackEvent =
+  | (z.infer<typeof VadStarted> & At)
+  | (z.infer<typeof VadEnded> & At)
+  | (z.infer<typeof SttInterim> & At)
+  | (z.infer<typeof SttFinal> & At)
+  | (z.infer<typeof SttDown> & At)
+  | (z.infer<typeof SttUp> & At)
+  | ({ readonly type: "stt.ended" } & EndEvent)
+  | ({ readonly type: "detector.ended" } & EndEvent)
+  | ({ readonly type: "track.close" } & At);
+
+export interface At {
+  /** Record time in ms; the host adds it to every event. */
+  readonly at: number;
+}

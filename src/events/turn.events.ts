@@ -1,0 +1,144 @@
+import { z } from "zod";
+import type { EndEvent } from "./effect.events.ts";
+import type { At, WordFeatures } from "./track.events.ts";
+
+/** What a running reply meets: the request, its sentences, their audio, the playout. */
+export const ReplyRequested = z.strictObject({
+  type: z.literal("reply.requested"),
+  provider: z.string(),
+  model: z.string(),
+  /** Digest of the resolved request: messages and tools; `replay --deep` recomputes it. */
+  digest: z.string(),
+  tools: z.array(z.string()),
+  /** The record up to which the request read the log. */
+  upTo: z.int(),
+});
+
+/** A sentence of the answer; in the log before its first frame leaves (E9). */
+export const ReplySegment = z.strictObject({
+  type: z.literal("reply.segment"),
+  ref: z.string(),
+  chars: z.int().nonnegative(),
+  words: z.int().nonnegative(),
+  /** It asks the caller something: a short "yes" to it is an answer, not a back-channel. */
+  question: z.boolean(),
+  /** Request to first token, on the first segment only. */
+  ttftMs: z.number().optional(),
+});
+
+/** The audio of a sentence is known: its length and when each word ends, in ms of the sentence. */
+export const SpeechSegment = z.strictObject({
+  type: z.literal("speech.segment"),
+  ref: z.string(),
+  ms: z.number(),
+  wordEndsMs: z.array(z.number()),
+  /** True where the voice gave no alignment and the ends are spread by characters. */
+  estimated: z.boolean(),
+  /** Sentence handed over to first audio, on the first segment only. */
+  ttfbMs: z.number().optional(),
+});
+
+/** Playout position of this reply in ms; the first one says that sound has begun. */
+export const ReplyPosition = z.strictObject({ type: z.literal("reply.position"), ms: z.number() });
+
+/** What a reply asks to be run before it can go on. */
+export const RequestedTool = z.strictObject({
+  call: z.string(),
+  name: z.string(),
+  write: z.boolean(),
+  idempotent: z.boolean(),
+});
+export type RequestedTool = z.infer<typeof RequestedTool>;
+
+/** `result` of a reply's end. */
+export const ReplyResult = z.strictObject({ toolCalls: z.array(RequestedTool) });
+/** Text part of a reply's end: the inputs of its tool calls, by call id. */
+export const ToolInputs = z.record(z.string(), z.object({ name: z.string(), input: z.json() }));
+/** Text part of a tool's end. */
+export const ToolOutput = z.object({ output: z.json() });
+
+export const TURN_STATUSES = ["completed", "cutOff", "abandoned", "failed"] as const;
+export type TurnStatus = (typeof TURN_STATUSES)[number];
+
+/** Words of a user as a turn keeps them: features only (C1). */
+export interface TurnWords extends WordFeatures {
+  readonly sid: string;
+  readonly identity: string;
+  readonly final: boolean;
+}
+
+/** Speech of one track, as the voice detector saw it. */
+export interface SpeechRange {
+  readonly sid: string;
+  readonly from: number;
+  /** Null while it lasts. */
+  readonly to: number | null;
+}
+
+/** What a turn hands over to the next when nothing of its answer was heard (MERGE). */
+export interface Merged {
+  readonly from: number;
+  readonly words: readonly TurnWords[];
+}
+
+export type UserStarted = {
+  readonly type: "user.started";
+  readonly sid: string;
+  readonly identity: string;
+  readonly from: number;
+} & At;
+export type UserEnded = {
+  readonly type: "user.ended";
+  readonly sid: string;
+  readonly identity: string;
+  readonly from: number;
+  readonly to: number;
+  readonly silenceMs: number;
+} & At;
+export type UserWords = { readonly type: "user.words" } & TurnWords & At;
+
+/** All a conversation turn's chart accepts: from the room, then from its own reply. */
+export type TurnEvent =
+  | UserStarted
+  | UserEnded
+  | UserWords
+  /** Somebody speaks over the answer: hold it. */
+  | ({ readonly type: "speech.over" } & At)
+  | ({ readonly type: "floor.taken" } & At)
+  | ({ readonly type: "floor.returned" } & At)
+  /** The turn before has paused; `answerable`: a back-channel now would be an answer. */
+  | ({ readonly type: "previous.paused"; readonly answerable: boolean } & At)
+  | ({ readonly type: "previous.ended"; readonly merge: Merged | null } & At)
+  /** A command, a mute, a leaver: this turn must end now. */
+  | ({ readonly type: "turn.stop"; readonly reason: string } & At)
+  | ({ readonly type: "words.late" } & TurnWords & At)
+  | ({ readonly type: "tool.result"; readonly call: string; readonly ok: boolean } & At)
+  | ({ readonly type: "stt.state"; readonly down: boolean } & At)
+  | (z.infer<typeof ReplyRequested> & At)
+  | (z.infer<typeof ReplySegment> & At)
+  | (z.infer<typeof SpeechSegment> & At)
+  | (z.infer<typeof ReplyPosition> & At)
+  | ({ readonly type: "reply.ended" } & EndEvent);
+
+/** The fact a turn leaves behind; history and transcript are folds of these. */
+export const TurnEnded = z.object({
+  type: z.literal("turn.ended"),
+  n: z.int(),
+  kind: z.enum(["user", "agent"]),
+  status: z.enum(TURN_STATUSES),
+  reason: z.string(),
+  /** User words in audio order, by reference. */
+  refs: z.array(z.string()),
+  asides: z.array(z.string()),
+  late: z.array(z.string()),
+  mergedInto: z.int().nullable(),
+  runs: z.array(
+    z.object({
+      segments: z.array(z.string()),
+      /** Playout ms heard of this run. */
+      heardMs: z.number(),
+      complete: z.boolean(),
+    }),
+  ),
+});
+export type TurnEnded = z.infer<typeof TurnEnded>;

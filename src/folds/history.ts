@@ -1,0 +1,107 @@
+import { canonicalJson, shortHash } from "../base/digest.ts";
+import type { Json } from "../events/record.ts";
+import type { Transcript, TurnTranscript } from "./transcript.ts";
+
+/**
+ * The messages of a model request, folded from the transcript. Only what was heard stands in an
+ * assistant's message; what was cut is noted beside it, never inside, as models imitate markers.
+ */
+export type HistoryMessage =
+  | { readonly role: "system" | "user"; readonly text: string }
+  | {
+      readonly role: "assistant";
+      readonly text: string;
+      readonly toolCalls?: readonly {
+        readonly id: string;
+        readonly name: string;
+        readonly input: Json;
+      }[];
+    }
+  | {
+      readonly role: "tool";
+      readonly callId: string;
+      readonly name: string;
+      readonly output: Json;
+    };
+
+export interface ReplyInput {
+  readonly turn: number;
+  readonly key: string;
+  readonly saying: readonly string[] | null;
+  readonly refs: readonly string[];
+  readonly speculative: boolean;
+}
+
+export const CUT_NOTE = "The user interrupted you here; they did not hear the rest.";
+
+export function historyFor(transcript: Transcript, input: ReplyInput): readonly HistoryMessage[] {
+  const messages: HistoryMessage[] = [];
+  const instructions = transcript.textOf("instructions");
+  if (instructions) messages.push({ role: "system", text: instructions });
+  for (const turn of [...transcript.turns.values()].sort((a, b) => a.n - b.n)) {
+    if (turn.n >= input.turn) break;
+    messages.push(...messagesOf(transcript, turn));
+  }
+  for (const ref of transcript.instructions)
+    messages.push({ role: "system", text: transcript.textOf(ref) });
+  pushUser(messages, transcript, input.refs);
+  const own = transcript.turns.get(input.turn);
+  if (own) messages.push(...replyMessages(transcript, own));
+  return messages;
+}
+
+/** What a request is recognised by: `reply.requested` holds it, `replay --deep` recomputes it. */
+export function requestDigest(
+  messages: readonly HistoryMessage[],
+  tools: readonly string[],
+): string {
+  return shortHash(canonicalJson({ messages, tools }));
+}
+
+function messagesOf(transcript: Transcript, turn: TurnTranscript): readonly HistoryMessage[] {
+  const { ended } = turn;
+  if (!ended) return [];
+  // Its words went to the next turn, or it was nothing but a back-channel.
+  if (ended.mergedInto !== null) return [];
+  const messages: HistoryMessage[] = [];
+  pushUser(messages, transcript, [
+    ...ended.refs,
+    ...ended.late,
+    ...(transcript.late.get(turn.n) ?? []),
+  ]);
+  messages.push(...replyMessages(transcript, turn));
+  if (ended.status === "cutOff") messages.push({ role: "system", text: CUT_NOTE });
+  return messages;
+}
+
+function pushUser(
+  messages: HistoryMessage[],
+  transcript: Transcript,
+  refs: readonly string[],
+): void {
+  const text = refs
+    .map((ref) => transcript.textOf(ref))
+    .filter(Boolean)
+    .join(" ");
+  if (text) messages.push({ role: "user", text });
+}
+
+function replyMessages(transcript: Transcript, turn: TurnTranscript): readonly HistoryMessage[] {
+  const messages: HistoryMessage[] = [];
+  for (const run of turn.runs) {
+    const { heard } = transcript.heard(run);
+    const toolCalls = run.toolCalls.map(({ call, name, input }) => ({ id: call, name, input }));
+    if (heard || toolCalls.length > 0)
+      messages.push({ role: "assistant", text: heard, ...(toolCalls.length > 0 && { toolCalls }) });
+    for (const { id, name } of toolCalls) {
+      const tool = transcript.tools.get(id);
+      const output: Json = tool
+        ? tool.how === "done"
+          ? tool.output
+          : { status: tool.how }
+        : { status: "pending" };
+      messages.push({ role: "tool", callId: id, name, output });
+    }
+  }
+  return messages;
+}

@@ -1,0 +1,182 @@
+import type { EffectEnded } from "../events/effect.events.ts";
+import type { Json, LogRecord } from "../events/record.ts";
+import type { TurnEnded } from "../events/turn.events.ts";
+import { wordsOf } from "./features.ts";
+import { heardOf, type Heard, type SpokenSegment } from "./heard.ts";
+
+/**
+ * Who said what, folded from the records of a call. Requests, captions, `show` and tests read it;
+ * no chart does. Where text was erased, its entries are missing and nothing else changes.
+ */
+export interface Utterance {
+  readonly ref: string;
+  readonly text: string;
+  readonly at: number;
+}
+
+/** One reply of a turn: what it sent, how far it was played, what tools it asked for. */
+export interface ReplyRun {
+  readonly effect: string;
+  readonly segments: SpokenSegment[];
+  positionMs: number;
+  complete: boolean;
+  requestedAt: number;
+  firstSoundAt: number;
+  ttftMs: number;
+  ttfbMs: number;
+  readonly toolCalls: { readonly call: string; readonly name: string; readonly input: Json }[];
+}
+
+export interface TurnTranscript {
+  readonly n: number;
+  readonly runs: ReplyRun[];
+  /** When the chart left `listening`. */
+  answeringAt: number;
+  ended?: TurnEnded;
+  endedAt: number;
+}
+
+export interface ToolRun {
+  readonly call: string;
+  how: string;
+  output: Json;
+}
+
+/** What the agent has said within this time may come back as echo. */
+const ECHO_MEMORY_MS = 5_000;
+
+export class Transcript {
+  readonly texts = new Map<string, Utterance>();
+  readonly turns = new Map<number, TurnTranscript>();
+  readonly tools = new Map<string, ToolRun>();
+  /** Refs of instructions given during the call, in order. */
+  readonly instructions: string[] = [];
+  /** Late words by the turn they belong to. */
+  readonly late = new Map<number, string[]>();
+  #minPart = 0.5;
+  #lastSaid: { text: string; at: number }[] = [];
+
+  apply(record: LogRecord): void {
+    const { input } = record;
+    if (input.type === "effect.progress") this.#progress(record);
+    else if (input.type === "effect.ended") this.#end(record);
+    else if (input.type === "call.opened") this.#open(record);
+    else if (input.type === "command.received") this.#command(record);
+    for (const fact of record.outcome.emitted) this.#fact(fact, record);
+    for (const [actor, value] of Object.entries(record.outcome.state))
+      if (actor.startsWith("turn.")) this.#state(Number(actor.slice(5)), value, record.at);
+  }
+
+  textOf(ref: string): string {
+    return this.texts.get(ref)?.text ?? "";
+  }
+
+  turn(n: number): TurnTranscript {
+    let turn = this.turns.get(n);
+    if (!turn) this.turns.set(n, (turn = { n, runs: [], answeringAt: 0, endedAt: 0 }));
+    return turn;
+  }
+
+  heard(run: ReplyRun): Heard {
+    const position = run.complete ? Number.POSITIVE_INFINITY : run.positionMs;
+    return heardOf(run.segments, position, this.#minPart);
+  }
+
+  /** Words the agent said lately: what a microphone may give back. */
+  agentWords(at: number): readonly string[] {
+    this.#lastSaid = this.#lastSaid.filter((said) => at - said.at <= ECHO_MEMORY_MS);
+    return this.#lastSaid.flatMap((said) => wordsOf(said.text));
+  }
+
+  #open({ input, text, at }: LogRecord): void {
+    const header = input["header"] as unknown as { settings: { heard: { minPart: number } } };
+    this.#minPart = header.settings.heard.minPart;
+    for (const [ref, value] of Object.entries((text?.value ?? {}) as Record<string, string>))
+      this.texts.set(ref, { ref, text: value, at });
+  }
+
+  #command({ input, text, at }: LogRecord): void {
+    const command = input["command"] as { name: string; ref?: string };
+    if (command.ref === undefined || !text) return;
+    this.texts.set(command.ref, { ref: command.ref, text: text.value as string, at });
+    if (command.name === "instruct") this.instructions.push(command.ref);
+  }
+
+  #progress(record: LogRecord): void {
+    const { actor, at, text, outcome } = record;
+    const event = record.input["event"] as { type: string; ref: string; [key: string]: Json };
+    if (event.type.startsWith("stt.") || event.type === "text.received") {
+      const said = (text?.value as { text?: string } | undefined)?.text;
+      if (said !== undefined) this.texts.set(event.ref, { ref: event.ref, text: said, at });
+      return;
+    }
+    if (!actor.startsWith("turn.") || outcome.ignored !== undefined) return;
+    const run = this.#run(Number(actor.slice(5)), record.input["effect"] as string);
+    if (event.type === "reply.requested") run.requestedAt = at;
+    else if (event.type === "reply.segment") {
+      const sentence = (text?.value as { text?: string } | undefined)?.text ?? "";
+      this.texts.set(event.ref, { ref: event.ref, text: sentence, at });
+      run.segments.push({ ref: event.ref, text: sentence });
+      if (typeof event["ttftMs"] === "number") run.ttftMs = event["ttftMs"];
+    } else if (event.type === "speech.segment") {
+      const index = run.segments.findIndex((segment) => segment.ref === event.ref);
+      const wordEndsMs = event["wordEndsMs"] as unknown as readonly number[];
+      const ms = event["ms"] as number;
+      if (index >= 0) run.segments[index] = { ...run.segments[index]!, ms, wordEndsMs };
+      if (typeof event["ttfbMs"] === "number") run.ttfbMs = event["ttfbMs"];
+    } else if (event.type === "reply.position") {
+      run.positionMs = event["ms"] as number;
+      run.firstSoundAt ||= at;
+      const playing = this.heard(run).heard;
+      this.#lastSaid = [
+        ...this.#lastSaid.filter((said) => said.text !== playing),
+        { text: playing, at },
+      ];
+    }
+  }
+
+  #end({ actor, input, text }: LogRecord): void {
+    const { effect, how, position } = input as unknown as EffectEnded;
+    const child = effect.split(".").slice(2).join(".");
+    if (child === "reply" && actor.startsWith("turn.")) {
+      const run = this.#run(Number(actor.slice(5)), effect);
+      if (position !== undefined) run.positionMs = position;
+      run.complete = how === "done";
+      const calls = (text?.value ?? {}) as Record<string, { name: string; input: Json }>;
+      for (const [call, { name, input: value }] of Object.entries(calls))
+        run.toolCalls.push({ call, name, input: value });
+    } else if (child.startsWith("tool.")) {
+      const call = child.slice("tool.".length);
+      const output = (text?.value as { output?: Json } | undefined)?.output ?? null;
+      this.tools.set(call, { call, how, output });
+    }
+  }
+
+  #fact(fact: LogRecord["outcome"]["emitted"][number], { at }: LogRecord): void {
+    if (fact.type === "turn.ended") {
+      const turn = this.turn(fact["n"] as number);
+      turn.ended = fact as unknown as TurnEnded;
+      turn.endedAt = at;
+    } else if (fact.type === "words.late") {
+      const n = fact["n"] as number;
+      this.late.set(n, [...(this.late.get(n) ?? []), fact["ref"] as string]);
+    }
+  }
+
+  #state(n: number, value: Json, at: number): void {
+    const turn = this.turn(n);
+    if (typeof value === "object" && value !== null && "answering" in value)
+      turn.answeringAt ||= at;
+  }
+
+  #run(n: number, effect: string): ReplyRun {
+    const turn = this.turn(n);
+    let run = turn.runs.find((one) => one.effect === effect);
+    if (!run) {
+      const none = { positionMs: 0, complete: false, requestedAt: 0, firstSoundAt: 0 };
+      run = { effect, segments: [], ...none, ttftMs: 0, ttfbMs: 0, toolCalls: [] };
+      turn.runs.push(run);
+    }
+    return run;
+  }
+}

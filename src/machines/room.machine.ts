@@ -1,0 +1,401 @@
+import type { CallHeader } from "../events/call.events.ts";
+import * as rules from "./room.rules.ts";
+import { roomSetup } from "./room.setup.ts";
+
+/**
+ * The room: who is heard, who has the floor, what is to be said without a model, which tools run,
+ * and when to leave. It opens tracks and turns and carries words between them.
+ *
+ * I1: at most two turns live, one answering or interrupted and one listening. I2: turn numbers have
+ * no gaps and never repeat. I3: tools live here, so they outlive their turn; a write that runs is
+ * never stopped and never run twice. I4: agent turns open only where no turn is live. I5: the floor
+ * passes only by `turn.took` and `turn.yielded` of the newer turn. I6: the connection is stopped
+ * before the room closes, and every way of leaving is bounded.
+ */
+export const ROOM_VERSION = "1";
+
+export const roomMachine = roomSetup.createMachine({
+  id: "room",
+  context: ({ input }) => rules.newRoom(input ?? ({} as CallHeader)),
+  initial: "present",
+  on: {
+    "turn.answering": [
+      {
+        guard: "isMuted",
+        actions: [
+          "noteAnswering",
+          { type: "send", params: ({ event }) => rules.stop(event.n, "muted") },
+        ],
+      },
+      { actions: "noteAnswering" },
+    ],
+    "turn.speaking": { actions: "noteSpeaking" },
+    "turn.interrupted": { actions: "noteInterrupted" },
+    "turn.over": [
+      { guard: "isLastTurn", target: ".leaving", actions: "noteTurnOver" },
+      {
+        guard: "hasListenerBehind",
+        actions: [
+          { type: "send", params: ({ context, event }) => rules.hand(context, event) },
+          "noteTurnOver",
+        ],
+      },
+      { actions: "noteTurnOver" },
+    ],
+    "turn.took": {
+      actions: { type: "send", params: ({ context }) => rules.toOlder(context, "floor.taken") },
+    },
+    "turn.yielded": {
+      actions: { type: "send", params: ({ context }) => rules.toOlder(context, "floor.returned") },
+    },
+    "turn.paused": {
+      actions: { type: "send", params: ({ context, event }) => rules.passOn(context, event) },
+    },
+    "track.closed": { actions: "dropTrack" },
+    "track.stt": {
+      actions: { type: "send", params: ({ context, event }) => rules.sttState(context, event) },
+    },
+    "tool.ended": [
+      { guard: "toolMayRepeat", actions: "repeatTool" },
+      {
+        guard: "isToolOfLiveTurn",
+        actions: [
+          "toolFact",
+          { type: "send", params: ({ context, event }) => rules.toolResult(context, event) },
+          "dropTool",
+        ],
+      },
+      { actions: ["toolFact", "dropTool"] },
+    ],
+    "command.unmute": { actions: "unmute" },
+    "command.instruct": {},
+    "host.failed": [
+      {
+        guard: "hasFarewell",
+        target: ".present.draining",
+        actions: [
+          { type: "because", params: { reason: "too many failures" } },
+          { type: "queueText", params: { ref: "farewell", then: "leave" } },
+          { type: "send", params: ({ context }) => rules.stop(context.older?.n ?? null, "failed") },
+        ],
+      },
+      {
+        target: ".leaving",
+        actions: { type: "because", params: { reason: "too many failures" } },
+      },
+    ],
+  },
+  states: {
+    present: {
+      invoke: {
+        id: "connection",
+        src: "connection",
+        input: ({ context }) => ({ rejoins: context.rejoins }),
+      },
+      initial: "joining",
+      always: [
+        { guard: "toolWanted", actions: ["startTool", "markStarted"] },
+        { guard: "toolToStop", actions: ["stopTool", "markStopping"] },
+      ],
+      on: {
+        "connection.ended": [
+          { guard: "isLost", target: "present", reenter: true },
+          {
+            guard: "wasClosed",
+            target: "leaving.quiet",
+            actions: { type: "because", params: { reason: "disconnected" } },
+          },
+          { guard: "mayRejoin", target: "present", reenter: true, actions: "countRejoin" },
+          {
+            guard: "isCurrent",
+            target: "leaving.quiet",
+            actions: { type: "because", params: { reason: "connection lost" } },
+          },
+        ],
+        "participant.joined": [
+          {
+            guard: "mayGreet",
+            actions: [
+              "addParticipant",
+              "greet",
+              { type: "queueText", params: { ref: "greeting", then: "stay" } },
+            ],
+          },
+          { actions: "addParticipant" },
+        ],
+        "participant.left": [
+          {
+            guard: "leavesNobody",
+            actions: [
+              "dropParticipant",
+              { type: "send", params: ({ context }) => rules.stopOlder(context, "left") },
+              { type: "send", params: ({ context }) => rules.stop(context.newer, "left") },
+            ],
+          },
+          { actions: "dropParticipant" },
+        ],
+        "track.published": {
+          guard: "isNewTrack",
+          actions: [
+            "addTrack",
+            {
+              type: "open",
+              params: ({ context, event }) => ({
+                address: `track.${event.sid}`,
+                machine: "track",
+                input: {
+                  sid: event.sid,
+                  identity: event.identity,
+                  settings: context.settings,
+                },
+              }),
+            },
+          ],
+        },
+        "track.unpublished": {
+          guard: "isKnownTrack",
+          actions: {
+            type: "send",
+            params: ({ event }) => ({
+              to: `track.${event.sid}`,
+              event: { type: "track.close" },
+            }),
+          },
+        },
+        "user.started": [
+          {
+            guard: "hasListener",
+            actions: [
+              "noteRange",
+              { type: "send", params: ({ context, event }) => rules.pass(context.newer, event) },
+            ],
+          },
+          {
+            guard: "isContested",
+            actions: [
+              "newListener",
+              { type: "open", params: ({ context, event }) => rules.openUser(context, event) },
+              "noteRange",
+              { type: "send", params: ({ context, event }) => rules.pass(context.newer, event) },
+              { type: "send", params: ({ context }) => rules.toOlder(context, "speech.over") },
+            ],
+          },
+          {
+            actions: [
+              "newListener",
+              { type: "open", params: ({ context, event }) => rules.openUser(context, event) },
+              "noteRange",
+              { type: "send", params: ({ context, event }) => rules.pass(context.newer, event) },
+            ],
+          },
+        ],
+        "user.ended": [
+          {
+            guard: "endsForListener",
+            actions: [
+              "endRange",
+              { type: "send", params: ({ context, event }) => rules.pass(context.newer, event) },
+            ],
+          },
+          { actions: "endRange" },
+        ],
+        "user.words": [
+          { guard: "isLateForDone", actions: "lateFact" },
+          {
+            guard: "isLateForOlder",
+            actions: {
+              type: "send",
+              params: ({ context, event }) => rules.late(context, event),
+            },
+          },
+          {
+            guard: "hasListener",
+            actions: {
+              type: "send",
+              params: ({ context, event }) => rules.pass(context.newer, event),
+            },
+          },
+          { guard: "isEcho", actions: "echoFact" },
+          {
+            actions: [
+              "newListener",
+              { type: "open", params: ({ context, event }) => rules.openUser(context, event) },
+              { type: "send", params: ({ context, event }) => rules.pass(context.newer, event) },
+            ],
+          },
+        ],
+        "text.received": [
+          {
+            guard: "hasListener",
+            actions: {
+              type: "send",
+              params: ({ context, event }) => rules.typed(context, event),
+            },
+          },
+          {
+            actions: [
+              "newListener",
+              { type: "open", params: ({ context, event }) => rules.openUser(context, event) },
+              { type: "send", params: ({ context, event }) => rules.typed(context, event) },
+            ],
+          },
+        ],
+        "tools.requested": { actions: "addTools" },
+        "command.say": [
+          {
+            guard: "maySayNow",
+            actions: [
+              "queueCommand",
+              { type: "send", params: ({ context }) => rules.stopOlder(context, "say") },
+            ],
+          },
+          { actions: "queueCommand" },
+        ],
+        "command.interrupt": {
+          guard: "mayInterrupt",
+          actions: {
+            type: "send",
+            params: ({ context }) => rules.stopOlder(context, "interrupt"),
+          },
+        },
+        "command.mute": {
+          actions: [
+            "mute",
+            { type: "send", params: ({ context }) => rules.stopOlder(context, "muted") },
+          ],
+        },
+        "command.end": [
+          {
+            guard: "hasFarewell",
+            target: ".draining",
+            actions: [
+              "becauseCommand",
+              { type: "queueText", params: { ref: "farewell", then: "leave" } },
+            ],
+          },
+          { target: ".draining", actions: "becauseCommand" },
+        ],
+      },
+      states: {
+        joining: {
+          after: {
+            joinMax: {
+              target: "#room.leaving",
+              actions: { type: "because", params: { reason: "could not join" } },
+            },
+          },
+          on: { "room.joined": "live" },
+        },
+        live: {
+          initial: "empty",
+          on: { "room.reconnecting": "recovering" },
+          states: {
+            empty: {
+              always: { guard: "isSomeonePresent", target: "idle" },
+              after: {
+                grace: {
+                  target: "#room.leaving",
+                  actions: { type: "because", params: { reason: "nobody there" } },
+                },
+              },
+            },
+            idle: {
+              always: [
+                { guard: "isNobodyPresent", target: "empty" },
+                { guard: "somethingLive", target: "engaged" },
+                {
+                  guard: "maySay",
+                  target: "engaged",
+                  actions: [
+                    "newSaying",
+                    { type: "open", params: ({ context }) => rules.openSaying(context) },
+                    "shiftQueue",
+                  ],
+                },
+              ],
+              after: {
+                away: [
+                  { guard: "isMuted", target: "idle", reenter: true },
+                  {
+                    guard: "mayPrompt",
+                    actions: [
+                      "countPrompt",
+                      { type: "queueText", params: { ref: "away", then: "stay" } },
+                    ],
+                  },
+                  {
+                    guard: "hasFarewell",
+                    actions: [
+                      { type: "because", params: { reason: "nobody spoke" } },
+                      { type: "queueText", params: { ref: "farewell", then: "leave" } },
+                    ],
+                  },
+                  {
+                    target: "#room.leaving",
+                    actions: { type: "because", params: { reason: "nobody spoke" } },
+                  },
+                ],
+              },
+            },
+            engaged: { always: { guard: "nothingLive", target: "idle" } },
+          },
+        },
+        recovering: {
+          after: {
+            recoverMax: {
+              target: "#room.leaving",
+              actions: { type: "because", params: { reason: "connection lost" } },
+            },
+          },
+          on: { "room.reconnected": "live", "room.joined": "live" },
+        },
+        draining: {
+          entry: {
+            type: "send",
+            params: ({ context }) => rules.stop(context.newer, "leaving"),
+          },
+          always: [
+            {
+              guard: "maySay",
+              actions: [
+                "newSaying",
+                { type: "open", params: ({ context }) => rules.openSaying(context) },
+                "shiftQueue",
+              ],
+            },
+            { guard: "mayDrain", target: "#room.leaving" },
+          ],
+          after: { drainMax: "#room.leaving" },
+          on: { "user.started": {}, "user.words": {}, "text.received": {}, "command.say": {} },
+        },
+      },
+    },
+    leaving: {
+      initial: "disconnecting",
+      entry: [
+        "clearQueue",
+        "stopAllTools",
+        { type: "send", params: ({ context }) => rules.stopOlder(context, "leaving") },
+        { type: "send", params: ({ context }) => rules.stop(context.newer, "leaving") },
+      ],
+      always: [
+        { guard: "toolToStop", actions: ["stopTool", "markStopping"] },
+        {
+          guard: "trackToClose",
+          actions: [
+            { type: "send", params: ({ context }) => rules.closeTrack(context) },
+            "markClosing",
+          ],
+        },
+      ],
+      after: { leaveMax: "closed" },
+      states: {
+        disconnecting: {
+          on: { "connection.ended": { guard: "isCurrent", target: "quiet" } },
+        },
+        quiet: { always: { guard: "allQuiet", target: "#room.closed" } },
+      },
+    },
+    closed: { type: "final" },
+  },
+});

@@ -1,0 +1,275 @@
+import type { CallHeader } from "../events/call.events.ts";
+import type { RoomEvent, Saying } from "../events/room.events.ts";
+import type { TurnSettings } from "../events/settings.events.ts";
+import type { RequestedTool, UserWords } from "../events/turn.events.ts";
+import type { Open, Send } from "./host-actions.ts";
+import type { TurnInput } from "./turn.rules.ts";
+
+/** What a room knows: who is there, who has the floor, what is to be said, which tools run. */
+export interface RoomContext {
+  readonly settings: TurnSettings;
+  readonly texts: readonly string[];
+  readonly participants: readonly {
+    readonly identity: string;
+    readonly name: string;
+    readonly present: boolean;
+  }[];
+  readonly tracks: readonly Track[];
+  /** Number of the last turn opened. */
+  readonly n: number;
+  /** The turn that answers or was interrupted, and the one that listens: at most one of each. */
+  readonly older: Answering | null;
+  readonly newer: number | null;
+  /** The latest speech and whose it is, so that a late final finds its turn. */
+  readonly ranges: readonly OwnedRange[];
+  readonly queue: readonly Saying[];
+  /** The turn after which the room is left. */
+  readonly lastTurn: number | null;
+  readonly tools: readonly RunningTool[];
+  /** The last turns that got an answer: their late finals open nothing. */
+  readonly answered: readonly number[];
+  readonly spokenMs: number;
+  readonly greeted: boolean;
+  readonly muted: boolean;
+  readonly prompts: number;
+  readonly rejoins: number;
+  readonly reason: string;
+}
+
+interface Track {
+  readonly sid: string;
+  readonly identity: string;
+  readonly closing: boolean;
+}
+
+interface Answering {
+  readonly n: number;
+  readonly phase: "thinking" | "speaking" | "interrupted";
+  readonly pausable: boolean;
+}
+
+interface OwnedRange {
+  readonly n: number;
+  readonly sid: string;
+  readonly from: number;
+  readonly to: number | null;
+}
+
+interface RunningTool extends RequestedTool {
+  readonly n: number;
+  readonly state: "wanted" | "running" | "stop" | "stopping";
+}
+
+/** Speech is remembered for this many ranges: enough for any late final. */
+const RANGES_MAX = 16;
+const AUDIO_SLACK_MS = 200;
+
+export function newRoom(header: Pick<CallHeader, "settings" | "texts">): RoomContext {
+  return {
+    settings: header.settings,
+    texts: header.texts,
+    participants: [],
+    tracks: [],
+    n: 0,
+    older: null,
+    newer: null,
+    ranges: [],
+    queue: [],
+    lastTurn: null,
+    tools: [],
+    answered: [],
+    spokenMs: 0,
+    greeted: false,
+    muted: false,
+    prompts: 0,
+    rejoins: 0,
+    reason: "",
+  };
+}
+
+/** Whom speech belongs to: the turn whose ranges hold most of it, or nobody. */
+export function ownerOf({ ranges }: RoomContext, words: UserWords): number | null {
+  let best = 0;
+  let owner: number | null = null;
+  for (const range of ranges) {
+    if (range.sid !== words.sid) continue;
+    const end = (range.to ?? Infinity) + AUDIO_SLACK_MS;
+    const shared = Math.min(end, words.to) - Math.max(range.from - AUDIO_SLACK_MS, words.from);
+    if (shared > best) [best, owner] = [shared, range.n];
+  }
+  return owner;
+}
+
+export function withRange(
+  context: RoomContext,
+  n: number,
+  event: RoomEvent,
+): readonly OwnedRange[] {
+  if (event.type !== "user.started") return context.ranges;
+  const { sid, from } = event;
+  return [...context.ranges, { n, sid, from, to: null }].slice(-RANGES_MAX);
+}
+
+export function endRange(context: RoomContext, event: RoomEvent): readonly OwnedRange[] {
+  if (event.type !== "user.ended") return context.ranges;
+  const { sid, to } = event;
+  return context.ranges.map((r) => (r.sid === sid && r.to === null ? { ...r, to } : r));
+}
+
+/** How a new turn meets the one before it (rules b, c, i). */
+export function contestOf({ older, settings, spokenMs }: RoomContext): TurnInput["contest"] {
+  if (!older || older.phase === "interrupted" || !older.pausable) return "none";
+  if (!settings.interruption.enabled) return "none";
+  const guarded = older.phase === "speaking" && spokenMs < settings.interruption.echoGuard;
+  return guarded ? "echo" : "pause";
+}
+
+function userTurn(context: RoomContext, at: number): TurnInput {
+  return {
+    n: context.n,
+    kind: "user",
+    contest: contestOf(context),
+    previousDone: context.older === null,
+    pausable: context.settings.interruption.enabled,
+    saying: null,
+    settings: context.settings,
+    at,
+  };
+}
+
+function agentTurn(context: RoomContext): TurnInput {
+  const saying = context.queue[0];
+  return {
+    n: context.n,
+    kind: "agent",
+    contest: "none",
+    previousDone: true,
+    pausable: saying?.pausable ?? true,
+    saying: saying ? [saying.ref] : [],
+    settings: context.settings,
+    at: 0,
+  };
+}
+
+function turnAddress(n: number): string {
+  return `turn.${n}`;
+}
+
+export function someonePresent({ participants }: RoomContext): boolean {
+  return participants.some((p) => p.present);
+}
+
+export function nothingLive({ older, newer }: RoomContext): boolean {
+  return older === null && newer === null;
+}
+
+function toTurn(n: number, event: Send["event"]): Send {
+  return { to: turnAddress(n), event };
+}
+
+/** An event of a track, handed on as it came. */
+export function pass(n: number | null, event: RoomEvent): Send {
+  const { at: _, ...plain } = event;
+  return toTurn(n ?? 0, plain);
+}
+
+export function late({ older }: RoomContext, event: RoomEvent): Send {
+  return pass(older?.n ?? 0, { ...(event as UserWords), type: "words.late" as "user.words" });
+}
+
+export function toOlder({ older }: RoomContext, type: string): Send {
+  return toTurn(older?.n ?? 0, { type });
+}
+
+export function stopOlder({ older }: RoomContext, reason: string): Send {
+  return stop(older?.n ?? null, reason);
+}
+
+/** The listening turn learns that the answer holds, and whether a "yes" would be meant for it. */
+export function passOn({ newer }: RoomContext, event: RoomEvent): Send {
+  const answerable = event.type === "turn.paused" && event.answerable;
+  return toTurn(newer ?? 0, { type: "previous.paused", answerable });
+}
+
+export function sttState({ newer }: RoomContext, event: RoomEvent): Send {
+  const down = event.type === "track.stt" && event.down;
+  return toTurn(newer ?? 0, { type: "stt.state", down });
+}
+
+export function closeTrack({ tracks }: RoomContext): Send {
+  const sid = tracks.find((track) => !track.closing)?.sid;
+  return { to: `track.${sid}`, event: { type: "track.close" } };
+}
+
+export function openUser(context: RoomContext, { at }: RoomEvent): Open {
+  const input = userTurn(context, at);
+  return { address: turnAddress(input.n), machine: "turn", input };
+}
+
+export function openSaying(context: RoomContext): Open {
+  const input = agentTurn(context);
+  return { address: turnAddress(input.n), machine: "turn", input };
+}
+
+/** Typed words are an utterance by themselves. */
+export function typed({ newer }: RoomContext, event: RoomEvent): Send {
+  return toTurn(newer ?? 0, typedWords(event));
+}
+
+function typedWords(event: RoomEvent): Send["event"] {
+  const {
+    identity,
+    ref,
+    words,
+    class: end,
+    at,
+  } = event as Extract<RoomEvent, { type: "text.received" }>;
+  const flags = { final: true, changed: true, backchannel: false, echo: false };
+  const span = { from: at, to: at, words, stable: Math.max(1, words) };
+  return { type: "user.words", sid: "text", identity, ref, class: end, ...flags, ...span };
+}
+
+/** The end of a turn gives the floor free; what it leaves undone is stopped. */
+export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomContext> {
+  if (event.type !== "turn.over") return {};
+  const { n, kind, status, spokenMs } = event;
+  const cut = status === "cutOff" || status === "abandoned";
+  return {
+    older: context.older?.n === n ? null : context.older,
+    newer: context.newer === n ? null : context.newer,
+    answered: status === "abandoned" ? context.answered : [...context.answered, n].slice(-4),
+    spokenMs: context.spokenMs + spokenMs,
+    prompts: kind === "user" && status !== "abandoned" ? 0 : context.prompts,
+    tools: context.tools.map((tool) =>
+      tool.n === n && cut && !tool.write && tool.state === "running"
+        ? { ...tool, state: "stop" as const }
+        : tool,
+    ),
+  };
+}
+
+export function stop(n: number | null, reason: string): Send {
+  return toTurn(n ?? 0, { type: "turn.stop", reason });
+}
+
+/** The floor is free: the listening turn may answer, and takes over what was not heard. */
+export function hand({ newer }: RoomContext, event: RoomEvent): Send {
+  const merge = event.type === "turn.over" ? event.merge : null;
+  return toTurn(newer ?? 0, { type: "previous.ended", merge });
+}
+
+export function toolResult({ tools }: RoomContext, event: RoomEvent): Send {
+  const [child, how] = event.type === "tool.ended" ? [event.child, event.how] : ["", ""];
+  const tool = tools.find((t) => `tool.${t.call}` === child);
+  return toTurn(tool?.n ?? 0, { type: "tool.result", call: tool?.call ?? "", ok: how === "done" });
+}
+
+/** The first tool of one state goes on to the next. */
+export function moveTool(
+  { tools }: RoomContext,
+  from: RunningTool["state"],
+  to: RunningTool["state"],
+): readonly RunningTool[] {
+  const first = tools.findIndex((tool) => tool.state === from);
+  return tools.map((tool, i) => (i === first ? { ...tool, state: to } : tool));
+}

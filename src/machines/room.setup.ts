@@ -1,0 +1,252 @@
+import { assign, emit, setup, spawnChild, stopChild } from "xstate";
+import type { CallHeader } from "../events/call.events.ts";
+import type { RoomEvent, Saying } from "../events/room.events.ts";
+import { effect, open, send } from "./host-actions.ts";
+import * as rules from "./room.rules.ts";
+import type { RoomContext } from "./room.rules.ts";
+
+/** What the room's chart knows by name: its guards, delays and actions. */
+const REJOINS_MAX = 3;
+
+type Words = Extract<RoomEvent, { type: "user.words" }>;
+
+export const roomSetup = setup({
+  types: {} as {
+    context: RoomContext;
+    input: CallHeader;
+    events: RoomEvent;
+    emitted:
+      | { type: "words.late"; n: number; ref: string }
+      | { type: "words.echo"; ref: string }
+      | { type: "tool.finished"; call: string; how: string };
+  },
+  actors: { connection: effect, tool: effect },
+  delays: {
+    joinMax: ({ context }) => context.settings.room.join,
+    recoverMax: ({ context }) => context.settings.room.recover,
+    drainMax: ({ context }) => context.settings.room.drain,
+    leaveMax: ({ context }) => context.settings.room.leave,
+    grace: ({ context }) => context.settings.participant.grace,
+    away: ({ context }) => {
+      const { awayAfter, prompts, hangUpAfter } = context.settings.silence;
+      return context.prompts < prompts ? awayAfter : hangUpAfter;
+    },
+  },
+  guards: {
+    isNewTrack: ({ context, event }) =>
+      event.type === "track.published" &&
+      event.kind === "audio" &&
+      !context.tracks.some((track) => track.sid === event.sid),
+    isKnownTrack: ({ context, event }) =>
+      "sid" in event && context.tracks.some((track) => track.sid === event.sid),
+    mayGreet: ({ context }) => !context.greeted && context.texts.includes("greeting"),
+    isNobodyPresent: ({ context }) => !rules.someonePresent(context),
+    trackToClose: ({ context }) => context.tracks.some((track) => !track.closing),
+    isSomeonePresent: ({ context }) => rules.someonePresent(context),
+    leavesNobody: ({ context, event }) =>
+      event.type === "participant.left" &&
+      !context.participants.some((p) => p.present && p.identity !== event.identity),
+    hasListener: ({ context }) => context.newer !== null,
+    hasListenerBehind: ({ context, event }) =>
+      event.type === "turn.over" && context.older?.n === event.n && context.newer !== null,
+    endsForListener: ({ context, event }) =>
+      event.type === "user.ended" &&
+      context.newer !== null &&
+      context.ranges.some((r) => r.n === context.newer && r.sid === event.sid && r.to === null),
+    isContested: ({ context }) => rules.contestOf(context) === "pause",
+    isLateForDone: ({ context, event }) => {
+      const owner = rules.ownerOf(context, event as Words);
+      return owner !== null && context.answered.includes(owner);
+    },
+    isLateForOlder: ({ context, event }) => {
+      const { older } = context;
+      if (older === null || rules.ownerOf(context, event as Words) !== older.n) return false;
+      const news = (event as Words).final && (event as Words).changed;
+      return older.phase !== "thinking" || !news || context.newer !== null;
+    },
+    isEcho: ({ event }) => (event as Words).echo,
+    isMuted: ({ context }) => context.muted,
+    nothingLive: ({ context }) => rules.nothingLive(context),
+    somethingLive: ({ context }) => !rules.nothingLive(context),
+    maySay: ({ context }) =>
+      context.queue.length > 0 && rules.nothingLive(context) && !context.muted,
+    mayPrompt: ({ context }) =>
+      context.prompts < context.settings.silence.prompts && context.texts.includes("away"),
+    hasFarewell: ({ context }) => context.texts.includes("farewell"),
+    isLastTurn: ({ context, event }) => event.type === "turn.over" && event.n === context.lastTurn,
+    mayDrain: ({ context }) =>
+      rules.nothingLive(context) && context.queue.length === 0 && context.tools.length === 0,
+    toolWanted: ({ context }) => context.tools.some((tool) => tool.state === "wanted"),
+    toolToStop: ({ context }) => context.tools.some((tool) => tool.state === "stop"),
+    toolMayRepeat: ({ context, event }) => {
+      const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
+      return how(event) === "lost" && tool !== undefined && (!tool.write || tool.idempotent);
+    },
+    isToolOfLiveTurn: ({ context, event }) => {
+      const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
+      return tool !== undefined && context.older?.n === tool.n;
+    },
+    mayInterrupt: ({ context, event }) =>
+      context.older !== null &&
+      (context.older.pausable || (event.type === "command.interrupt" && event.force)),
+    maySayNow: ({ context, event }) =>
+      event.type === "command.say" && event.now && context.older?.pausable === true,
+    mayRejoin: ({ context, event }) => isCurrent(event) && context.rejoins < REJOINS_MAX,
+    wasClosed: ({ event }) => isCurrent(event) && how(event) === "done",
+    isLost: ({ event }) => isCurrent(event) && how(event) === "lost",
+    isCurrent: ({ event }) => isCurrent(event),
+    allQuiet: ({ context }) => rules.nothingLive(context) && context.tracks.length === 0,
+  },
+  actions: {
+    send,
+    open,
+    addParticipant: assign(({ context, event }) => {
+      if (event.type !== "participant.joined") return {};
+      const others = context.participants.filter((p) => p.identity !== event.identity);
+      return {
+        participants: [...others, { identity: event.identity, name: event.name, present: true }],
+      };
+    }),
+    dropParticipant: assign(({ context, event }) => ({
+      participants: context.participants.map((p) =>
+        event.type === "participant.left" && p.identity === event.identity
+          ? { ...p, present: false }
+          : p,
+      ),
+    })),
+    addTrack: assign(({ context, event }) =>
+      event.type === "track.published"
+        ? {
+            tracks: [
+              ...context.tracks,
+              { sid: event.sid, identity: event.identity, closing: false },
+            ],
+          }
+        : {},
+    ),
+    markClosing: assign(({ context }) => {
+      const first = context.tracks.find((track) => !track.closing);
+      return {
+        tracks: context.tracks.map((t) => (t === first ? { ...t, closing: true } : t)),
+      };
+    }),
+    dropTrack: assign(({ context, event }) => ({
+      tracks: context.tracks.filter((track) => !("sid" in event) || track.sid !== event.sid),
+    })),
+    newListener: assign(({ context }) => ({ n: context.n + 1, newer: context.n + 1 })),
+    noteRange: assign(({ context, event }) => ({
+      ranges: rules.withRange(context, context.newer ?? context.n, event),
+    })),
+    endRange: assign(({ context, event }) => ({ ranges: rules.endRange(context, event) })),
+    newSaying: assign(({ context }) => ({
+      n: context.n + 1,
+      older: {
+        n: context.n + 1,
+        phase: "thinking" as const,
+        pausable: context.queue[0]?.pausable ?? true,
+      },
+      lastTurn: context.queue[0]?.then === "leave" ? context.n + 1 : context.lastTurn,
+    })),
+    shiftQueue: assign(({ context }) => ({ queue: context.queue.slice(1) })),
+    queueText: assign(({ context }, params: { ref: string; then: Saying["then"] }) => ({
+      queue: [...context.queue, { ...params, pausable: params.then === "stay" }],
+    })),
+    queueCommand: assign(({ context, event }) =>
+      event.type === "command.say"
+        ? { queue: [...context.queue, { ref: event.ref, pausable: true, then: "stay" as const }] }
+        : {},
+    ),
+    clearQueue: assign({ queue: [] }),
+    greet: assign({ greeted: true }),
+    countPrompt: assign(({ context }) => ({ prompts: context.prompts + 1 })),
+    noteAnswering: assign(({ context, event }) =>
+      event.type === "turn.answering"
+        ? {
+            older: { n: event.n, phase: "thinking" as const, pausable: event.pausable },
+            newer: context.newer === event.n ? null : context.newer,
+          }
+        : {},
+    ),
+    noteSpeaking: assign(({ context, event }) =>
+      event.type === "turn.speaking" && context.older?.n === event.n
+        ? { older: { ...context.older, phase: "speaking" as const } }
+        : {},
+    ),
+    noteInterrupted: assign(({ context, event }) =>
+      event.type === "turn.interrupted" && context.older?.n === event.n
+        ? { older: { ...context.older, phase: "interrupted" as const } }
+        : {},
+    ),
+    noteTurnOver: assign(({ context, event }) => rules.afterTurn(context, event)),
+    mute: assign({ muted: true }),
+    unmute: assign({ muted: false }),
+    because: assign((_, params: { reason: string }) => ({ reason: params.reason })),
+    becauseCommand: assign(({ event }) =>
+      event.type === "command.end" ? { reason: event.reason } : {},
+    ),
+    countRejoin: assign(({ context }) => ({ rejoins: context.rejoins + 1 })),
+    resetRejoins: assign({ rejoins: 0 }),
+    // Tools
+    addTools: assign(({ context, event }) =>
+      event.type === "tools.requested"
+        ? {
+            tools: [
+              ...context.tools,
+              ...event.calls.map((call) => ({ ...call, n: event.n, state: "wanted" as const })),
+            ],
+          }
+        : {},
+    ),
+    startTool: spawnChild("tool", { id: wantedChild, input: wantedInput }),
+    markStarted: assign(({ context }) => ({ tools: rules.moveTool(context, "wanted", "running") })),
+    stopTool: stopChild(stoppingChild),
+    markStopping: assign(({ context }) => ({ tools: rules.moveTool(context, "stop", "stopping") })),
+    stopAllTools: assign(({ context }) => ({
+      tools: context.tools.map((tool) =>
+        tool.state === "running" ? { ...tool, state: "stop" as const } : tool,
+      ),
+    })),
+    repeatTool: assign(({ context, event }) => ({
+      tools: context.tools.map((tool) =>
+        `tool.${tool.call}` === child(event) ? { ...tool, state: "wanted" as const } : tool,
+      ),
+    })),
+    dropTool: assign(({ context, event }) => ({
+      tools: context.tools.filter((tool) => `tool.${tool.call}` !== child(event)),
+    })),
+    lateFact: emit(({ context, event }) => ({
+      type: "words.late" as const,
+      n: rules.ownerOf(context, event as Words) ?? 0,
+      ref: (event as Words).ref,
+    })),
+    echoFact: emit(({ event }) => ({ type: "words.echo" as const, ref: (event as Words).ref })),
+    toolFact: emit(({ event }) => ({
+      type: "tool.finished" as const,
+      call: child(event).replace("tool.", ""),
+      how: how(event),
+    })),
+  },
+});
+
+function child(event: RoomEvent): string {
+  return "child" in event ? event.child : "";
+}
+function how(event: RoomEvent): string {
+  return "how" in event ? event.how : "";
+}
+function isCurrent(event: RoomEvent): boolean {
+  return "current" in event && event.current;
+}
+function wantedTool(context: RoomContext) {
+  return context.tools.find((tool) => tool.state === "wanted");
+}
+function wantedChild({ context }: { context: RoomContext }): string {
+  return `tool.${wantedTool(context)?.call}`;
+}
+function wantedInput({ context }: { context: RoomContext }) {
+  const { call, name, n, write, idempotent } = wantedTool(context)!;
+  return { call, name, turn: n, write, idempotent, key: `tool.${n}.${call}` };
+}
+function stoppingChild({ context }: { context: RoomContext }): string {
+  return `tool.${context.tools.find((tool) => tool.state === "stop")?.call}`;
+}

@@ -1,0 +1,200 @@
+import { assign, setup } from "xstate";
+import type { TurnSettings } from "../events/settings.events.ts";
+import type { TrackEvent } from "../events/track.events.ts";
+import { effect, send, type Send } from "./host-actions.ts";
+
+/**
+ * A participant's audio track: its voice detector and its speech-to-text stream, side by side, as
+ * either may break while the other goes on. It tells the room who speaks and what was said.
+ *
+ * I1: every `user.started` is followed by one `user.ended`, also when the detector dies or the track
+ * closes. I2: a broken stream is opened again after a growing delay; the track never gives up by
+ * itself. I3: times are those of the inputs, never of the machine.
+ */
+export const TRACK_VERSION = "1";
+
+export interface TrackInput {
+  readonly sid: string;
+  readonly identity: string;
+  readonly settings: TurnSettings;
+}
+
+export interface TrackContext extends TrackInput {
+  /** Start of the speech that goes on now. */
+  readonly speakingFrom: number;
+  /** Streams that broke in a row. */
+  readonly sttFailures: number;
+  readonly detectorFailures: number;
+}
+
+const trackSetup = setup({
+  types: {} as { context: TrackContext; input: TrackInput; events: TrackEvent },
+  actors: { detector: effect, stt: effect },
+  delays: {
+    sttBackoff: ({ context }) => Math.min(5_000, 100 * 2 ** context.sttFailures),
+    detectorBackoff: ({ context }) => Math.min(5_000, 50 * 2 ** context.detectorFailures),
+    closeMax: 2_000,
+  },
+  guards: {
+    isEnd: ({ event }) => "current" in event && event.current,
+  },
+  actions: {
+    send,
+    noteStart: assign(({ event }) =>
+      event.type === "vad.started" ? { speakingFrom: event.from, detectorFailures: 0 } : {},
+    ),
+    countSttFailure: assign(({ context }) => ({ sttFailures: context.sttFailures + 1 })),
+    countDetectorFailure: assign(({ context }) => ({
+      detectorFailures: context.detectorFailures + 1,
+    })),
+    sttWorks: assign(({ context }) => (context.sttFailures > 0 ? { sttFailures: 0 } : {})),
+  },
+});
+
+function toRoom(event: Send["event"]): Send {
+  return { to: "room", event };
+}
+
+/** Silence is counted by audio; a detector that died has seen none. */
+function userEnded(context: TrackContext, event: TrackEvent): Send {
+  const { sid, identity, speakingFrom } = context;
+  const { from, to, silenceMs } =
+    event.type === "vad.ended" ? event : { from: speakingFrom, to: event.at, silenceMs: 0 };
+  return toRoom({ type: "user.ended", sid, identity, from, to, silenceMs });
+}
+
+function userWords({ sid, identity }: TrackContext, event: TrackEvent): Send {
+  const { type, at: _, ...features } = event as Extract<TrackEvent, { type: "stt.final" }>;
+  const final = (type as string) === "stt.final";
+  return toRoom({ type: "user.words", ...features, sid, identity, final });
+}
+
+function sttState({ sid }: TrackContext, down: boolean): Send {
+  return toRoom({ type: "track.stt", sid, down });
+}
+
+export const trackMachine = trackSetup.createMachine({
+  id: "track",
+  context: ({ input }) => ({
+    ...(input ?? ({} as TrackInput)),
+    speakingFrom: 0,
+    sttFailures: 0,
+    detectorFailures: 0,
+  }),
+  initial: "open",
+  states: {
+    open: {
+      type: "parallel",
+      on: { "track.close": "closing" },
+      states: {
+        voice: {
+          initial: "detecting",
+          states: {
+            detecting: {
+              invoke: {
+                id: "detector",
+                src: "detector",
+                input: ({ context }) => ({ sid: context.sid, ...context.settings.vad }),
+              },
+              initial: "silent",
+              on: {
+                "detector.ended": {
+                  guard: "isEnd",
+                  target: "broken",
+                  actions: "countDetectorFailure",
+                },
+              },
+              states: {
+                silent: {
+                  on: {
+                    "vad.started": {
+                      target: "speaking",
+                      actions: [
+                        "noteStart",
+                        {
+                          type: "send",
+                          params: ({ context, event }) =>
+                            toRoom({
+                              type: "user.started",
+                              sid: context.sid,
+                              identity: context.identity,
+                              from: event.from,
+                            }),
+                        },
+                      ],
+                    },
+                  },
+                },
+                speaking: {
+                  on: { "vad.ended": "silent" },
+                  exit: {
+                    type: "send",
+                    params: ({ context, event }) => userEnded(context, event),
+                  },
+                },
+              },
+            },
+            broken: { after: { detectorBackoff: "detecting" } },
+          },
+        },
+        words: {
+          initial: "hearing",
+          on: {
+            "stt.interim": {
+              actions: [
+                "sttWorks",
+                { type: "send", params: ({ context, event }) => userWords(context, event) },
+              ],
+            },
+            "stt.final": {
+              actions: [
+                "sttWorks",
+                { type: "send", params: ({ context, event }) => userWords(context, event) },
+              ],
+            },
+          },
+          states: {
+            hearing: {
+              invoke: {
+                id: "stt",
+                src: "stt",
+                input: ({ context }) => ({
+                  sid: context.sid,
+                  preRoll: context.settings.vad.preRoll,
+                }),
+              },
+              initial: "up",
+              on: {
+                "stt.ended": { guard: "isEnd", target: "broken", actions: "countSttFailure" },
+              },
+              states: {
+                up: { on: { "stt.down": "down" } },
+                down: {
+                  entry: { type: "send", params: ({ context }) => sttState(context, true) },
+                  exit: { type: "send", params: ({ context }) => sttState(context, false) },
+                  on: { "stt.up": "up" },
+                },
+              },
+            },
+            broken: {
+              entry: { type: "send", params: ({ context }) => sttState(context, true) },
+              exit: { type: "send", params: ({ context }) => sttState(context, false) },
+              after: { sttBackoff: "hearing" },
+            },
+          },
+        },
+      },
+    },
+    closing: {
+      after: { closeMax: "closed" },
+      on: { "stt.ended": "closed" },
+    },
+    closed: {
+      type: "final",
+      entry: {
+        type: "send",
+        params: ({ context }) => toRoom({ type: "track.closed", sid: context.sid }),
+      },
+    },
+  },
+});

@@ -1,0 +1,425 @@
+import type { TurnInput } from "./turn.rules.ts";
+import { newTurn } from "./turn.rules.ts";
+import { tellAnswering, tellOver, tellPaused, tellTools, toRoom, turnSetup } from "./turn.setup.ts";
+
+/**
+ * A conversation turn: one exchange, the user's words and the answer. It decides when the user has
+ * finished, what to ask for, and what was really heard.
+ *
+ * I1 forward only: what has left `listening` never goes back; words that belong with it open the
+ * next turn (MERGE). I2 one judge: over a contested floor only the newer turn decides, by the first
+ * real words, through the room. I3 hold before cut: the first sign of speech pauses, words cut.
+ * I4 every state has an exit in bounded time. I5 one `reply` at most speaks for a turn: a speculative
+ * one is let out by `commit`, any other is asked for on entry to `answering`.
+ */
+export const TURN_VERSION = "1";
+
+export const turnMachine = turnSetup.createMachine({
+  id: "turn",
+  context: ({ input }) => newTurn(input ?? ({} as TurnInput)),
+  initial: "opening",
+  on: {
+    "words.late": { actions: "takeLate" },
+    "stt.state": { actions: "noteStt" },
+  },
+  states: {
+    opening: {
+      always: [
+        { guard: "isAgentTurn", target: "answering" },
+        { guard: "isContested", target: "listening.contested" },
+        { target: "listening.hearing" },
+      ],
+    },
+    listening: {
+      after: {
+        listeningMax: [
+          { guard: "mayAnswer", target: "answering" },
+          { guard: "mustWaitForPrevious", target: ".ready" },
+          {
+            target: "abandoned",
+            actions: { type: "because", params: { reason: "listened too long" } },
+          },
+        ],
+      },
+      on: {
+        "turn.stop": { target: "abandoned", actions: "becauseStopped" },
+        "reply.ended": { guard: "isCurrent", actions: "forgetSpeculation" },
+        "previous.paused": { actions: "noteAnswerable" },
+      },
+      states: {
+        contested: {
+          initial: "speaking",
+          after: {
+            pauseMax: {
+              target: "#turn.abandoned",
+              actions: [
+                { type: "because", params: { reason: "no words in time" } },
+                { type: "send", params: ({ context }) => toRoom("turn.yielded", context) },
+              ],
+            },
+          },
+          on: {
+            "user.words": [
+              {
+                guard: "wordsAreReal",
+                target: "hearing",
+                actions: [
+                  "take",
+                  "giveWay",
+                  { type: "send", params: ({ context }) => toRoom("turn.took", context) },
+                ],
+              },
+              { actions: "take" },
+            ],
+            "previous.ended": { target: "hearing", actions: "merge" },
+          },
+          states: {
+            speaking: {
+              after: {
+                confirmDuration: {
+                  guard: "sttIsDown",
+                  target: "#turn.listening.hearing",
+                  actions: [
+                    "giveWay",
+                    { type: "send", params: ({ context }) => toRoom("turn.took", context) },
+                  ],
+                },
+              },
+              on: {
+                "user.started": { actions: "hear" },
+                "user.ended": [
+                  { guard: "othersSpeak", actions: "hush" },
+                  { target: "silent", actions: "hush" },
+                ],
+              },
+            },
+            silent: {
+              always: {
+                guard: "onlyBackchannel",
+                target: "#turn.abandoned",
+                actions: [
+                  { type: "because", params: { reason: "back-channel" } },
+                  { type: "send", params: ({ context }) => toRoom("turn.yielded", context) },
+                ],
+              },
+              after: {
+                resumeAfter: {
+                  target: "#turn.abandoned",
+                  actions: [
+                    { type: "because", params: { reason: "no words" } },
+                    { type: "send", params: ({ context }) => toRoom("turn.yielded", context) },
+                  ],
+                },
+              },
+              on: { "user.started": { target: "speaking", actions: "hear" } },
+            },
+          },
+        },
+        hearing: {
+          always: { guard: "allQuiet", target: "waiting" },
+          on: {
+            "user.started": { actions: "hear" },
+            "user.ended": { actions: "hush" },
+            "user.words": [
+              { guard: "makesStale", actions: ["stopReply", "forgetSpeculation", "take"] },
+              {
+                guard: "cutsByEcho",
+                actions: [
+                  "take",
+                  "giveWay",
+                  { type: "send", params: ({ context }) => toRoom("turn.took", context) },
+                ],
+              },
+              { actions: "take" },
+            ],
+            "previous.ended": { actions: "merge" },
+          },
+        },
+        waiting: {
+          always: { guard: "maySpeculate", actions: ["beginSpeculation", "startReply"] },
+          after: {
+            endOfTurn: [
+              { guard: "mayAnswerSettled", target: "#turn.answering" },
+              { guard: "onlyPreviousMissing", target: "ready" },
+              { target: "held" },
+            ],
+          },
+          on: {
+            "user.started": { target: "hearing", actions: "hear" },
+            "user.ended": { target: "waiting", reenter: true, actions: "hush" },
+            "user.words": [
+              {
+                guard: "makesStale",
+                target: "waiting",
+                reenter: true,
+                actions: ["stopReply", "forgetSpeculation", "take"],
+              },
+              {
+                guard: "cutsByEcho",
+                target: "waiting",
+                reenter: true,
+                actions: [
+                  "take",
+                  "giveWay",
+                  { type: "send", params: ({ context }) => toRoom("turn.took", context) },
+                ],
+              },
+              { target: "waiting", reenter: true, actions: "take" },
+            ],
+            "previous.ended": {
+              target: "waiting",
+              reenter: true,
+              actions: "merge",
+            },
+          },
+        },
+        held: {
+          after: {
+            lateFinal: [
+              { guard: "mayAnswer", target: "#turn.answering" },
+              { guard: "mustWaitForPrevious", target: "ready" },
+              {
+                target: "#turn.abandoned",
+                actions: { type: "because", params: { reason: "no words" } },
+              },
+            ],
+          },
+          on: {
+            "user.started": { target: "hearing", actions: "hear" },
+            "user.ended": { target: "waiting", actions: "hush" },
+            "user.words": [
+              {
+                guard: "makesStale",
+                target: "waiting",
+                actions: ["stopReply", "forgetSpeculation", "take"],
+              },
+              {
+                guard: "cutsByEcho",
+                target: "waiting",
+                actions: [
+                  "take",
+                  "giveWay",
+                  { type: "send", params: ({ context }) => toRoom("turn.took", context) },
+                ],
+              },
+              { target: "waiting", actions: "take" },
+            ],
+            "previous.ended": { target: "waiting", actions: "merge" },
+            "stt.state": { target: "held", reenter: true, actions: "noteStt" },
+          },
+        },
+        ready: {
+          on: {
+            "user.started": { target: "hearing", actions: "hear" },
+            "user.words": { target: "waiting", actions: "take" },
+            "previous.ended": { target: "#turn.answering", actions: "merge" },
+          },
+        },
+      },
+    },
+    answering: {
+      initial: "beginning",
+      entry: { type: "send", params: ({ context }) => tellAnswering(context) },
+      exit: "stopReply",
+      on: {
+        "floor.taken": [
+          { guard: "heardBeforeTools", target: "cutOff", actions: "becauseCut" },
+          { guard: "hasTools", target: "abandoned", actions: "becauseCut" },
+          { target: "interrupted", actions: "becauseCut" },
+        ],
+        "turn.stop": [
+          { guard: "heardBeforeTools", target: "cutOff", actions: "becauseStopped" },
+          { guard: "hasTools", target: "abandoned", actions: "becauseStopped" },
+          { target: "interrupted", actions: "becauseStopped" },
+        ],
+        "reply.requested": {},
+        "speech.segment": { actions: "measureSegment" },
+        "tool.result": { actions: "noteResult" },
+      },
+      states: {
+        beginning: {
+          always: [
+            {
+              guard: "isSpeculating",
+              target: "thinking",
+              actions: ["adopt", { type: "tell", params: { child: "reply", command: "commit" } }],
+            },
+            { target: "thinking", actions: ["countAsk", "startReply"] },
+          ],
+        },
+        thinking: {
+          after: {
+            answerTotal: {
+              target: "#turn.failed",
+              actions: { type: "because", params: { reason: "no answer in time" } },
+            },
+          },
+          on: {
+            "speech.over": { guard: "isPausable", target: "paused" },
+            "reply.segment": {
+              target: "speaking",
+              actions: [
+                "addSegment",
+                { type: "send", params: ({ context }) => toRoom("turn.speaking", context) },
+              ],
+            },
+            "reply.ended": [
+              { guard: "isStale" },
+              { guard: "wantsTools", target: "working", actions: ["noteEnd", "wantTools"] },
+              { guard: "isDoneAfterTools", target: "#turn.completed", actions: "noteEnd" },
+              {
+                guard: "isEmptyAgain",
+                target: "#turn.failed",
+                actions: { type: "because", params: { reason: "empty answer" } },
+              },
+              {
+                guard: "isDone",
+                target: "thinking",
+                reenter: true,
+                actions: ["countEmpty", "countAsk", "startReply"],
+              },
+              {
+                guard: "hasFailed",
+                target: "#turn.failed",
+                actions: ["noteEnd", { type: "because", params: { reason: "answer failed" } }],
+              },
+              { target: "thinking", reenter: true, actions: ["replaceRun", "startReply"] },
+            ],
+          },
+        },
+        working: {
+          entry: [{ type: "send", params: ({ context }) => tellTools(context) }, "markAsked"],
+          always: {
+            guard: "toolsDone",
+            target: "thinking",
+            actions: ["clearTools", "countAsk", "startReply"],
+          },
+          after: {
+            toolsMax: { target: "thinking", actions: ["clearTools", "countAsk", "startReply"] },
+          },
+          on: {
+            "speech.over": { guard: "isPausable", target: "paused" },
+            "tool.result": [
+              {
+                guard: "lastToolIn",
+                target: "thinking",
+                actions: ["noteResult", "clearTools", "countAsk", "startReply"],
+              },
+              { actions: "noteResult" },
+            ],
+          },
+        },
+        speaking: {
+          after: {
+            stall: {
+              target: "#turn.failed",
+              actions: { type: "because", params: { reason: "the voice stalled" } },
+            },
+          },
+          on: {
+            "speech.over": { guard: "isPausable", target: "paused" },
+            "reply.segment": { target: "speaking", reenter: true, actions: "addSegment" },
+            "reply.position": { target: "speaking", reenter: true, actions: "notePosition" },
+            "reply.ended": [
+              { guard: "isStale" },
+              { guard: "wantsTools", target: "working", actions: ["noteEnd", "wantTools"] },
+              { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
+              {
+                guard: "hasFailed",
+                target: "#turn.failed",
+                actions: ["noteEnd", { type: "because", params: { reason: "answer failed" } }],
+              },
+              { guard: "wasLostAfterAll", target: "#turn.completed", actions: "noteEnd" },
+              { target: "thinking", actions: ["noteEnd", "takeRest", "startReply"] },
+            ],
+          },
+        },
+        paused: {
+          entry: [
+            { type: "send", params: ({ context }) => tellPaused(context) },
+            { type: "tell", params: { child: "reply", command: "pause" } },
+          ],
+          after: {
+            heldMax: {
+              target: "interrupted",
+              actions: { type: "because", params: { reason: "paused too long" } },
+            },
+          },
+          on: {
+            "floor.returned": [
+              { guard: "hasTools", target: "working" },
+              {
+                guard: "hasSegments",
+                target: "speaking",
+                actions: { type: "tell", params: { child: "reply", command: "resume" } },
+              },
+              {
+                target: "thinking",
+                actions: { type: "tell", params: { child: "reply", command: "resume" } },
+              },
+            ],
+            "reply.segment": { actions: "addSegment" },
+            "reply.position": { actions: "notePosition" },
+            "reply.ended": [
+              { guard: "isStale" },
+              { guard: "wantsTools", actions: ["noteEnd", "wantTools"] },
+              { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
+              {
+                guard: "hasFailed",
+                target: "#turn.failed",
+                actions: ["noteEnd", { type: "because", params: { reason: "answer failed" } }],
+              },
+              {
+                target: "#turn.interrupted",
+                actions: ["noteEnd", { type: "because", params: { reason: "answer lost" } }],
+              },
+            ],
+          },
+        },
+      },
+    },
+    interrupted: {
+      entry: { type: "send", params: ({ context }) => toRoom("turn.interrupted", context) },
+      after: {
+        interruptedMax: [{ guard: "heardSome", target: "cutOff" }, { target: "abandoned" }],
+      },
+      on: {
+        "reply.ended": [
+          { guard: "isStale" },
+          { guard: "willHaveHeard", target: "cutOff", actions: "noteEnd" },
+          { target: "abandoned", actions: "noteEnd" },
+        ],
+        "reply.position": { actions: "notePosition" },
+        "speech.segment": { actions: "measureSegment" },
+      },
+    },
+    completed: {
+      type: "final",
+      entry: [
+        { type: "leaveFact", params: { status: "completed" } },
+        { type: "send", params: ({ context }) => tellOver(context, "completed") },
+      ],
+    },
+    cutOff: {
+      type: "final",
+      entry: [
+        { type: "leaveFact", params: { status: "cutOff" } },
+        { type: "send", params: ({ context }) => tellOver(context, "cutOff") },
+      ],
+    },
+    abandoned: {
+      type: "final",
+      entry: [
+        { type: "leaveFact", params: { status: "abandoned" } },
+        { type: "send", params: ({ context }) => tellOver(context, "abandoned") },
+      ],
+    },
+    failed: {
+      type: "final",
+      entry: [
+        { type: "leaveFact", params: { status: "failed" } },
+        { type: "send", params: ({ context }) => tellOver(context, "failed") },
+      ],
+    },
+  },
+});

@@ -1,0 +1,260 @@
+import { assign, emit, setup, spawnChild, stopChild } from "xstate";
+import type { RequestedTool, TurnEnded, TurnEvent, TurnWords } from "../events/turn.events.ts";
+import { effect, send, tell, type Send } from "./host-actions.ts";
+import * as rules from "./turn.rules.ts";
+import type { Run, TurnContext, TurnInput } from "./turn.rules.ts";
+
+/** What the turn's chart knows by name: its guards, delays and actions. */
+export const turnSetup = setup({
+  types: {} as {
+    context: TurnContext;
+    input: TurnInput;
+    events: TurnEvent;
+    emitted: TurnEnded;
+  },
+  actors: { reply: effect },
+  delays: {
+    endOfTurn: ({ context, event }) => rules.restOf(rules.endDelay(context), context, event.at),
+    lateFinal: ({ context, event }) => {
+      const { wait, sttWait } = context.settings.transcript;
+      const total = rules.endDelay(context) + (context.sttDown ? sttWait : wait);
+      return rules.restOf(total, context, event.at);
+    },
+    pauseMax: ({ context }) => context.settings.interruption.pauseMax,
+    resumeAfter: ({ context, event }) =>
+      rules.restOf(context.settings.interruption.resumeAfter, context, event.at),
+    confirmDuration: ({ context }) => context.settings.interruption.confirmDuration,
+    listeningMax: ({ context }) => context.settings.listening.max,
+    answerTotal: ({ context }) => context.settings.answer.total,
+    stall: ({ context }) => context.settings.answer.stall,
+    toolsMax: ({ context }) => context.settings.tool.timeout + 1_000,
+    heldMax: ({ context }) => context.settings.interruption.pauseMax + 1_000,
+    interruptedMax: ({ context }) => context.settings.interrupted.max,
+  },
+  guards: {
+    isAgentTurn: ({ context }) => context.kind === "agent",
+    allQuiet: ({ context }) => context.voices.length === 0,
+    isContested: ({ context }) => context.contest === "pause",
+    wordsAreReal: ({ context, event }) => rules.isReal(event as unknown as TurnWords, context),
+    onlyBackchannel: ({ context }) =>
+      context.words.length > 0 &&
+      !context.answerable &&
+      context.words.every((w) => w.backchannel || w.echo),
+    othersSpeak: ({ context, event }) =>
+      context.voices.some((sid) => sid !== (event as { sid?: string }).sid),
+    hasWords: ({ context }) => rules.spokenWords(context) > 0,
+    mayAnswer: ({ context }) => context.previousDone && rules.spokenWords(context) > 0,
+    mayAnswerSettled: ({ context }) =>
+      context.previousDone && rules.isSettled(context) && rules.spokenWords(context) > 0,
+    mustWaitForPrevious: ({ context }) => !context.previousDone && rules.spokenWords(context) > 0,
+    onlyPreviousMissing: ({ context }) =>
+      !context.previousDone && rules.isSettled(context) && rules.spokenWords(context) > 0,
+    cutsByEcho: ({ context, event }) =>
+      context.contest === "echo" &&
+      rules.isReal(event as unknown as TurnWords, context) &&
+      (event as unknown as TurnWords).stable >= context.settings.interruption.echoWords,
+    maySpeculate: ({ context }) => rules.maySpeculate(context),
+    isSpeculating: ({ context }) => context.speculating,
+    makesStale: ({ context, event }) =>
+      context.speculating && event.type === "user.words" && rules.changesRequest(context, event),
+    isPausable: ({ context }) => context.pausable,
+    hasSegments: ({ context }) => rules.hasSegments(context),
+    sttIsDown: ({ context }) => context.sttDown,
+    isCurrent: ({ event }) => isEnd(event) && event.current,
+    isStale: ({ event }) => isEnd(event) && !event.current,
+    wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
+    isDone: ({ event }) => isDone(event),
+    isDoneAfterTools: ({ context, event }) => isDone(event) && rules.anyHeard(context),
+    isEmptyAgain: ({ context, event }) => isDone(event) && context.emptyReplies > 0,
+    hasFailed: ({ event }) => isEnd(event) && event.how === "failed",
+    wasLost: ({ event }) => isEnd(event) && event.how !== "done" && event.how !== "failed",
+    wasLostAfterAll: ({ context, event }) =>
+      isEnd(event) && event.how !== "done" && rules.unheardRefs(context).length === 0,
+    lastToolIn: ({ context, event }) =>
+      event.type === "tool.result" &&
+      context.tools.every((tool) => tool.done || tool.call === event.call),
+    hasTools: ({ context }) => context.tools.length > 0,
+    toolsDone: ({ context }) => context.tools.length > 0 && context.tools.every((t) => t.done),
+    heardBeforeTools: ({ context }) => context.tools.length > 0 && rules.anyHeard(context),
+    willHaveHeard: ({ context, event }) =>
+      isEnd(event) && rules.anyHeard({ runs: rules.withRun(context.runs, endOf(event)) }),
+    heardSome: ({ context }) => rules.anyHeard(context),
+  },
+  actions: {
+    send,
+    tell,
+    hear: assign(({ context, event }) => {
+      if (event.type !== "user.started") return {};
+      return {
+        voices: [...context.voices.filter((sid) => sid !== event.sid), event.sid],
+        ranges: [...context.ranges, { sid: event.sid, from: event.from, to: null }],
+      };
+    }),
+    hush: assign(({ context, event }) => {
+      if (event.type !== "user.ended") return {};
+      const { sid, from, to } = event;
+      return {
+        voices: context.voices.filter((voice) => voice !== sid),
+        ranges: rules.closeRange(context.ranges, { sid, from, to }),
+        silentSince: event.at - event.silenceMs,
+      };
+    }),
+    take: assign(({ context, event }) => {
+      if (event.type !== "user.words") return {};
+      const { type: _, at: __, ...words } = event;
+      return { words: rules.takeWords(context.words, words) };
+    }),
+    takeLate: assign(({ context, event }) =>
+      event.type === "words.late" ? { late: [...context.late, event.ref] } : {},
+    ),
+    merge: assign(({ context, event }) => {
+      if (event.type !== "previous.ended") return {};
+      const { merge } = event;
+      if (!merge) return { previousDone: true, contest: "none" as const };
+      return {
+        previousDone: true,
+        contest: "none" as const,
+        words: [...merge.words, ...context.words],
+        mergedFrom: [...context.mergedFrom, merge.from],
+      };
+    }),
+    noteAnswerable: assign(({ event }) =>
+      event.type === "previous.paused" ? { answerable: event.answerable } : {},
+    ),
+    noteStt: assign(({ event }) => (event.type === "stt.state" ? { sttDown: event.down } : {})),
+    because: assign((_, params: { reason: string }) => ({ reason: params.reason })),
+    becauseCut: assign({ reason: "floor taken" }),
+    becauseStopped: assign(({ event }) => ({
+      reason: event.type === "turn.stop" ? event.reason : "stopped",
+    })),
+    forgetSpeculation: assign(({ context }) =>
+      context.speculating ? { speculating: false, runs: context.runs.slice(0, -1) } : {},
+    ),
+    startReply: spawnChild("reply", { id: "reply", input: replyInput }),
+    stopReply: stopChild("reply"),
+    countEmpty: assign(({ context }) => ({ emptyReplies: context.emptyReplies + 1 })),
+    addSegment: assign(({ context, event }) => {
+      if (event.type !== "reply.segment") return {};
+      const { ref, words, question } = event;
+      const segment = { ref, words, question, ms: null, firstWordMs: 0 };
+      return {
+        runs: rules.withRun(context.runs, (run) => ({
+          ...run,
+          segments: [...run.segments, segment],
+        })),
+      };
+    }),
+    measureSegment: assign(({ context, event }) => {
+      if (event.type !== "speech.segment") return {};
+      const firstWordMs = (event.wordEndsMs[0] ?? event.ms) * context.settings.heard.minPart;
+      return {
+        runs: rules.withRun(context.runs, (run) => ({
+          ...run,
+          segments: run.segments.map((s) =>
+            s.ref === event.ref ? { ...s, ms: event.ms, firstWordMs } : s,
+          ),
+        })),
+      };
+    }),
+    notePosition: assign(({ context, event }) => {
+      if (event.type !== "reply.position") return {};
+      const { ms } = event;
+      return { runs: rules.withRun(context.runs, (run) => ({ ...run, positionMs: ms })) };
+    }),
+    noteEnd: assign(({ context, event }) =>
+      isEnd(event) && event.current ? { runs: rules.withRun(context.runs, endOf(event)) } : {},
+    ),
+    wantTools: assign(({ event }) => ({
+      tools: toolCalls(event).map((call) => ({ ...call, asked: false, done: false })),
+    })),
+    noteResult: assign(({ context, event }) =>
+      event.type === "tool.result"
+        ? { tools: context.tools.map((t) => (t.call === event.call ? { ...t, done: true } : t)) }
+        : {},
+    ),
+    beginSpeculation: assign(({ context }) => ({
+      speculating: true,
+      speculations: context.speculations + 1,
+      asks: context.asks + 1,
+      runs: [...context.runs, rules.NO_RUN],
+    })),
+    adopt: assign({ speculating: false }),
+    countAsk: assign(({ context }) => ({
+      asks: context.asks + 1,
+      runs: [...context.runs, rules.NO_RUN],
+    })),
+    // The same request under the same key: the lost one's run is taken over.
+    replaceRun: assign(({ context }) => ({
+      runs: [...context.runs.slice(0, -1), rules.NO_RUN],
+    })),
+    takeRest: assign(({ context }) => ({
+      saying: rules.unheardRefs(context),
+      asks: context.asks + 1,
+      runs: [...context.runs, rules.NO_RUN],
+    })),
+    markAsked: assign(({ context }) => ({
+      tools: context.tools.map((tool) => ({ ...tool, asked: true })),
+    })),
+    clearTools: assign({ tools: [] }),
+    giveWay: assign({ contest: "none" }),
+    leaveFact: emit(({ context }, params: { status: TurnEnded["status"] }) =>
+      rules.endedFact(context, params.status),
+    ),
+  },
+});
+
+/** What the reply effect is told: references only; its words come from the log up to its start. */
+function replyInput({ context }: { context: TurnContext }) {
+  return {
+    turn: context.n,
+    key: `turn.${context.n}.${context.asks}`,
+    saying: context.saying,
+    refs: context.words.filter((w) => !w.echo).map((w) => w.ref),
+    speculative: context.speculating,
+  };
+}
+
+export function toRoom(type: string, { n }: TurnContext, more: object = {}): Send {
+  return { to: "room", event: { type, n, ...more } };
+}
+
+export function tellAnswering(context: TurnContext): Send {
+  return toRoom("turn.answering", context, { pausable: context.pausable });
+}
+
+export function tellPaused(context: TurnContext): Send {
+  return toRoom("turn.paused", context, { answerable: rules.isAnswerable(context) });
+}
+
+export function tellTools(context: TurnContext): Send {
+  const wanted = context.tools.filter((tool) => !tool.asked);
+  const calls = wanted.map(({ asked: _, done: __, ...call }) => call);
+  return toRoom("tools.requested", context, { calls });
+}
+
+export function tellOver(context: TurnContext, status: TurnEnded["status"]): Send {
+  const { kind, reason } = context;
+  const merge = status === "abandoned" ? rules.mergeOf(context) : null;
+  const spokenMs = rules.spokenMs(context);
+  return toRoom("turn.over", context, { kind, status, reason, merge, spokenMs });
+}
+
+/** A run as its effect's end leaves it. */
+function endOf(event: End): (run: Run) => Run {
+  return (run) => ({
+    ...run,
+    complete: event.how === "done",
+    positionMs: event.position ?? run.positionMs,
+  });
+}
+
+type End = Extract<TurnEvent, { type: "reply.ended" }>;
+function isEnd(event: TurnEvent): event is End {
+  return event.type === "reply.ended";
+}
+function isDone(event: TurnEvent): boolean {
+  return isEnd(event) && event.how === "done";
+}
+function toolCalls(event: TurnEvent): readonly RequestedTool[] {
+  return isEnd(event) ? ((event.result as { toolCalls?: [] } | undefined)?.toolCalls ?? []) : [];
+}

@@ -1,0 +1,207 @@
+import { WEEKDAYS } from "./receptionist-facts.ts";
+import { loneNumber, MONTHS } from "./receptionist-words.ts";
+
+/** Finds what a booking needs in what was said. Takes normalised text, but for names. */
+export interface Slots {
+  readonly day?: string;
+  /** Minutes since midnight. */
+  readonly timeMin?: number;
+  readonly people?: number;
+  readonly name?: string;
+}
+export type SlotName = keyof Slots;
+
+const DAY_NAMES =
+  "sun(?:day)?|mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thurs?(?:day)?|thu|fri(?:day)?|sat(?:urday)?";
+const DAY = new RegExp(`\\b(?:(next|this|coming) )?(${DAY_NAMES})s?\\b`, "g");
+const MONTH_NAMES = MONTHS.map((month) => month.toLowerCase()).join("|");
+const DATE = new RegExp(
+  `\\b(?:(\\d{1,2})(?:st|nd|rd|th)?(?: of)? (${MONTH_NAMES})|(${MONTH_NAMES})(?: the)? (\\d{1,2})(?:st|nd|rd|th)?)\\b`,
+);
+const ON_THE = /\bon the (\d{1,2})(?:st|nd|rd|th)?\b(?! (?:of|person|people|table))/;
+const SPECIAL: readonly (readonly [RegExp, string])[] = [
+  [/\bday after tomorrow\b/, "the day after tomorrow"],
+  [/\btomorrow\b/, "tomorrow"],
+  [/\btonight\b|\bthis evening\b/, "tonight"],
+  [/\btoday\b|\bthis afternoon\b/, "today"],
+  [/\bchristmas eve\b/, "Christmas Eve"],
+  [/\bchristmas\b/, "Christmas Day"],
+  [/\bnew years eve\b/, "New Year's Eve"],
+  [/\bnew years?\b/, "New Year's Day"],
+  [/\bvalentines?\b/, "Valentine's Day"],
+];
+
+/** "not Friday" and "instead of seven" name what is not wanted: taken out before looking. */
+export function dropNegated(text: string): string {
+  const value = `(?:next |this )?(?:${DAY_NAMES}|tomorrow|today|tonight|\\d[\\d:]*(?: \\d\\d)?(?: ?[ap]m| oclock)?)`;
+  const people = "(?: (?:people|persons?|guests|of us))?";
+  const lead = "(?:not|instead of|rather than|isnt|wasnt|didnt say|dont want)";
+  return text
+    .replace(new RegExp(`\\b${lead} (?:(?:on|at|for) )?${value}${people}\\b`, "g"), " ")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+export function findDay(text: string): string | undefined {
+  for (const [pattern, day] of SPECIAL) if (pattern.test(text)) return day;
+  const date = DATE.exec(text);
+  if (date) {
+    const name = date[2] ?? date[3]!;
+    const month = MONTHS.find((one) => one.toLowerCase() === name)!;
+    const number = Number(date[1] ?? date[4]);
+    return number >= 1 && number <= 31 ? `${month} ${number}` : undefined;
+  }
+  // The last one counts: "Friday, no, Saturday", "from Friday to Saturday".
+  const named = [...text.matchAll(DAY)].findLast(
+    ([all, , name]) => all.length > 3 || !/^(?:sun|sat|wed)$/.test(name!) || text === all,
+  );
+  if (named) {
+    const weekday = WEEKDAYS.find((day) => day.toLowerCase().startsWith(named[2]!.slice(0, 3)))!;
+    return named[1] === "next" ? `next ${weekday}` : weekday;
+  }
+  const onThe = ON_THE.exec(text);
+  return onThe && Number(onThe[1]) <= 31
+    ? `the ${Number(onThe[1])}th`.replace(/1th$/, "1st")
+    : undefined;
+}
+
+const MORNING = /\b(?:morning|breakfast|brunch)\b/;
+
+/** A time with its half of the day; a bare hour from 1 to 9 is taken for the afternoon. */
+export function findTime(text: string, asked: boolean): number | undefined {
+  if (/\b(?:noon|midday|mid day)\b/.test(text)) return 12 * 60;
+  if (/\bmidnight\b/.test(text)) return 0;
+  const clock = text.replace(/\b(\d{1,2}) (?:oh|o|0) (\d)\b/g, "$1:0$2");
+  const half = /\bhalf (?:past |after )?(\d{1,2})\b(?: ([ap]m))?/.exec(clock);
+  if (half) return toMinutes(half[1]!, 30, half[2], text);
+  const past =
+    /\b(quarter|\d{1,2})(?: minutes)? (past|after|to|till|before) (\d{1,2})\b(?: ([ap]m))?/;
+  const relative = past.exec(clock);
+  if (
+    relative &&
+    !/people|of us/.test(
+      clock.slice(relative.index + relative[0].length, relative.index + relative[0].length + 8),
+    )
+  ) {
+    const minutes = relative[1] === "quarter" ? 15 : Number(relative[1]);
+    const late = relative[2] === "past" || relative[2] === "after";
+    if (relative[1] === "quarter" || late)
+      return toMinutes(relative[3]!, late ? minutes : -minutes, relative[4], text);
+  }
+  const found = lastTime(clock) ?? (asked ? bareTime(clock) : undefined);
+  return found && toMinutes(found.hour, found.minute, found.half, text);
+}
+
+interface FoundTime {
+  readonly hour: string;
+  readonly minute: number;
+  readonly half: string | undefined;
+}
+
+const EXACT = [
+  /\b(\d{1,2}):(\d\d)(?: ([ap]m))?\b/g,
+  /\b(\d{1,2}) ([0-5]\d)(?: ([ap]m))?\b(?! (?:people|persons?|guests|of us))/g,
+  /\b(\d{1,2})()(?: oclock)?(?: ([ap]m))\b/g,
+  /\b(\d{1,2})() oclock\b()/g,
+  /\b(?:at|around|about|by|before|after|from|say) (?:about |around |like )?(\d{1,2})\b()(?! (?:people|persons?|guests|of us|adults|more|minutes))()/g,
+  /\b(\d{1,2})() (?:in the|this|tomorrow|on \w+day) (?:morning|afternoon|evening|night)\b()/g,
+];
+
+function lastTime(text: string): FoundTime | undefined {
+  for (const pattern of EXACT) {
+    const all = [...text.matchAll(pattern)].filter((match) => Number(match[1]) <= 24);
+    const match = all.at(-1);
+    if (match)
+      return { hour: match[1]!, minute: Number(match[2] || 0), half: match[3] || undefined };
+  }
+  return undefined;
+}
+
+/** The answer to "what time?": any number that is not the number of people. */
+function bareTime(text: string): FoundTime | undefined {
+  const run = /^(\d{1,2})(\d\d)$/.exec(text);
+  if (run && Number(run[2]) < 60) return { hour: run[1]!, minute: Number(run[2]), half: undefined };
+  const lone = loneNumber(text);
+  const loose = /(?:^| )(\d{1,2})(?= |$)(?! (?:people|persons?|guests|of us|adults))/.exec(text);
+  const hour = lone ?? (loose ? Number(loose[1]) : undefined);
+  return hour !== undefined && hour <= 24
+    ? { hour: String(hour), minute: 0, half: undefined }
+    : undefined;
+}
+
+function toMinutes(
+  hourText: string,
+  minute: number,
+  half: string | undefined,
+  text: string,
+): number {
+  let hour = Number(hourText) % 24;
+  const evening = half === "pm" || /\b(?:evening|night|tonight|afternoon|dinner)\b/.test(text);
+  const morning = half === "am" || (half === undefined && MORNING.test(text));
+  if (morning) hour %= 12;
+  else if (hour < 12 && (evening || hour < 10)) hour += 12;
+  return (hour * 60 + minute + 24 * 60) % (24 * 60);
+}
+
+/** "an hour later", "half an hour earlier", "30 minutes later": minutes to move by. */
+export function findTimeShift(text: string): number | undefined {
+  const found =
+    /\b(half an hour|an hour|1 hour|2 hours|(\d{1,2}) minutes|a bit)? ?(later|earlier)\b/.exec(
+      text,
+    );
+  if (!found) return undefined;
+  const sizes: Readonly<Record<string, number>> = {
+    "half an hour": 30,
+    "2 hours": 120,
+    "a bit": 30,
+  };
+  const size = found[2] ? Number(found[2]) : (sizes[found[1] ?? ""] ?? 60);
+  return found[3] === "later" ? size : -size;
+}
+
+const GROUP = "people|persons?|guests?|of us|diners|adults|seats|pax|friends coming";
+
+export function findPeople(text: string, asked: boolean): number | undefined {
+  const adults =
+    /\b(\d{1,2}) adults?(?: and| plus)? (\d{1,2}|a|an) (?:children|kids?|child|bab(?:y|ies))/.exec(
+      text,
+    );
+  if (adults) return Number(adults[1]) + (Number(adults[2]) || 1);
+  const counted = [...text.matchAll(new RegExp(`\\b(\\d{1,3}) (?:${GROUP})\\b`, "g"))].at(-1);
+  if (counted) return Number(counted[1]);
+  const party =
+    /\b(?:party|group|table|family) (?:of|for) (?:about |up to )?(\d{1,3})\b(?! ?(?::|am|pm|oclock|st|th|nd|rd))/.exec(
+      text,
+    );
+  if (party) return Number(party[1]);
+  const us = [
+    ...text.matchAll(
+      /\b(?:for|were|are|be|there will be|we are) (?:about |just )?(\d{1,2})\b(?! ?(?::|am\b|pm\b|oclock|\d\d\b|st|nd|rd|th|in the|more))/g,
+    ),
+  ];
+  if (us.length > 0) return Number(us.at(-1)![1]);
+  if (/\b(?:just|only) me\b|\bby myself\b|\bfor myself\b|\bjust 1\b|\balone\b/.test(text)) return 1;
+  const pair =
+    /\b(?:me|myself|i) and my (?:wife|husband|partner|girlfriend|boyfriend|friend|mother|mom|mum|father|dad|sister|brother|daughter|son)\b|\bmy (?:wife|husband|partner|girlfriend|boyfriend|friend) and (?:me|i|myself)\b|\b(?:a couple|both|the pair) of us\b|\bus 2\b/;
+  if (pair.test(text)) return 2;
+  return asked ? askedPeople(text) : undefined;
+}
+
+function askedPeople(text: string): number | undefined {
+  const lone = loneNumber(text);
+  if (lone !== undefined) return lone;
+  if (/\ba couple\b/.test(text)) return 2;
+  const numbers = [...text.matchAll(/\b(\d{1,3})\b(?! ?(?::|am\b|pm\b|oclock))(?<!:\d\d)/g)];
+  return numbers.length > 0 && !/:\d\d/.test(text) ? Number(numbers.at(-1)![1]) : undefined;
+}
+
+/** "two more people", "one person less": a change to the number. */
+export function findPeopleShift(text: string): number | undefined {
+  const more =
+    /\b(\d{1,2}|another|an extra) (?:more |extra )?(?:people|persons?|guests?|friends?)\b/.exec(
+      text,
+    );
+  if (more && /\b(?:more|extra|another|additional)\b/.test(text)) return Number(more[1]) || 1;
+  const less = /\b(\d{1,2}) (?:people|persons?|guests?)? ?(?:less|fewer)\b/.exec(text);
+  return less ? -Number(less[1]) : undefined;
+}

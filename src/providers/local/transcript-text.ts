@@ -1,0 +1,32 @@
+import type { TimedWord } from "../stt.port.ts";
+
+/** What a small recognizer gives, made fit to be shown: invented endings off, words given times. */
+const FILLER_RUN = /[\s,.!?-]*(?:\b(?:eh|uh|ah|hm+|mm+)\b[\s,.!?-]*){2,}$/i;
+const WORD_RUN = /(\b[\w']+\b)(?:[\s,.!?-]+\1\b){3,}[\s,.!?-]*$/i;
+
+/**
+ * Silence at the end makes Moonshine go on in a loop ("day, eh, eh, eh"). Only loops are cut: two
+ * or more fillers, or one word four times; anything else may have been said.
+ */
+export function cleanTranscript(text: string): string {
+  const calm = text.trim().replace(WORD_RUN, "$1").replace(FILLER_RUN, "").trim();
+  return /[\p{L}\p{N}]/u.test(calm) ? calm : "";
+}
+
+/** Words with estimated times: the range is shared out by the number of letters. */
+export function spreadWords(text: string, fromMs: number, toMs: number): TimedWord[] {
+  const words = text.split(/\s+/).filter((word) => word !== "");
+  const total = words.reduce((sum, word) => sum + word.length, 0);
+  let letters = 0;
+  return words.map((word) => {
+    const start = fromMs + ((toMs - fromMs) * letters) / total;
+    letters += word.length;
+    const end = fromMs + ((toMs - fromMs) * letters) / total;
+    return { text: word, fromMs: Math.round(start), toMs: Math.round(end) };
+  });
+}
+
+/** Parts of one utterance, decoded apart. */
+export function joinTranscripts(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(" ");
+}

@@ -1,0 +1,86 @@
+import { samplesOf } from "../../base/audio.ts";
+import { sleep, type Clock } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
+import type { Llm, LlmEvent, LlmRequest, ToolCall } from "../llm.port.ts";
+import type { Tts, TtsEvent, TtsRequest } from "../tts.port.ts";
+
+/** What a scripted model answers to a request. */
+export interface ScriptedAnswer {
+  readonly text?: string;
+  readonly toolCalls?: readonly ToolCall[];
+  /** Request to first words. */
+  readonly afterMs?: number;
+  /** Breaks instead, after `afterMs`. */
+  readonly fails?: boolean;
+}
+
+const FIRST_WORDS_MS = 300;
+const FIRST_AUDIO_MS = 100;
+const WORD_MS = 400;
+
+export class ScriptedLlm implements Llm {
+  readonly provider = "scripted";
+  readonly model = "scripted-llm";
+  /** Every request made, in order: what tests look at. */
+  readonly requests: LlmRequest[] = [];
+  readonly #clock: Clock;
+  readonly #answer: (request: LlmRequest, index: number) => ScriptedAnswer;
+
+  constructor(clock: Clock, answer: (request: LlmRequest, index: number) => ScriptedAnswer) {
+    this.#clock = clock;
+    this.#answer = answer;
+  }
+
+  async *stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmEvent> {
+    this.requests.push(request);
+    const answer = this.#answer(request, this.requests.length - 1);
+    await sleep(this.#clock, answer.afterMs ?? FIRST_WORDS_MS, signal);
+    if (signal.aborted) return;
+    if (answer.fails) throw new AppError("provider.failed", "the scripted model failed");
+    const text = answer.text ?? "";
+    if (text) yield { type: "text", text };
+    for (const call of answer.toolCalls ?? []) yield { type: "toolCall", call };
+    const inputTokens = request.messages.reduce(
+      (sum, m) => sum + ("text" in m ? m.text.length : 0),
+      0,
+    );
+    const usage = { provider: this.provider, model: this.model, estimated: false };
+    yield { type: "usage", usage: { ...usage, inputTokens, outputTokens: text.length } };
+  }
+}
+
+/** Speaks `WORD_MS` a word, aligned; the sound itself is a constant. */
+export class ScriptedTts implements Tts {
+  readonly provider = "scripted";
+  readonly model = "scripted-tts";
+  readonly rateHz = 8_000;
+  readonly voices = ["scripted"];
+  readonly #clock: Clock;
+  readonly #fails: (text: string) => boolean;
+
+  constructor(clock: Clock, fails: (text: string) => boolean = () => false) {
+    this.#clock = clock;
+    this.#fails = fails;
+  }
+
+  warm(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async *speak({ text, signal }: TtsRequest): AsyncIterable<TtsEvent> {
+    await sleep(this.#clock, FIRST_AUDIO_MS, signal);
+    if (signal.aborted) return;
+    if (this.#fails(text)) throw new AppError("provider.failed", "the scripted voice failed");
+    const words = text.split(/\s+/).filter(Boolean).length;
+    yield {
+      type: "alignment",
+      wordEndsMs: Array.from({ length: words }, (_, i) => (i + 1) * WORD_MS),
+    };
+    const samples = new Int16Array(samplesOf(words * WORD_MS, this.rateHz)).fill(1);
+    yield { type: "audio", frame: { samples, rateHz: this.rateHz } };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}

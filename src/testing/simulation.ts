@@ -1,0 +1,175 @@
+import { CallMedia } from "../actors/effects/call-media.ts";
+import { connectionRunner } from "../actors/effects/connection.runner.ts";
+import { replyRunner } from "../actors/effects/reply.runner.ts";
+import { toolRunner } from "../actors/effects/tool.runner.ts";
+import { detectorRunner, sttRunner } from "../actors/effects/track.runners.ts";
+import type { CallHost } from "../actors/call-host.ts";
+import type { Runners } from "../actors/effect.ts";
+import type { MachineSet } from "../actors/machine-set.ts";
+import { Supervisor } from "../actors/supervisor.ts";
+import { SimulatedClock } from "../base/clock.ts";
+import { seededIds } from "../base/id.ts";
+import { silentLogger } from "../base/logger.ts";
+import type { Broker } from "../broker/broker.ts";
+import { openMemory } from "../broker/memory/memory-broker.ts";
+import type { LogRecord } from "../events/record.ts";
+import { TurnSettings } from "../events/settings.events.ts";
+import { CURRENT_VERSIONS, MACHINES } from "../machines/machines.ts";
+import { SimulatedRoom, type Utterance } from "../media/simulated/simulated-room.ts";
+import type { Llm } from "../providers/llm.port.ts";
+import { ScriptedStt, ScriptedVad } from "../providers/scripted/scripted-ears.ts";
+import {
+  ScriptedLlm,
+  ScriptedTts,
+  type ScriptedAnswer,
+} from "../providers/scripted/scripted-mouth.ts";
+import type { LlmRequest } from "../providers/llm.port.ts";
+import type { Tool } from "../providers/tool.port.ts";
+
+/**
+ * A whole call on virtual time: the real supervisor, host, charts and effects over a simulated room
+ * and scripted providers. A ten-minute call takes a fraction of a second and is the same each time.
+ */
+export interface SimulationOptions {
+  readonly answer?: (request: LlmRequest, index: number) => ScriptedAnswer;
+  readonly llm?: Llm;
+  readonly tools?: readonly Tool[];
+  readonly texts?: Readonly<Record<string, string>>;
+  readonly settings?: object;
+  readonly broker?: (clock: SimulatedClock) => Promise<Broker>;
+  readonly machines?: MachineSet;
+  readonly versions?: Record<string, string>;
+  readonly seed?: number;
+  readonly snapshotEveryRecords?: number;
+  readonly ttsFails?: (text: string) => boolean;
+}
+
+export class Simulation implements AsyncDisposable {
+  readonly clock: SimulatedClock;
+  readonly room: SimulatedRoom;
+  readonly broker: Broker;
+  readonly llm: Llm;
+  readonly records: LogRecord[] = [];
+  readonly startedAt: number;
+  supervisor: Supervisor;
+  host!: CallHost;
+  readonly #options: SimulationOptions;
+  #owners = 0;
+
+  private constructor(options: SimulationOptions, clock: SimulatedClock, broker: Broker) {
+    this.#options = options;
+    this.clock = clock;
+    this.startedAt = clock.now();
+    this.broker = broker;
+    this.room = new SimulatedRoom(clock);
+    const answer = options.answer ?? (() => ({ text: "All right." }));
+    this.llm = options.llm ?? new ScriptedLlm(clock, answer);
+    this.supervisor = this.#newOwner();
+  }
+
+  static async open(options: SimulationOptions = {}): Promise<Simulation> {
+    const clock = new SimulatedClock();
+    const broker = await (options.broker ?? openMemoryOn)(clock);
+    const simulation = new Simulation(options, clock, broker);
+    simulation.host = await simulation.supervisor.open({
+      call: "c-simulated",
+      tenant: "acme",
+      room: "front desk",
+      identity: "agent",
+      agent: { name: "simulated", hash: "none" },
+      settings: TurnSettings.parse(options.settings ?? {}),
+      texts: options.texts ?? {},
+      recording: null,
+    });
+    await clock.advance(0);
+    return simulation;
+  }
+
+  /** Milliseconds since the call was opened. */
+  get ms(): number {
+    return this.clock.now() - this.startedAt;
+  }
+
+  run(ms: number): Promise<void> {
+    return this.clock.advance(ms);
+  }
+
+  /** Runs to `ms` since the call was opened. */
+  until(ms: number): Promise<void> {
+    return this.clock.run(this.startedAt + ms);
+  }
+
+  enter(identity = "ann"): void {
+    this.room.enter(identity);
+  }
+
+  /** Says `text` at 400 ms a word unless told how long. */
+  say(text: string, more: Partial<Utterance> & { identity?: string } = {}): void {
+    const { identity = "ann", ...rest } = more;
+    this.room.speak(identity, { text, ms: text.split(" ").length * 250, ...rest });
+  }
+
+  /** Runs until no turn is live, at most `maxMs`. */
+  async quiet(maxMs = 60_000): Promise<void> {
+    await this.clock.run(this.clock.now() + maxMs, () => this.#isQuiet());
+  }
+
+  /** Another owner takes the call, as after the death of this one. */
+  async takeover(reason: "takeover" | "resume" = "takeover"): Promise<void> {
+    this.supervisor.abandonAll("the worker died");
+    this.supervisor = this.#newOwner();
+    this.host = await this.supervisor.resume(this.host.ref, reason);
+    await this.clock.advance(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.supervisor.abandonAll("the simulation is over");
+    await this.broker[Symbol.asyncDispose]();
+  }
+
+  #isQuiet(): boolean {
+    const room = this.host.fold.snapshotOf("room");
+    const context = room?.context as
+      | { older: unknown; newer: unknown; queue: unknown[] }
+      | undefined;
+    return !context?.older && !context?.newer && context?.queue.length === 0;
+  }
+
+  #newOwner(): Supervisor {
+    const options = this.#options;
+    const supervisor = new Supervisor({
+      broker: this.broker,
+      clock: this.clock,
+      ids: seededIds((options.seed ?? 1) * 1_000 + this.#owners++),
+      logger: silentLogger,
+      machines: options.machines ?? MACHINES,
+      versions: options.versions ?? CURRENT_VERSIONS,
+      build: "simulated",
+      worker: `w${this.#owners}`,
+      runnersFor: () => this.#runners(),
+      ...(options.snapshotEveryRecords !== undefined && {
+        snapshotEveryRecords: options.snapshotEveryRecords,
+      }),
+    });
+    supervisor.onRecord((_, record) => this.records.push(record));
+    return supervisor;
+  }
+
+  #runners(): Runners {
+    const { clock, room, llm } = this;
+    const media = new CallMedia(clock);
+    const tools = this.#options.tools ?? [];
+    const tts = new ScriptedTts(clock, this.#options.ttsFails);
+    return {
+      connection: connectionRunner(room, media),
+      detector: detectorRunner(new ScriptedVad(clock), media),
+      stt: sttRunner(new ScriptedStt(clock, (sample) => room.utteranceOf(sample)), media),
+      reply: replyRunner({ llm, tts, voice: "scripted", tools, media }),
+      tool: toolRunner(tools, this.broker.blobs),
+    } as Runners;
+  }
+}
+
+function openMemoryOn(clock: SimulatedClock): Promise<Broker> {
+  return Promise.resolve(openMemory({ clock }));
+}
