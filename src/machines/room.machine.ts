@@ -323,6 +323,7 @@ export const roomMachine = roomSetup.createMachine({
                       { type: "queueText", params: { ref: "away", then: "stay" } },
                     ],
                   },
+                  { guard: "mayWait", target: "idle", reenter: true, actions: "countPrompt" },
                   {
                     guard: "hasFarewell",
                     actions: [

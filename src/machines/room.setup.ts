@@ -72,6 +72,7 @@ export const roomSetup = setup({
       context.queue.length > 0 && rules.nothingLive(context) && !context.muted,
     mayPrompt: ({ context }) =>
       context.prompts < context.settings.silence.prompts && context.texts.includes("away"),
+    mayWait: ({ context }) => context.prompts < context.settings.silence.prompts,
     hasFarewell: ({ context }) => context.texts.includes("farewell"),
     isLastTurn: ({ context, event }) => event.type === "turn.over" && event.n === context.lastTurn,
     mayDrain: ({ context }) =>

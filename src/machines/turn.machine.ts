@@ -21,6 +21,7 @@ export const turnMachine = turnSetup.createMachine({
   on: {
     "words.late": { actions: "takeLate" },
     "stt.state": { actions: "noteStt" },
+    "reply.requested": {},
   },
   states: {
     opening: {
@@ -31,6 +32,7 @@ export const turnMachine = turnSetup.createMachine({
       ],
     },
     listening: {
+      initial: "hearing",
       after: {
         listeningMax: [
           { guard: "mayAnswer", target: "answering" },
@@ -232,7 +234,6 @@ export const turnMachine = turnSetup.createMachine({
           { guard: "hasTools", target: "abandoned", actions: "becauseStopped" },
           { target: "interrupted", actions: "becauseStopped" },
         ],
-        "reply.requested": {},
         "speech.segment": { actions: "measureSegment" },
         "tool.result": { actions: "noteResult" },
       },
@@ -341,7 +342,7 @@ export const turnMachine = turnSetup.createMachine({
           ],
           after: {
             heldMax: {
-              target: "interrupted",
+              target: "#turn.interrupted",
               actions: { type: "because", params: { reason: "paused too long" } },
             },
           },

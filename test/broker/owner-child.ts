@@ -16,7 +16,7 @@ process.stdout.write("ready\n");
 if (process.argv[3] === "write") {
   // Pipes are written at once: a number that was printed was acknowledged before.
   for (let tail = await broker.log.tail(REF); ;) {
-    tail = await broker.log.append(REF, tail, [record(tail.seq + 1), record(tail.seq + 2)]);
+    tail = broker.log.append(REF, tail, [record(tail.seq + 1), record(tail.seq + 2)]);
     process.stdout.write(`${tail.seq}\n`);
   }
 }

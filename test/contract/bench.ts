@@ -6,8 +6,8 @@ import { type CallRef, EMPTY_TAIL, type LogRecord, type LogTail } from "../../sr
 
 /**
  * What the contract suites need of an adapter. Suites use names of their own for calls, subjects
- * and keys, so benches may share a server; but jobs are claimed by whoever asks, so each bench needs
- * a queue of its own.
+ * and keys, so benches may share a server; but jobs are claimed by whoever asks, so each bench
+ * needs a queue of its own.
  */
 export interface Bench extends AsyncDisposable {
   readonly broker: Broker;

@@ -1,4 +1,3 @@
-import { shortHash } from "../../base/digest.ts";
 import { sleep, type Cancel } from "../../base/clock.ts";
 import { resample } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
@@ -159,7 +158,7 @@ class Reply {
     const ttftMs = heardAt - this.#requestedAt;
     const first = index === 0 && this.#requestedAt > 0;
     await this.#effect.progress(
-      { type: "reply.segment", digest: shortHash(text), ...segment, ...(first && { ttftMs }) },
+      { type: "reply.segment", ...segment, ...(first && { ttftMs }) },
       { text },
     );
     await this.#synthesise(text, ref, index);

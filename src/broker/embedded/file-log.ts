@@ -102,7 +102,7 @@ export class FileLog implements EventLog, Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
-    for (const key of [...this.#writers.keys()]) this.#closeWriter(key);
+    for (const key of this.#writers.keys()) this.#closeWriter(key);
   }
 
   #writerOf(ref: CallRef): CallWriter {

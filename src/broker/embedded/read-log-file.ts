@@ -49,24 +49,27 @@ export class SegmentReading implements LogReading {
     });
     for (const [index, segment] of segments.entries()) {
       if (index > 0) scan.endWhole();
-      scan.startFile(segment.path);
-      let goodBytes = 0;
-      for await (const { bytes, ends } of lineBatches(segment)) {
-        let start = 0;
-        for (const end of ends) {
-          const record = scan.push(bytes.toString("utf8", start, end));
-          if (record) {
-            goodBytes += end + 1 - start;
-            if (record.seq >= from) yield record;
-          }
-          start = end + 1;
-        }
-      }
-      this.tornBytes = scan.torn ? segment.sizeBytes - goodBytes : 0;
+      for await (const record of this.#recordsOf(segment, scan))
+        if (record.seq >= from) yield record;
     }
     if (this.#plan.goesOn) scan.endWhole();
     const empty = scan.last ? undefined : this.#plan.empty();
     if (empty) throw empty;
+  }
+
+  async *#recordsOf(segment: Segment, scan: RecordScan): AsyncGenerator<LogRecord> {
+    scan.startFile(segment.path);
+    let goodBytes = 0;
+    for await (const { bytes, ends } of lineBatches(segment)) {
+      let start = 0;
+      for (const end of ends) {
+        const record = scan.push(bytes.toString("utf8", start, end));
+        if (record) goodBytes += end + 1 - start;
+        if (record) yield record;
+        start = end + 1;
+      }
+    }
+    this.tornBytes = scan.torn ? segment.sizeBytes - goodBytes : 0;
   }
 }
 

@@ -28,7 +28,7 @@ export function findSlots(state: State, raw: string): Slots {
   const timeMin =
     shift !== undefined && known.timeMin !== undefined
       ? known.timeMin + shift
-      : findTime(text, state.asked === "timeMin" && !dated);
+      : (findTime(text, state.asked === "timeMin" && !dated) ?? otherHalf(text, known.timeMin));
   const more = findPeopleShift(text);
   const asksPeople = state.asked === "people" && timeMin === undefined && !dated;
   const people =
@@ -42,6 +42,14 @@ export function findSlots(state: State, raw: string): Slots {
     ...(people !== undefined && people > 0 && { people }),
     ...(name !== undefined && { name }),
   };
+}
+
+/** "In the morning", said after an hour that was taken for the evening. */
+function otherHalf(text: string, timeMin: number | undefined): number | undefined {
+  const half = /^(?:no )?(?:in the |i mean |the )*(morning|am|evening|afternoon|pm|night)(?: please)?$/;
+  const said = half.exec(text)?.[1];
+  if (said === undefined || timeMin === undefined) return undefined;
+  return (timeMin % 720) + (said === "morning" || said === "am" ? 0 : 720);
 }
 
 /** "The 3rd" is a day only where a day was asked for. */
@@ -65,8 +73,8 @@ export function findLoose(state: State, text: string, slots: Slots): number | un
 /** Puts a loose number where it can only belong, or asks. */
 export function placeLoose(state: State, n: number): Slots | Step {
   const known = state.booked ? { ...state.booked, ...state.draft } : state.draft;
-  if (n > 12 || known.timeMin === undefined) return { people: n };
-  if (known.people === undefined) return { timeMin: toHour(n) };
+  if (n > 12 || known.timeMin === undefined || state.latest === "people") return { people: n };
+  if (known.people === undefined || state.latest === "timeMin") return { timeMin: toHour(n) };
   return say(state, `Do you mean ${n} people, or ${n} o'clock?`, { asked: "which", loose: n });
 }
 
@@ -77,7 +85,7 @@ export function toHour(n: number): number {
 /** Takes in what was heard and asks for the next thing, or books. */
 export function continueBooking(state: State, heard: Slots): Step {
   const merged: Slots = { ...state.draft, ...heard };
-  const booking: State = { ...state, mode: "booking", topic: undefined };
+  const booking: State = { ...state, mode: "booking", topic: undefined, latest: latestOf(heard) };
   if (merged.people !== undefined && merged.people > HOUSE.peopleMax)
     return say(
       booking,
@@ -90,6 +98,11 @@ export function continueBooking(state: State, heard: Slots): Step {
   const missing = ORDER.find((slot) => merged[slot] === undefined);
   if (missing) return askFor(booking, merged, missing, !isEmpty(heard));
   return call({ ...booking, draft: merged }, toBookCall(merged));
+}
+
+function latestOf({ people, timeMin }: Slots): State["latest"] {
+  if ((people === undefined) === (timeMin === undefined)) return undefined;
+  return people === undefined ? "timeMin" : "people";
 }
 
 export function question(slot: SlotName): string {
@@ -152,7 +165,7 @@ function toBookCall(slots: Slots, replaces?: string): Call {
 
 /** A change to a finished booking; asks for the booking, then for the change, where not said. */
 export function continueChange(state: State, heard: Slots): Step {
-  const changing: State = { ...state, mode: "change", topic: undefined };
+  const changing: State = { ...state, mode: "change", topic: undefined, latest: latestOf(heard) };
   const target = state.booked?.reference ?? state.target;
   if (target === undefined)
     return say(changing, "Of course. What name or reference is the booking under?", {

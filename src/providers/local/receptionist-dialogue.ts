@@ -31,10 +31,10 @@ const CHANGE =
 const FIX =
   /\b(?:no|not|actually|mean|meant|said|make (?:it|that)|instead|rather|sorry|wrong|could we do|can we do|can you do|later|earlier|more people|another person|better|prefer)\b/;
 const BOOK =
-  /\b(?:book|books|booked|booking|reserve|reserving|reservation|tables?|appointment|schedule|slots?|availability|available|space|seat us|come (?:in|by|over) (?:on|for|at)|squeeze us in|fit us in|free on|have (?:dinner|lunch) (?:with you|there|at yours))\b/;
+  /\b(?:book|books|booked|booking|reserve|reserving|reservation|tables?|appointment|schedule|slots?|availability|available|space|seat us|come (?:in|by|over) (?:on|for|at)|squeeze us in|fit us in|free on|have (?:dinner|lunch) (?:with you|there|at yours)|make a new (?:one|booking))\b/;
 const ANOTHER = /\b(?:another|second|1 more|also book|new) (?:table|booking|reservation|1)?\b/;
 const STATUS =
-  /\b(?:(?:whats|what is|when is|whens|what was|read back|check|confirm|details of|summary of) (?:my|the|our) (?:booking|reservation|table|appointment|reference)|what (?:do|did|have) (?:you|i|we) (?:have|book|booked)|read (?:it|that) back|my reference|reference number|is (?:it|that|everything|my table) (?:booked|confirmed)|did you get (?:all )?that)\b/;
+  /\b(?:(?:whats|what is|when is|whens|what was|read back|check|confirm|details of|summary of) (?:my|the|our) (?:booking|reservation|table|appointment|reference)|what (?:do you have (?:so far|for me|down|under my name)|did (?:i|you|we) book|have (?:i|you|we) booked|do i have)|read (?:it|that) back|my reference|reference number|is (?:it|that|everything|my table) (?:booked|confirmed)|did you get (?:all )?that)\b/;
 const BYE =
   /\b(?:bye|goodbye|good bye|see you|see ya|have a (?:nice|good|great|lovely) \w+|thats (?:all|it|everything)|that is (?:all|it|everything)|thatll be all|that will be all|nothing else|im done|good night|cheerio|hang up)\b/;
 const THANKS = /\b(?:thanks?|thank you|thx|cheers|appreciate|very kind|great help)\b/;
@@ -130,7 +130,14 @@ function hearChange(state: State, text: string, raw: string, slots: Slots): Step
   const wants = CHANGE.test(text) && !/\bchang\w+ (?:rooms?|table for a bab)/.test(text);
   if (state.mode === "booking")
     return wants && isEmpty(slots) ? changeDraft(state, text) : undefined;
-  if (wants) return isEmpty(slots) ? changeNamed(state, text) : continueChange(state, slots);
+  if (wants) {
+    const field = askedField(text);
+    // "Change the time to seven": the named field says what the number is.
+    const all = field ? { ...slots, ...findSlots({ ...state, asked: field }, raw) } : slots;
+    if (!isEmpty(all)) return continueChange(state, all);
+    const loose = findLoose(state, text, all);
+    return loose === undefined ? changeNamed(state, text) : placed(state, loose);
+  }
   if (!state.booked) return undefined;
   const loose = FIX.test(text) ? findLoose(state, text, slots) : undefined;
   if (loose !== undefined) return placed(state, loose);
@@ -182,7 +189,12 @@ function hearFacts(state: State, text: string, slots: Slots): Step | undefined {
   const weekday = named ?? todayIn(state, slots.day);
   const booking = state.mode === "booking";
   const asked = { text, weekday, topic: booking ? undefined : state.topic };
-  const topics = matchTopics(asked).filter((one) => !(one.id === "hours" && isAvailability(text)));
+  const topics = matchTopics(asked).filter(
+    ({ id }) =>
+      !(id === "hours" && isAvailability(text)) &&
+      // "Two adults and two kids" answers our question, it asks none.
+      !(id === "children" && slots.people !== undefined),
+  );
   if (topics.length === 0) return undefined;
   const answer = topics.map((one) => one.says(asked)).join(" ");
   const topic = topics.at(-1)!.id;
@@ -193,6 +205,7 @@ function hearFacts(state: State, text: string, slots: Slots): Step | undefined {
     const open = question(next.state.asked as keyof Slots);
     return { state: { ...next.state, topic, reply: `${answer} ${open}` } };
   }
+  if (topics[0]!.id === "other") return say(state, answer, { topic, asked: "more" });
   const books = BOOK.test(text) && !isEmpty(slots) && !topics.some((one) => one.id === "hours");
   if (books && slots.name === undefined && !state.booked) {
     const next = continueBooking(state, slots);
@@ -278,12 +291,12 @@ function hearSmallTalk(state: State, text: string): Step | undefined {
   if (THANKS.test(text) && !ask) return say(state, `You are welcome. ${MORE}`, { asked: "more" });
   if (HELLO.test(text) && !ask) return say(state, "Hello! How can I help you?", { asked: "more" });
   if (YES.test(text) || THANKS.test(text)) {
-    if (ask) return again(state, `Good. ${ask}`);
+    if (ask) return again(state, `${THANKS.test(text) ? "You are welcome." : "Good."} ${ask}`);
     return say(state, state.asked === "more" ? "What would you like to know?" : `Good. ${MORE}`, {
       asked: "more",
     });
   }
-  if (NO.test(text)) {
+  if (NO.test(text) || NEVER_MIND.test(text)) {
     if (ask)
       return again(state, `All right, then tell me: ${ask.charAt(0).toLowerCase()}${ask.slice(1)}`);
     return say(state, `All right. ${MORE}`, { asked: "more", draft: {} });

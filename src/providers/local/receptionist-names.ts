@@ -19,6 +19,10 @@ const SAID = /\b(?:i'm|i am|this is|it's|it is|that's|for)\s+([A-Z].*)/;
 const LEAD =
   /^(?:(?:yes|yeah|sure|okay|ok|oh|uh|um|er|well|so|please|and)[,.\s]+)*(?:(?:it's|it is|its|i'm|i am|im|this is|that's|that is|that would be|for|under|the name is|name is|name's|my name is|put|call me)\s+)*/i;
 
+/** "Lunch for Two on June 3" in title case is no name. */
+const NOT_LAST =
+  /day\b|^(?:January|February|March|April|May|June|July|August|September|October|November|December|Lunch|Dinner|Brunch|Breakfast|Christmas|Easter|Me|Us|Parking)\b/;
+
 /** `asked`: the receptionist has just asked for it, so a bare word or two is the answer. */
 export function findName(raw: string, asked: boolean): string | undefined {
   const text = raw.replace(/[\u2018\u2019]/g, "'").trim();
@@ -33,6 +37,8 @@ export function findName(raw: string, asked: boolean): string | undefined {
       return name;
     return undefined;
   }
+  const last = /\bfor ([A-Z][\w'-]+(?: [A-Z][\w'-]+)?)[.!]?$/.exec(text)?.[1];
+  if (last && !NOT_LAST.test(last)) return takeName(last);
   // Unasked, only a capital tells a name from any other word, and only where speech begins with it.
   const said =
     /^(?:hi|hello|hey|good \w+)?[,.\s]*(?:i'm|i am|this is|it's)\b/i.test(text) &&

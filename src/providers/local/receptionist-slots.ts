@@ -180,7 +180,7 @@ export function findPeople(text: string, asked: boolean): number | undefined {
     ),
   ];
   if (us.length > 0) return Number(us.at(-1)![1]);
-  if (/\b(?:just|only) me\b|\bby myself\b|\bfor myself\b|\bjust 1\b|\balone\b/.test(text)) return 1;
+  if (/\b(?:just|only) me\b(?! and)|\bby myself\b|\bfor myself\b|\bjust 1\b|\balone\b/.test(text)) return 1;
   const pair =
     /\b(?:me|myself|i) and my (?:wife|husband|partner|girlfriend|boyfriend|friend|mother|mom|mum|father|dad|sister|brother|daughter|son)\b|\bmy (?:wife|husband|partner|girlfriend|boyfriend|friend) and (?:me|i|myself)\b|\b(?:a couple|both|the pair) of us\b|\bus 2\b/;
   if (pair.test(text)) return 2;

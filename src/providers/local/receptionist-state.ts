@@ -21,6 +21,8 @@ export interface State {
   readonly target: string | undefined;
   /** A number that may be people or an hour; the caller was asked which. */
   readonly loose: number | undefined;
+  /** The number heard last: "no, I said five" is about that one. */
+  readonly latest: "people" | "timeMin" | undefined;
   /** Last call that failed, for a second try. */
   readonly failed: Call | undefined;
   /** A tool is at work and its result is not there yet. */
@@ -54,6 +56,7 @@ export function createState(tools: ReadonlySet<string>): State {
     booked: undefined,
     target: undefined,
     loose: undefined,
+    latest: undefined,
     failed: undefined,
     waiting: false,
     topic: undefined,

@@ -61,7 +61,7 @@ export const TOPICS: readonly Topic[] = [
   topic("who", WHO, WHO_SAYS),
   topic(
     "human",
-    /\b(?:speak|talk|connect|transfer|put me through|reach|get) (?:me )?(?:to|with|through to)? ?(?:a |an |the |your |some )?(?:real |live |actual )?(?:human|person|someone|somebody|manager|agent|staff|operator|representative|owner|chef|people|boss)\b|\breal person\b|\bmanager\b/,
+    /\b(?:speak|talk|connect|transfer|put me through|reach|get) (?:me )?(?:to|with|through to)? ?(?:a |an |the |your |some )?(?:real |live |actual )?(?:human|person|someone|somebody|manager|agent|staff|operator|representative|owner|chef|people|boss)\b|^(?:a )?(?:real |live )?(?:human|person|operator|agent)$|\bmanager\b/,
     `There is nobody here I can pass you to, but the staff answer at ${HOUSE.phone} during opening hours.`,
   ),
   topic(

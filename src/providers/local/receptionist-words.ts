@@ -42,6 +42,8 @@ export function normalise(raw: string): string {
     .replace(/\b([ap])\.\s?m\b\.?/g, "$1m")
     .replace(/\b(\d{1,2})[.](\d\d)\b/g, "$1:$2")
     .replace(/\b(\d{1,2}(?::\d\d)?)\s?([ap])\.?m\b\.?/g, "$1 $2m")
+    .replace(/\b(\d{1,2})([0-5]\d) (?=[ap]m\b)/g, "$1:$2 ")
+    .replace(/\b(at|around|by|about) (\d{1,2})([0-5]\d)\b/g, "$1 $2:$3")
     .replace(/o'?\s?clock/g, "oclock")
     .replace(/'/g, "")
     .replace(/[^a-z0-9: ]+/g, " ")
