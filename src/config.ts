@@ -1,7 +1,11 @@
 import { homedir, platform } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import packageJson from "../package.json" with { type: "json" };
 import { AppError } from "./base/errors.ts";
+
+/** What a call's header says it was made by. */
+export const BUILD = `turnfold ${packageJson.version}`;
 
 /**
  * The one reader of the environment: typed, checked, frozen. Flags of the command line win over
@@ -37,13 +41,16 @@ export function readConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = pro
   const values = parsed.data;
   return Object.freeze({
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
-    modelsDir: values.TURNFOLD_MODELS ?? join(cacheDir(values), "turnfold", "models"),
+    modelsDir: values.TURNFOLD_MODELS ?? join(cacheDir(values), "turnfold"),
     logLevel: values.TURNFOLD_LOG_LEVEL,
     port: flags.port ?? values.TURNFOLD_PORT,
   });
 }
 
-function cacheDir(env: { XDG_CACHE_HOME?: string | undefined; LOCALAPPDATA?: string | undefined }): string {
+function cacheDir(env: {
+  XDG_CACHE_HOME?: string | undefined;
+  LOCALAPPDATA?: string | undefined;
+}): string {
   if (env.XDG_CACHE_HOME) return env.XDG_CACHE_HOME;
   if (platform() === "win32" && env.LOCALAPPDATA) return env.LOCALAPPDATA;
   return join(homedir(), ...(platform() === "darwin" ? ["Library", "Caches"] : [".cache"]));

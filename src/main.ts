@@ -1,15 +1,124 @@
+import { join } from "node:path";
+import { CallMedia } from "./actors/effects/call-media.ts";
+import { connectionRunner } from "./actors/effects/connection.runner.ts";
+import { replyRunner } from "./actors/effects/reply.runner.ts";
+import { toolRunner } from "./actors/effects/tool.runner.ts";
+import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
+import { Supervisor } from "./actors/supervisor.ts";
 import { systemClock } from "./base/clock.ts";
+import { systemIds } from "./base/id.ts";
+import { LIMITS } from "./base/limits.ts";
 import { stderrLogger } from "./base/logger.ts";
-import type { Broker } from "./broker/broker.ts";
-import { openEmbedded } from "./broker/embedded/embedded-broker.ts";
-import type { Config } from "./config.ts";
+import { openEmbedded, type EmbeddedBroker } from "./broker/embedded/embedded-broker.ts";
+import { BUILD, type Config } from "./config.ts";
+import type { CallRef } from "./events/record.ts";
+import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
+import { Recorder } from "./media/local/recorder.ts";
+import { PacedRoom } from "./media/paced-room.ts";
+import type { RoomMedia } from "./media/room.port.ts";
+import type { Llm } from "./providers/llm.port.ts";
+import { openFlite } from "./providers/local/flite.tts.ts";
+import { findModels } from "./providers/local/models.ts";
+import { openMoonshine } from "./providers/local/moonshine.stt.ts";
+import { createReceptionistTools } from "./providers/local/receptionist-tools.ts";
+import { createReceptionist } from "./providers/local/receptionist.llm.ts";
+import { createSilero } from "./providers/local/silero.vad.ts";
+import type { Stt } from "./providers/stt.port.ts";
+import type { Tool } from "./providers/tool.port.ts";
+import type { Tts } from "./providers/tts.port.ts";
+import type { Vad } from "./providers/vad.port.ts";
 
 /** The composition root: the one file that picks adapters. */
 export { readLogFile } from "./broker/embedded/read-log-file.ts";
 export { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
+export type { EmbeddedBroker } from "./broker/embedded/embedded-broker.ts";
+export type { PacedRoom } from "./media/paced-room.ts";
+export type { Recorder } from "./media/local/recorder.ts";
+
+/** The rate of local sound: what the voice detector and speech-to-text are made for. */
+export const LOCAL_RATE_HZ = 16_000;
+export const AGENT_VOICE = "slt";
+export const CALLER_VOICE = "rms";
 
 /** The data folder. Owners lock it; readers (`readOnly`) need no lock and write nothing. */
-export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
+export function openStore(config: Config, readOnly: boolean): Promise<EmbeddedBroker> {
   const logger = stderrLogger(config.logLevel, systemClock.now);
   return openEmbedded({ dataDir: config.dataDir, clock: systemClock, logger, readOnly });
+}
+
+/** The first file of a call's log. */
+export function logPath(config: Config, { tenant, call }: CallRef): string {
+  return join(config.dataDir, tenant, call, "0001.jsonl");
+}
+
+/** Speech and model of this machine: no server, no key. `stt` needs the models once pulled. */
+export interface LocalProviders extends AsyncDisposable {
+  readonly vad: Vad;
+  readonly stt: Stt | undefined;
+  /** Why there is no `stt`. */
+  readonly missing: string | undefined;
+  readonly tts: Tts;
+  readonly llm: Llm;
+  readonly tools: readonly Tool[];
+}
+
+export async function openLocalProviders(config: Config): Promise<LocalProviders> {
+  const models = await findModels(config.modelsDir);
+  const stt = models.ok ? openMoonshine(models.paths) : undefined;
+  const tts = openFlite();
+  const vad = createSilero();
+  await Promise.all([tts.warm(), stt?.warm(), stt && vad.warm()]);
+  return {
+    vad,
+    stt,
+    missing: models.ok ? undefined : models.reason,
+    tts,
+    llm: createReceptionist(),
+    tools: createReceptionistTools(),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([tts[Symbol.asyncDispose](), stt?.[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+/** A room of WAV callers in real time, recorded from now on. */
+export function openLocalRoom(): { readonly room: PacedRoom; readonly recorder: Recorder } {
+  const recorder = new Recorder(systemClock.now(), LOCAL_RATE_HZ);
+  const room = new PacedRoom({
+    clock: systemClock,
+    rateHz: LOCAL_RATE_HZ,
+    silenceFrameMs: LIMITS.frameMs,
+    onCaller: (_, frame, at) => recorder.add("caller", frame, at),
+    onAgent: (frame, at) => recorder.add("agent", frame, at),
+  });
+  return { room, recorder };
+}
+
+/** The calls of this process over the given rooms and the local providers. */
+export function openSupervisor(
+  config: Config,
+  broker: EmbeddedBroker,
+  parts: { readonly providers: LocalProviders; readonly roomOf: (call: string) => RoomMedia },
+): Supervisor {
+  const { llm, tts, stt, vad, tools } = parts.providers;
+  return new Supervisor({
+    broker,
+    clock: systemClock,
+    ids: systemIds,
+    logger: stderrLogger(config.logLevel, systemClock.now),
+    machines: MACHINES,
+    versions: CURRENT_VERSIONS,
+    build: BUILD,
+    worker: `local-${process.pid}`,
+    runnersFor: ({ call }) => {
+      const media = new CallMedia(systemClock);
+      return {
+        connection: connectionRunner(parts.roomOf(call), media),
+        detector: detectorRunner(vad, media),
+        ...(stt && { stt: sttRunner(stt, media) }),
+        reply: replyRunner({ llm, tts, voice: AGENT_VOICE, tools, media }),
+        tool: toolRunner(tools, broker.blobs),
+      };
+    },
+  });
 }

@@ -21,8 +21,7 @@ export const turnSetup = setup({
       return rules.restOf(total, context, event.at);
     },
     pauseMax: ({ context }) => context.settings.interruption.pauseMax,
-    resumeAfter: ({ context, event }) =>
-      rules.restOf(context.settings.interruption.resumeAfter, context, event.at),
+    resumeAfter: ({ context }) => context.settings.interruption.resumeAfter,
     confirmDuration: ({ context }) => context.settings.interruption.confirmDuration,
     listeningMax: ({ context }) => context.settings.listening.max,
     answerTotal: ({ context }) => context.settings.answer.total,

@@ -103,10 +103,10 @@ export class Simulation implements AsyncDisposable {
     this.room.enter(identity);
   }
 
-  /** Says `text` at 400 ms a word unless told how long. */
+  /** Says `text` at 250 ms a word unless told how long. */
   say(text: string, more: Partial<Utterance> & { identity?: string } = {}): void {
     const { identity = "ann", ...rest } = more;
-    this.room.speak(identity, { text, ms: text.split(" ").length * 250, ...rest });
+    void this.room.say(identity, { text, ms: text.split(" ").length * 250, ...rest });
   }
 
   /** Runs until no turn is live, at most `maxMs`. */
@@ -166,7 +166,7 @@ export class Simulation implements AsyncDisposable {
       stt: sttRunner(new ScriptedStt(clock, (sample) => room.utteranceOf(sample)), media),
       reply: replyRunner({ llm, tts, voice: "scripted", tools, media }),
       tool: toolRunner(tools, this.broker.blobs),
-    } as Runners;
+    };
   }
 }
 

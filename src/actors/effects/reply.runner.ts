@@ -89,6 +89,8 @@ class Reply {
       if (this.#effect.input.saying === null) await this.#ask(messages);
       else for (const text of texts) for (const one of splitSentences(text)) this.#say(one);
       await this.#speech;
+      // A speculative reply that has nothing to say waits all the same: its tools may not run yet.
+      await this.#committed.promise;
       this.#playout.finish();
       await this.#playout.done;
     } catch (error) {

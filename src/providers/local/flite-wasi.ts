@@ -17,9 +17,10 @@ interface MemoryFile {
 }
 
 /** `proc_exit` has to leave the wasm stack, and only a throw does. */
-class Exit {
+class Exit extends Error {
   readonly status: number;
   constructor(status: number) {
+    super(`exit ${status}`);
     this.status = status;
   }
 }

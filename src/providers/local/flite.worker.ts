@@ -59,8 +59,8 @@ function parsePhones(printed: string): Phone[] {
 }
 
 /**
- * How many phones each word has, from speaking the words one by one with pauses between. The diphone
- * voice at ten times the speed is the cheapest that knows the same lexicon.
+ * How many phones each word has, from speaking the words one by one with pauses between. The
+ * diphone voice at ten times the speed is the cheapest that knows the same lexicon.
  */
 async function phoneCounts(words: readonly string[]): Promise<readonly number[]> {
   const text = words.map((word) => word.replace(/[.,;:!?]/g, " ").trim()).join(", ");

@@ -41,10 +41,10 @@ export interface PullOptions {
 const FOLDER = "moonshine-tiny-en-0.0.44";
 const WHEEL = "moonshine-voice==0.0.44";
 const WHEEL_BYTES = 84_884_737;
-const PIP_ARGS = [
-  ...["download", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check"],
-  ...["--platform", "manylinux_2_34_x86_64", "--python-version", "3.12"],
-];
+const PIP_ARGS = (
+  "download --no-deps --only-binary :all: --disable-pip-version-check " +
+  "--platform manylinux_2_34_x86_64 --python-version 3.12"
+).split(" ");
 const IN_WHEEL = "moonshine_voice/assets/tiny-en/";
 const LICENSE_IN_WHEEL = "moonshine_voice-0.0.44.dist-info/licenses/LICENSE";
 const TOKENIZER = "tokenizer.bin";

@@ -170,7 +170,7 @@ export class MoonshineStream implements SttStream {
     range.nextInterimAt = to + INTERIM_EVERY;
     const samples = this.#tail.slice(range.start, to);
     const toMs = Math.round((to * 1000) / RATE_HZ);
-    this.#options
+    void this.#options
       .decode(samples, { signal: this.#stop.signal, interimOf: this.#options.name })
       // An interim that is dropped or fails is no loss: the next one holds its words too.
       .catch(() => "")

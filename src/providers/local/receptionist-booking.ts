@@ -11,12 +11,14 @@ import {
 import type { SlotName, Slots } from "./receptionist-slots.ts";
 import { call, isEmpty, say, tableText, toSentence } from "./receptionist-state.ts";
 import type { Call, State, Step } from "./receptionist-state.ts";
-import { loneNumber, normalise, REFERENCE } from "./receptionist-words.ts";
+import { loneNumber, normalise, REFERENCE, toPattern } from "./receptionist-words.ts";
 
 /** Filling in a booking, and changing or cancelling one: the part of the dialogue with memory. */
 const ORDER: readonly SlotName[] = ["day", "timeMin", "people", "name"];
-const CORRECTS =
-  /\b(?:no|not|actually|mean|meant|said|make (?:it|that)|instead|rather|sorry|wrong|change|to)\b/;
+const CORRECTS = toPattern(
+  String.raw`\b(?:no|not|actually|mean|meant|said|make (?:it|that)|instead|rather|sorry|`,
+  String.raw`wrong|change|to)\b`,
+);
 
 /** Everything a booking could use, heard against what is known and what was asked. */
 export function findSlots(state: State, raw: string): Slots {
@@ -25,10 +27,12 @@ export function findSlots(state: State, raw: string): Slots {
   const day = findDay(text) ?? (state.asked === "day" ? askedDay(text) : undefined);
   const dated = day !== undefined && /\d/.test(day);
   const shift = findTimeShift(text);
+  // "We are nine" is no hour, even where the hour was asked for.
+  const asksTime = state.asked === "timeMin" && !dated && findPeople(text, false) === undefined;
   const timeMin =
     shift !== undefined && known.timeMin !== undefined
       ? known.timeMin + shift
-      : (findTime(text, state.asked === "timeMin" && !dated) ?? otherHalf(text, known.timeMin));
+      : (findTime(text, asksTime, state.asked !== "people") ?? otherHalf(text, known.timeMin));
   const more = findPeopleShift(text);
   const asksPeople = state.asked === "people" && timeMin === undefined && !dated;
   const people =
@@ -46,7 +50,10 @@ export function findSlots(state: State, raw: string): Slots {
 
 /** "In the morning", said after an hour that was taken for the evening. */
 function otherHalf(text: string, timeMin: number | undefined): number | undefined {
-  const half = /^(?:no )?(?:in the |i mean |the )*(morning|am|evening|afternoon|pm|night)(?: please)?$/;
+  const half = toPattern(
+    String.raw`^(?:no )?(?:in the |i mean |the )*(morning|am|evening|afternoon|pm|`,
+    String.raw`night)(?: please)?$`,
+  );
   const said = half.exec(text)?.[1];
   if (said === undefined || timeMin === undefined) return undefined;
   return (timeMin % 720) + (said === "morning" || said === "am" ? 0 : 720);
@@ -96,7 +103,7 @@ export function continueBooking(state: State, heard: Slots): Step {
   const closed = closedThen(state, merged);
   if (closed) return askAgain(booking, merged, closed);
   const missing = ORDER.find((slot) => merged[slot] === undefined);
-  if (missing) return askFor(booking, merged, missing, !isEmpty(heard));
+  if (missing) return askFor({ ...booking, draft: merged }, missing, !isEmpty(heard));
   return call({ ...booking, draft: merged }, toBookCall(merged));
 }
 
@@ -115,13 +122,14 @@ export function question(slot: SlotName): string {
   return questions[slot];
 }
 
-function askFor(state: State, draft: Slots, slot: SlotName, heardNew: boolean): Step {
-  const lead = heardNew && !isEmpty(draft) ? `${toSentence(tableText(draft))}.` : "Gladly.";
-  return say(state, `${lead} ${question(slot)}`, { draft, asked: slot });
+/** Says back what was understood, so that a mishearing is noticed before the booking. */
+function askFor(state: State, slot: SlotName, heardNew: boolean): Step {
+  const lead = heardNew ? `${toSentence(tableText(state.draft))}.` : "Gladly.";
+  return say(state, `${lead} ${question(slot)}`, { asked: slot });
 }
 
 function askAgain(state: State, draft: Slots, closed: string): Step {
-  if (/^We are closed/.test(closed))
+  if (closed.startsWith("We are closed"))
     return say(state, `${closed} Which other day would suit you?`, {
       draft: without(draft, "day"),
       asked: "day",

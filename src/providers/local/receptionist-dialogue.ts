@@ -10,8 +10,9 @@ import {
   question,
   toHour,
 } from "./receptionist-booking.ts";
+import * as phrases from "./receptionist-phrases.ts";
 import type { Slots } from "./receptionist-slots.ts";
-import { isEmpty, say, tableText, toSentence } from "./receptionist-state.ts";
+import { isEmpty, say, tableText } from "./receptionist-state.ts";
 import type { State, Step } from "./receptionist-state.ts";
 import { matchTopics } from "./receptionist-topics.ts";
 import { normalise } from "./receptionist-words.ts";
@@ -20,51 +21,46 @@ import { normalise } from "./receptionist-words.ts";
  * One utterance in, one step out. Rules are tried from the most to the least certain: corrections
  * of the talk itself, cancelling, changing, answers to our question, facts, booking, small talk.
  */
-const REPEAT =
-  /\b(?:repeat|say (?:that|it) again|say again|pardon|come again|what did you (?:just )?say|did(?:nt| not) (?:catch|hear|get|understand)|once more|1 more time|slower|more slowly|what was that|could not hear|couldnt hear)\b|^(?:what|sorry|huh|excuse me|go on|continue|carry on|you were saying)$/;
-const NEVER_MIND =
-  /\b(?:never ?mind|forget (?:it|that|about it)|drop it|dont bother|leave it|changed my mind|scrap that)\b/;
-const CANCEL =
-  /\bcancel|\bcall (?:it )?off\b|\b(?:cant|cannot|wont|not) (?:be able to )?(?:make it|come)\b|\b(?:dont|no longer) need (?:the|my|a) (?:table|booking|reservation)\b/;
-const CHANGE =
-  /\b(?:chang(?:e|ing)|move|reschedul(?:e|ing)|modify|update|amend|postpone|push|bring forward|switch|adjust|edit)\b/;
-const FIX =
-  /\b(?:no|not|actually|mean|meant|said|make (?:it|that)|instead|rather|sorry|wrong|could we do|can we do|can you do|later|earlier|more people|another person|better|prefer)\b/;
-const BOOK =
-  /\b(?:book|books|booked|booking|reserve|reserving|reservation|tables?|appointment|schedule|slots?|availability|available|space|seat us|come (?:in|by|over) (?:on|for|at)|squeeze us in|fit us in|free on|have (?:dinner|lunch) (?:with you|there|at yours)|make a new (?:one|booking))\b/;
-const ANOTHER = /\b(?:another|second|1 more|also book|new) (?:table|booking|reservation|1)?\b/;
-const STATUS =
-  /\b(?:(?:whats|what is|when is|whens|what was|read back|check|confirm|details of|summary of) (?:my|the|our) (?:booking|reservation|table|appointment|reference)|what (?:do you have (?:so far|for me|down|under my name)|did (?:i|you|we) book|have (?:i|you|we) booked|do i have)|read (?:it|that) back|my reference|reference number|is (?:it|that|everything|my table) (?:booked|confirmed)|did you get (?:all )?that)\b/;
-const BYE =
-  /\b(?:bye|goodbye|good bye|see you|see ya|have a (?:nice|good|great|lovely) \w+|thats (?:all|it|everything)|that is (?:all|it|everything)|thatll be all|that will be all|nothing else|im done|good night|cheerio|hang up)\b/;
-const THANKS = /\b(?:thanks?|thank you|thx|cheers|appreciate|very kind|great help)\b/;
-const HELLO = /^(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings|yo)\b/;
-const THERE =
-  /\b(?:are you (?:still )?there|can you hear me|anybody there|anyone there|hello hello|you there)\b/;
-const WAIT =
-  /\b(?:wait|hold on|hang on|1 (?:moment|second|sec|minute)|just a (?:moment|second|sec|minute)|let me (?:think|check|see)|give me a)\b/;
-const YES =
-  /^(?:(?:oh|well|um) )?(?:yes|yeah|yep|yup|sure|ok|okay|correct|right|thats right|that is right|exactly|please|please do|go ahead|of course|absolutely|definitely|alright|all right|fine|sounds good|perfect|great|good|wonderful|lovely|thats (?:fine|great|perfect|correct|good)|i would|i do|id love to)\b/;
-const NO =
-  /^(?:(?:oh|well|um) )?(?:no|nope|nah|not really|no thanks|no thank you|i dont think so|none|nothing)\b/;
-
+/** A table in a question about these is no wish for one. */
+const NO_BOOKING = new Set(["hours", "walkIn", "deposit", "prices", "stay", "groups"]);
+const HELP =
+  "I can tell you about our hours, prices, parking and address, or book a table. Which one is it?";
 const MORE = "Is there anything else I can help you with?";
 
 export function hear(state: State, raw: string): Step {
   const text = normalise(raw);
-  if (text === "") return again(state, "Sorry, I did not hear you. Could you say that again?");
-  if (REPEAT.test(text)) return { state };
+  if (text === "") {
+    const quiet = /[\p{L}\p{N}]/u.test(raw);
+    return again(state, quiet ? "Yes, I am listening." : "Sorry, I did not hear you. Say again?");
+  }
+  if (phrases.REPEAT.test(text)) return { state };
   if (state.waiting) return again(state, "One moment please, I am still writing that down.");
-  const slots = findSlots(state, raw);
+  const heard: Heard = { text, raw, slots: findSlots(state, raw) };
   return (
     hearWhich(state, text) ??
-    hearCancel(state, text, raw) ??
-    hearChange(state, text, raw, slots) ??
-    hearFacts(state, text, slots) ??
-    hearBooking(state, text, raw, slots) ??
+    hearCancel(state, heard) ??
+    hearChange(state, heard) ??
+    hearFacts(state, heard) ??
+    hearBooking(state, heard) ??
     hearSmallTalk(state, text) ??
     missed(state)
   );
+}
+
+interface Heard {
+  /** Normalised; what the rules match. */
+  readonly text: string;
+  /** As transcribed; names keep their capitals in it. */
+  readonly raw: string;
+  readonly slots: Slots;
+}
+
+/** What a booking in the making still waits for, put once more; empty where nothing is open. */
+function openQuestion({ mode, asked }: State): string {
+  if (mode === "idle") return "";
+  return asked === "day" || asked === "timeMin" || asked === "people" || asked === "name"
+    ? question(asked)
+    : "";
 }
 
 /** The same question stays open. */
@@ -74,7 +70,7 @@ function again(state: State, reply: string): Step {
 
 function hearWhich(state: State, text: string): Step | undefined {
   const { asked, loose } = state;
-  if (asked === "retry" && state.failed && YES.test(text))
+  if (asked === "retry" && state.failed && phrases.YES.test(text))
     return { state: { ...state, asked: undefined, waiting: true }, call: state.failed };
   if (asked !== "which" || loose === undefined) return undefined;
   const people = /\b(?:people|persons?|guests|of us|first)\b/.test(text);
@@ -90,16 +86,16 @@ function apply(state: State, slots: Slots): Step {
     : continueBooking(state, slots);
 }
 
-function hearCancel(state: State, text: string, raw: string): Step | undefined {
+function hearCancel(state: State, { text, raw }: Heard): Step | undefined {
   const feeAsked = /\b(?:fee|policy|charge|deposit|free|cost)\b/.test(text);
-  const cancels = CANCEL.test(text) && !feeAsked;
-  if (state.mode === "booking" && (NEVER_MIND.test(text) || cancels))
+  const cancels = phrases.CANCEL.test(text) && !feeAsked;
+  if (state.mode === "booking" && (phrases.NEVER_MIND.test(text) || cancels))
     return say(state, `All right, I have dropped that. ${MORE}`, {
       mode: "idle",
       draft: {},
       asked: "more",
     });
-  if (NEVER_MIND.test(text) && state.mode !== "idle")
+  if (phrases.NEVER_MIND.test(text) && state.mode !== "idle")
     return say(state, `All right, it stays as it is. ${MORE}`, {
       mode: "idle",
       draft: {},
@@ -114,7 +110,8 @@ function hearCancel(state: State, text: string, raw: string): Step | undefined {
   return continueCancel(state, other ? findTarget(raw, false) : undefined);
 }
 
-function hearChange(state: State, text: string, raw: string, slots: Slots): Step | undefined {
+function hearChange(state: State, heard: Heard): Step | undefined {
+  const { text, raw, slots } = heard;
   if (state.mode === "change") {
     if (state.asked === "booking") {
       const target = findTarget(raw, true);
@@ -127,7 +124,7 @@ function hearChange(state: State, text: string, raw: string, slots: Slots): Step
     if (field) return say(state, question(field), { asked: field });
     return undefined;
   }
-  const wants = CHANGE.test(text) && !/\bchang\w+ (?:rooms?|table for a bab)/.test(text);
+  const wants = phrases.CHANGE.test(text) && !/\bchang\w+ (?:rooms?|table for a bab)/.test(text);
   if (state.mode === "booking")
     return wants && isEmpty(slots) ? changeDraft(state, text) : undefined;
   if (wants) {
@@ -138,15 +135,20 @@ function hearChange(state: State, text: string, raw: string, slots: Slots): Step
     const loose = findLoose(state, text, all);
     return loose === undefined ? changeNamed(state, text) : placed(state, loose);
   }
-  if (!state.booked) return undefined;
-  const loose = FIX.test(text) ? findLoose(state, text, slots) : undefined;
+  return state.booked && hearFix(state, heard);
+}
+
+/** A finished booking put right in passing: "no, I mean Sunday", "make it six people". */
+function hearFix(state: State, { text, slots }: Heard): Step | undefined {
+  // "Book another table for Sunday" is a wish of its own.
+  if (phrases.ANOTHER.test(text) && phrases.BOOK.test(text)) return undefined;
+  const loose = phrases.FIX.test(text) ? findLoose(state, text, slots) : undefined;
   if (loose !== undefined) return placed(state, loose);
   const fresh =
     slots.people !== undefined || slots.timeMin !== undefined || slots.name !== undefined;
-  const fixes = FIX.test(text) || (fresh && !BOOK.test(text));
-  const fixesDay = slots.day !== undefined && state.topic !== "hours" && !BOOK.test(text);
+  const fixes = phrases.FIX.test(text) || (fresh && !phrases.BOOK.test(text));
+  const fixesDay = slots.day !== undefined && state.topic !== "hours" && !phrases.BOOK.test(text);
   const asks = /\b(?:open|close|hours)\b/.test(text);
-  if (ANOTHER.test(text) && BOOK.test(text)) return undefined;
   return !isEmpty(slots) && !asks && ((fixes && fresh) || fixesDay || (fixes && slots.day))
     ? continueChange(state, slots)
     : undefined;
@@ -183,12 +185,13 @@ function withoutName({ name: _, ...rest }: Slots): Slots {
   return rest;
 }
 
-function hearFacts(state: State, text: string, slots: Slots): Step | undefined {
-  if (STATUS.test(text)) return hearStatus(state);
+function hearFacts(state: State, { text, slots }: Heard): Step | undefined {
+  if (phrases.STATUS.test(text)) return hearStatus(state);
   const named = slots.day === undefined ? undefined : weekdayIn(slots.day);
   const weekday = named ?? todayIn(state, slots.day);
   const booking = state.mode === "booking";
-  const asked = { text, weekday, topic: booking ? undefined : state.topic };
+  const drafted = booking && state.draft.day ? weekdayIn(state.draft.day) : undefined;
+  const asked = { text, weekday: weekday ?? drafted, topic: booking ? undefined : state.topic };
   const topics = matchTopics(asked).filter(
     ({ id }) =>
       !(id === "hours" && isAvailability(text)) &&
@@ -202,24 +205,20 @@ function hearFacts(state: State, text: string, slots: Slots): Step | undefined {
     // A question on the way does not lose what came with it, nor the question that was open.
     const next = continueBooking(state, topics.some((one) => one.id === "hours") ? {} : slots);
     if (next.call) return next;
-    const open = question(next.state.asked as keyof Slots);
+    const open = isEmpty(slots) ? openQuestion(next.state) : next.state.reply;
     return { state: { ...next.state, topic, reply: `${answer} ${open}` } };
   }
   if (topics[0]!.id === "other") return say(state, answer, { topic, asked: "more" });
-  const books = BOOK.test(text) && !isEmpty(slots) && !topics.some((one) => one.id === "hours");
-  if (books && slots.name === undefined && !state.booked) {
-    const next = continueBooking(state, slots);
-    return next.call ? next : { state: { ...next.state, reply: `${answer} ${next.state.reply}` } };
-  }
-  const wantsTable = /\b(?:book|reserve) (?:a|me|us)\b/.test(text) && topic !== "walkIn";
-  if (!wantsTable) return say(state, answer, { topic, asked: "more" });
-  const next = continueBooking(state, {});
-  return { state: { ...next.state, reply: `${answer} ${question("day")}` } };
+  const wants = phrases.WANTS.test(text) || (phrases.BOOK.test(text) && !isEmpty(slots));
+  const books = wants && !topics.some(({ id }) => NO_BOOKING.has(id));
+  if (!books || state.booked) return say(state, answer, { topic, asked: "more" });
+  const next = continueBooking(state, slots);
+  return next.call ? next : { state: { ...next.state, reply: `${answer} ${next.state.reply}` } };
 }
 
 /** "Do you have anything open on Friday for two?" is about a table. */
 function isAvailability(text: string): boolean {
-  return /\b(?:table|anything|something|slot|spot|space)s? (?:open|free|available)\b/.test(text);
+  return /\b(?:table|anything|something|slot|spot)s? (?:open|free|available)\b/.test(text);
 }
 
 function todayIn(state: State, day: string | undefined): (typeof WEEKDAYS)[number] | undefined {
@@ -230,8 +229,7 @@ function todayIn(state: State, day: string | undefined): (typeof WEEKDAYS)[numbe
 
 function hearStatus(state: State): Step {
   if (state.mode === "booking" && !isEmpty(state.draft)) {
-    const open = state.asked !== undefined ? ` ${question(state.asked as keyof Slots)}` : "";
-    return again(state, `So far I have ${tableText(state.draft)}.${open}`);
+    return again(state, `So far I have ${tableText(state.draft)}. ${openQuestion(state)}`.trim());
   }
   if (!state.booked)
     return say(state, "I have no booking from this call yet. Would you like to make one?", {
@@ -243,7 +241,7 @@ function hearStatus(state: State): Step {
   });
 }
 
-function hearBooking(state: State, text: string, raw: string, slots: Slots): Step | undefined {
+function hearBooking(state: State, { text, slots }: Heard): Step | undefined {
   if (state.mode === "booking") {
     const loose = findLoose(state, text, slots);
     if (loose !== undefined && state.asked !== "people" && state.asked !== "timeMin")
@@ -252,18 +250,19 @@ function hearBooking(state: State, text: string, raw: string, slots: Slots): Ste
     return undefined;
   }
   const wants =
-    BOOK.test(text) &&
-    !/\b(?:i have|ive got|i made|already have) (?:a|an) (?:booking|reservation|table)\b/.test(text);
+    phrases.BOOK.test(text) &&
+    !/\b(?:i|ive|already) (?:have|got|made) an? (?:booking|reservation|table)\b/.test(text);
   const fresh = slots.people !== undefined || slots.timeMin !== undefined;
   if (wants || fresh) {
     const name = state.booked?.name;
-    return continueBooking({ ...state, draft: name === undefined ? {} : { name } }, slots);
+    const draft = { ...(name !== undefined && { name }), ...state.draft };
+    return continueBooking({ ...state, draft }, slots);
   }
   if (/\b(?:booking|reservation)\b/.test(text))
     return say(state, "Would you like to change or cancel it?", { asked: "more" });
   if (
     state.asked === "offer" &&
-    YES.test(text) &&
+    phrases.YES.test(text) &&
     state.reply.endsWith("?") &&
     /make one|book/.test(state.reply)
   )
@@ -273,7 +272,7 @@ function hearBooking(state: State, text: string, raw: string, slots: Slots): Ste
       asked: "offer",
       draft: slots,
     });
-  if (slots.name !== undefined && raw.trim() !== "")
+  if (slots.name !== undefined)
     return say(state, `Hello ${slots.name}. How can I help you?`, {
       asked: "more",
       draft: { name: slots.name },
@@ -282,21 +281,26 @@ function hearBooking(state: State, text: string, raw: string, slots: Slots): Ste
 }
 
 function hearSmallTalk(state: State, text: string): Step | undefined {
-  const open = state.mode === "idle" ? undefined : state.asked;
-  const ask =
-    open && open in { day: 1, timeMin: 1, people: 1, name: 1 } ? question(open as keyof Slots) : "";
-  if (WAIT.test(text)) return again(state, "Of course, take your time.");
-  if (THERE.test(text)) return again(state, `Yes, I am here. ${ask || "How can I help you?"}`);
-  if (BYE.test(text) || (state.asked === "more" && NO.test(text))) return farewell(state, text);
-  if (THANKS.test(text) && !ask) return say(state, `You are welcome. ${MORE}`, { asked: "more" });
-  if (HELLO.test(text) && !ask) return say(state, "Hello! How can I help you?", { asked: "more" });
-  if (YES.test(text) || THANKS.test(text)) {
-    if (ask) return again(state, `${THANKS.test(text) ? "You are welcome." : "Good."} ${ask}`);
+  const ask = openQuestion(state);
+  if (phrases.WAIT.test(text)) return again(state, "Of course, take your time.");
+  if (phrases.THERE.test(text))
+    return again(state, `Yes, I am here. ${ask || "How can I help you?"}`);
+  if (phrases.BYE.test(text) || (state.asked === "more" && phrases.NO.test(text)))
+    return farewell(state, text);
+  if (/\bsame\b/.test(text) && state.booked)
+    return say(state, `All right, the rest stays as it is. ${MORE}`, { asked: "more" });
+  if (phrases.THANKS.test(text) && !ask)
+    return say(state, `You are welcome. ${MORE}`, { asked: "more" });
+  if (phrases.HELLO.test(text) && !ask)
+    return say(state, "Hello! How can I help you?", { asked: "more" });
+  if (phrases.YES.test(text) || phrases.THANKS.test(text)) {
+    if (ask)
+      return again(state, `${phrases.THANKS.test(text) ? "You are welcome." : "Good."} ${ask}`);
     return say(state, state.asked === "more" ? "What would you like to know?" : `Good. ${MORE}`, {
       asked: "more",
     });
   }
-  if (NO.test(text) || NEVER_MIND.test(text)) {
+  if (phrases.NO.test(text) || phrases.NEVER_MIND.test(text)) {
     if (ask)
       return again(state, `All right, then tell me: ${ask.charAt(0).toLowerCase()}${ask.slice(1)}`);
     return say(state, `All right. ${MORE}`, { asked: "more", draft: {} });
@@ -305,7 +309,7 @@ function hearSmallTalk(state: State, text: string): Step | undefined {
 }
 
 function farewell(state: State, text: string): Step {
-  const thanks = THANKS.test(text) ? "You are welcome. " : "";
+  const thanks = phrases.THANKS.test(text) ? "You are welcome. " : "";
   const see = state.booked ? ` We look forward to seeing you ${dayText(state.booked.day)}.` : "";
   return say(state, `${thanks}Thank you for calling Juniper House.${see} Goodbye!`, {
     mode: "idle",
@@ -315,17 +319,11 @@ function farewell(state: State, text: string): Step {
 
 function missed(state: State): Step {
   const misses = state.misses + 1;
-  const open =
-    state.mode !== "idle" &&
-    state.asked &&
-    state.asked in { day: 1, timeMin: 1, people: 1, name: 1 };
-  const ask = open ? question(state.asked as keyof Slots) : "";
+  const ask = openQuestion(state);
   const reply = ask
     ? `Sorry, I did not get that. ${ask}`
     : misses === 1
       ? "Sorry, I did not understand. Could you say it another way?"
-      : toSentence(
-          "I can tell you about our hours, prices, parking and address, or book a table. What would you like?",
-        );
+      : HELP;
   return { state: { ...state, misses, reply } };
 }

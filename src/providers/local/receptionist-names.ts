@@ -1,27 +1,47 @@
+import { toPattern } from "./receptionist-words.ts";
+
 /** Finds the caller's name: in a phrase that announces one, or as the answer to the question. */
 const STOP = new Set(
   (
-    "a an and the for on at in by to of with from please thanks thank you i im id ill we my me it its is " +
-    "was are not no yes yeah yep sure ok okay so but or if that this there here just also actually sorry " +
-    "today tomorrow tonight monday tuesday wednesday thursday friday saturday sunday party table people " +
-    "persons guests number phone booking reservation name would like want need can could do does have " +
-    "calling looking trying going wondering interested hoping coming vegan vegetarian allergic fine good " +
-    "great well running late afraid new still very really back ready happy done what when where how why who " +
-    "oh um uh er hi hello hey bye goodbye nothing something cancel change book repeat wait stop never mind " +
-    "under put make day time morning evening afternoon noon pm am oclock about around perfect right correct " +
-    "exactly open closed all both one two three four five six seven eight nine ten eleven twelve people"
+    "a an and the for on at in by to of with from please thanks thank you i im id ill we my " +
+    "me it its is was are not no yes yeah yep sure ok okay so but or if that this there here " +
+    "just also actually sorry today tomorrow tonight monday tuesday wednesday thursday friday " +
+    "saturday sunday party table people persons guests number phone booking reservation name " +
+    "would like want need can could do does have calling looking trying going wondering " +
+    "interested hoping coming vegan vegetarian allergic fine good great well running late " +
+    "afraid new still very really back ready happy done what when where how why who oh um uh " +
+    "er uh-huh mm-hmm mhm hmm hi hello hey bye goodbye nothing something cancel change book " +
+    "repeat wait stop never mind under put make day time morning evening afternoon noon pm am " +
+    "oclock about around perfect right correct exactly open closed all both one two three " +
+    "four five six seven eight nine ten eleven twelve"
   ).split(" "),
 );
 const TITLES = new Set(["mr", "mrs", "ms", "miss", "dr", "mister", "doctor"]);
-const ANNOUNCED =
-  /\b(?:my name(?:'s| is|s)|(?:the |last |first |full )?name(?:'s| is| would be| will be|:)|name of|under(?: the name(?: of)?)?|call me|put (?:it )?(?:down )?(?:under|for))[:,]?\s+(.+)/i;
-const SAID = /\b(?:i'm|i am|this is|it's|it is|that's|for)\s+([A-Z].*)/;
-const LEAD =
-  /^(?:(?:yes|yeah|sure|okay|ok|oh|uh|um|er|well|so|please|and)[,.\s]+)*(?:(?:it's|it is|its|i'm|i am|im|this is|that's|that is|that would be|for|under|the name is|name is|name's|my name is|put|call me)\s+)*/i;
+const ANNOUNCED = new RegExp(
+  toPattern(
+    String.raw`\b(?:my name(?:'s| is|s)|(?:the |last |first |full |sur|family )?name(?:'s|`,
+    String.raw` is| would be| will be|:)|name of|under(?: the name(?: of)?)?|call me|`,
+    String.raw`put (?:it )?(?:down )?(?:under|for))[:,]?\s+(.+)`,
+  ),
+  "i",
+);
+const SAID = /\b(?:[Ii]'m|[Ii] am|[Tt]his is|[Ii]t's|[Ii]t is)\s+([A-Z].*)/;
+const LEAD = new RegExp(
+  toPattern(
+    String.raw`^(?:(?:yes|yeah|sure|okay|ok|oh|uh|um|er|ah|hm+|well|so|please|`,
+    String.raw`and)[,.\s]+)*(?:(?:it's|it is|its|i'm|i am|im|this is|that's|that is|`,
+    String.raw`that would be|for|under|the name is|name is|name's|my name is|put|`,
+    String.raw`call me)\s+)*`,
+  ),
+  "i",
+);
 
 /** "Lunch for Two on June 3" in title case is no name. */
-const NOT_LAST =
-  /day\b|^(?:January|February|March|April|May|June|July|August|September|October|November|December|Lunch|Dinner|Brunch|Breakfast|Christmas|Easter|Me|Us|Parking)\b/;
+const NOT_LAST = toPattern(
+  String.raw`day\b|^(?:January|February|March|April|May|June|July|August|September|`,
+  String.raw`October|November|December|Lunch|Dinner|Brunch|Breakfast|Christmas|Easter|Me|`,
+  String.raw`Us|Parking)\b`,
+);
 
 /** `asked`: the receptionist has just asked for it, so a bare word or two is the answer. */
 export function findName(raw: string, asked: boolean): string | undefined {
@@ -41,7 +61,7 @@ export function findName(raw: string, asked: boolean): string | undefined {
   if (last && !NOT_LAST.test(last)) return takeName(last);
   // Unasked, only a capital tells a name from any other word, and only where speech begins with it.
   const said =
-    /^(?:hi|hello|hey|good \w+)?[,.\s]*(?:i'm|i am|this is|it's)\b/i.test(text) &&
+    /^(?:hi|hello|hey|good \w+)?[,.!\s]*(?:i'm|i am|this is|it's)\b/i.test(text) &&
     SAID.exec(text)?.[1];
   return said ? takeName(said) : undefined;
 }
@@ -57,7 +77,7 @@ function takeName(text: string): string | undefined {
     if (/[.,;!?]$/.test(part) && !TITLES.has(bare) && word.length > 1) break;
   }
   const name = joinSpelled(words).slice(0, 3);
-  if (name.length === 0 || name.every((word) => TITLES.has(word.toLowerCase()))) return undefined;
+  if (name.every((word) => TITLES.has(word.toLowerCase()))) return undefined;
   return name.map(toCapital).join(" ");
 }
 

@@ -1,5 +1,5 @@
 import { WEEKDAYS } from "./receptionist-facts.ts";
-import { loneNumber, MONTHS } from "./receptionist-words.ts";
+import { loneNumber, MONTHS, toPattern } from "./receptionist-words.ts";
 
 /** Finds what a booking needs in what was said. Takes normalised text, but for names. */
 export interface Slots {
@@ -12,11 +12,13 @@ export interface Slots {
 export type SlotName = keyof Slots;
 
 const DAY_NAMES =
-  "sun(?:day)?|mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thurs?(?:day)?|thu|fri(?:day)?|sat(?:urday)?";
+  "sun(?:day)?|mon(?:day)?|tues?(?:day)?|wed(?:nesday)?|thurs?(?:day)?|thu|fri(?:day)?|" +
+  "sat(?:urday)?";
 const DAY = new RegExp(`\\b(?:(next|this|coming) )?(${DAY_NAMES})s?\\b`, "g");
 const MONTH_NAMES = MONTHS.map((month) => month.toLowerCase()).join("|");
 const DATE = new RegExp(
-  `\\b(?:(\\d{1,2})(?:st|nd|rd|th)?(?: of)? (${MONTH_NAMES})|(${MONTH_NAMES})(?: the)? (\\d{1,2})(?:st|nd|rd|th)?)\\b`,
+  `\\b(?:(\\d{1,2})(?:st|nd|rd|th)?(?: of)? (${MONTH_NAMES})|` +
+    `(${MONTH_NAMES})(?: the)? (\\d{1,2})(?:st|nd|rd|th)?)\\b`,
 );
 const ON_THE = /\bon the (\d{1,2})(?:st|nd|rd|th)?\b(?! (?:of|person|people|table))/;
 const SPECIAL: readonly (readonly [RegExp, string])[] = [
@@ -33,7 +35,8 @@ const SPECIAL: readonly (readonly [RegExp, string])[] = [
 
 /** "not Friday" and "instead of seven" name what is not wanted: taken out before looking. */
 export function dropNegated(text: string): string {
-  const value = `(?:next |this )?(?:${DAY_NAMES}|tomorrow|today|tonight|\\d[\\d:]*(?: \\d\\d)?(?: ?[ap]m| oclock)?)`;
+  const time = "\\d[\\d:]*(?: \\d\\d)?(?: ?[ap]m| oclock)?";
+  const value = `(?:next |this )?(?:${DAY_NAMES}|tomorrow|today|tonight|${time})`;
   const people = "(?: (?:people|persons?|guests|of us))?";
   const lead = "(?:not|instead of|rather than|isnt|wasnt|didnt say|dont want)";
   return text
@@ -68,28 +71,30 @@ export function findDay(text: string): string | undefined {
 const MORNING = /\b(?:morning|breakfast|brunch)\b/;
 
 /** A time with its half of the day; a bare hour from 1 to 9 is taken for the afternoon. */
-export function findTime(text: string, asked: boolean): number | undefined {
+export function findTime(text: string, asked: boolean, vague = true): number | undefined {
   if (/\b(?:noon|midday|mid day)\b/.test(text)) return 12 * 60;
   if (/\bmidnight\b/.test(text)) return 0;
   const clock = text.replace(/\b(\d{1,2}) (?:oh|o|0) (\d)\b/g, "$1:0$2");
   const half = /\bhalf (?:past |after )?(\d{1,2})\b(?: ([ap]m))?/.exec(clock);
-  if (half) return toMinutes(half[1]!, 30, half[2], text);
-  const past =
-    /\b(quarter|\d{1,2})(?: minutes)? (past|after|to|till|before) (\d{1,2})\b(?: ([ap]m))?/;
-  const relative = past.exec(clock);
-  if (
-    relative &&
-    !/people|of us/.test(
-      clock.slice(relative.index + relative[0].length, relative.index + relative[0].length + 8),
-    )
-  ) {
-    const minutes = relative[1] === "quarter" ? 15 : Number(relative[1]);
-    const late = relative[2] === "past" || relative[2] === "after";
-    if (relative[1] === "quarter" || late)
-      return toMinutes(relative[3]!, late ? minutes : -minutes, relative[4], text);
-  }
-  const found = lastTime(clock) ?? (asked ? bareTime(clock) : undefined);
-  return found && toMinutes(found.hour, found.minute, found.half, text);
+  if (half) return toMinutes({ hour: half[1]!, minute: 30, half: half[2] }, text);
+  const past = findPast(clock);
+  if (past) return toMinutes(past, text);
+  const found = lastTime(clock, vague) ?? (asked ? bareTime(clock) : undefined);
+  return found && toMinutes(found, text);
+}
+
+/** "Quarter to eight", "ten past seven"; but "ten to twelve people" is a size. */
+function findPast(clock: string): FoundTime | undefined {
+  const pattern = toPattern(
+    String.raw`\b(quarter|\d{1,2})(?: minutes)? (past|after|to|till|before) (\d{1,2})\b`,
+    "(?! people| of us)(?: ([ap]m))?",
+  );
+  const [, amount, side, hour, half] = pattern.exec(clock) ?? [];
+  if (amount === undefined || hour === undefined) return undefined;
+  const late = side === "past" || side === "after";
+  if (amount !== "quarter" && !late) return undefined;
+  const minutes = amount === "quarter" ? 15 : Number(amount);
+  return { hour, minute: late ? minutes : -minutes, half };
 }
 
 interface FoundTime {
@@ -103,12 +108,34 @@ const EXACT = [
   /\b(\d{1,2}) ([0-5]\d)(?: ([ap]m))?\b(?! (?:people|persons?|guests|of us))/g,
   /\b(\d{1,2})()(?: oclock)?(?: ([ap]m))\b/g,
   /\b(\d{1,2})() oclock\b()/g,
-  /\b(?:at|around|about|by|before|after|from|say) (?:about |around |like )?(\d{1,2})\b()(?! (?:people|persons?|guests|of us|adults|more|minutes))()/g,
-  /\b(\d{1,2})() (?:in the|this|tomorrow|on \w+day) (?:morning|afternoon|evening|night)\b()/g,
+  new RegExp(
+    toPattern(
+      String.raw`\b(?:at|by|before|after|from) (?:about |around |`,
+      String.raw`like )?(\d{1,2})\b()(?! (?:people|persons?|guests|of us|adults|more|`,
+      String.raw`minutes))()`,
+    ),
+    "g",
+  ),
+  new RegExp(
+    toPattern(
+      String.raw`(?<!for )\b(\d{1,2})() (?:in the|this|tomorrow|on \w+day) (?:morning|`,
+      String.raw`afternoon|evening|night)\b()`,
+    ),
+    "g",
+  ),
 ];
 
-function lastTime(text: string): FoundTime | undefined {
-  for (const pattern of EXACT) {
+/** "About six" is a time, unless it answers how many people. */
+const VAGUE = new RegExp(
+  toPattern(
+    String.raw`\b(?:around|about|say|like) (\d{1,2})\b()(?! (?:people|persons?|guests|`,
+    String.raw`of us|adults|more|minutes))()`,
+  ),
+  "g",
+);
+
+function lastTime(text: string, vague: boolean): FoundTime | undefined {
+  for (const pattern of vague ? [...EXACT, VAGUE] : EXACT) {
     const all = [...text.matchAll(pattern)].filter((match) => Number(match[1]) <= 24);
     const match = all.at(-1);
     if (match)
@@ -122,19 +149,17 @@ function bareTime(text: string): FoundTime | undefined {
   const run = /^(\d{1,2})(\d\d)$/.exec(text);
   if (run && Number(run[2]) < 60) return { hour: run[1]!, minute: Number(run[2]), half: undefined };
   const lone = loneNumber(text);
-  const loose = /(?:^| )(\d{1,2})(?= |$)(?! (?:people|persons?|guests|of us|adults))/.exec(text);
+  const loose = toPattern(
+    String.raw`(?:^| )(\d{1,2})(?= |$)(?! (?:people|persons?|guests|of us|adults))`,
+  ).exec(text);
   const hour = lone ?? (loose ? Number(loose[1]) : undefined);
   return hour !== undefined && hour <= 24
     ? { hour: String(hour), minute: 0, half: undefined }
     : undefined;
 }
 
-function toMinutes(
-  hourText: string,
-  minute: number,
-  half: string | undefined,
-  text: string,
-): number {
+/** Bare hours lean to the evening, as people do who talk of a restaurant. */
+function toMinutes({ hour: hourText, minute, half }: FoundTime, text: string): number {
   let hour = Number(hourText) % 24;
   const evening = half === "pm" || /\b(?:evening|night|tonight|afternoon|dinner)\b/.test(text);
   const morning = half === "am" || (half === undefined && MORNING.test(text));
@@ -145,10 +170,10 @@ function toMinutes(
 
 /** "an hour later", "half an hour earlier", "30 minutes later": minutes to move by. */
 export function findTimeShift(text: string): number | undefined {
-  const found =
-    /\b(half an hour|an hour|1 hour|2 hours|(\d{1,2}) minutes|a bit)? ?(later|earlier)\b/.exec(
-      text,
-    );
+  const found = toPattern(
+    String.raw`\b(half an hour|an hour|1 hour|2 hours|(\d{1,2}) minutes|a bit)? ?(later|`,
+    String.raw`earlier)\b`,
+  ).exec(text);
   if (!found) return undefined;
   const sizes: Readonly<Record<string, number>> = {
     "half an hour": 30,
@@ -162,27 +187,44 @@ export function findTimeShift(text: string): number | undefined {
 const GROUP = "people|persons?|guests?|of us|diners|adults|seats|pax|friends coming";
 
 export function findPeople(text: string, asked: boolean): number | undefined {
-  const adults =
-    /\b(\d{1,2}) adults?(?: and| plus)? (\d{1,2}|a|an) (?:children|kids?|child|bab(?:y|ies))/.exec(
-      text,
-    );
+  const adults = toPattern(
+    String.raw`\b(\d{1,2}) adults?(?: and| plus)? (\d{1,2}|a|an) (?:children|kids?|child|`,
+    String.raw`bab(?:y|ies))`,
+  ).exec(text);
   if (adults) return Number(adults[1]) + (Number(adults[2]) || 1);
   const counted = [...text.matchAll(new RegExp(`\\b(\\d{1,3}) (?:${GROUP})\\b`, "g"))].at(-1);
   if (counted) return Number(counted[1]);
-  const party =
-    /\b(?:party|group|table|family) (?:of|for) (?:about |up to )?(\d{1,3})\b(?! ?(?::|am|pm|oclock|st|th|nd|rd))/.exec(
-      text,
-    );
+  const party = toPattern(
+    String.raw`\b(?:party|group|table|family) (?:of|for) (?:about |`,
+    String.raw`up to )?(\d{1,3})\b(?! ?(?::|am|pm|oclock|st|th|nd|rd))`,
+  ).exec(text);
   if (party) return Number(party[1]);
   const us = [
     ...text.matchAll(
-      /\b(?:for|were|are|be|there will be|we are) (?:about |just )?(\d{1,2})\b(?! ?(?::|am\b|pm\b|oclock|\d\d\b|st|nd|rd|th|in the|more))/g,
+      new RegExp(
+        toPattern(
+          String.raw`\b(?:for|were|are|be|there will be|we are) (?:about |`,
+          String.raw`just )?(\d{1,2})\b(?! ?(?::|am\b|pm\b|oclock|\d\d\b|st|nd|rd|th|in the|`,
+          String.raw`more))`,
+        ),
+        "g",
+      ),
     ),
   ];
   if (us.length > 0) return Number(us.at(-1)![1]);
-  if (/\b(?:just|only) me\b(?! and)|\bby myself\b|\bfor myself\b|\bjust 1\b|\balone\b/.test(text)) return 1;
-  const pair =
-    /\b(?:me|myself|i) and my (?:wife|husband|partner|girlfriend|boyfriend|friend|mother|mom|mum|father|dad|sister|brother|daughter|son)\b|\bmy (?:wife|husband|partner|girlfriend|boyfriend|friend) and (?:me|i|myself)\b|\b(?:a couple|both|the pair) of us\b|\bus 2\b/;
+  if (
+    toPattern(
+      String.raw`\b(?:just|only) me\b(?! and)|\bby myself\b|\bfor myself\b|\bjust 1\b|`,
+      String.raw`\balone\b`,
+    ).test(text)
+  )
+    return 1;
+  const pair = toPattern(
+    String.raw`\b(?:me|myself|i) and my (?:wife|husband|partner|girlfriend|boyfriend|`,
+    String.raw`friend|mother|mom|mum|father|dad|sister|brother|daughter|son)\b|`,
+    String.raw`\bmy (?:wife|husband|partner|girlfriend|boyfriend|friend) and (?:me|i|`,
+    String.raw`myself)\b|\b(?:a couple|both|the pair) of us\b|\bus 2\b`,
+  );
   if (pair.test(text)) return 2;
   return asked ? askedPeople(text) : undefined;
 }
@@ -197,10 +239,10 @@ function askedPeople(text: string): number | undefined {
 
 /** "two more people", "one person less": a change to the number. */
 export function findPeopleShift(text: string): number | undefined {
-  const more =
-    /\b(\d{1,2}|another|an extra) (?:more |extra )?(?:people|persons?|guests?|friends?)\b/.exec(
-      text,
-    );
+  const more = toPattern(
+    String.raw`\b(\d{1,2}|another|an extra) (?:more |extra )?(?:people|persons?|guests?|`,
+    String.raw`friends?)\b`,
+  ).exec(text);
   if (more && /\b(?:more|extra|another|additional)\b/.test(text)) return Number(more[1]) || 1;
   const less = /\b(\d{1,2}) (?:people|persons?|guests?)? ?(?:less|fewer)\b/.exec(text);
   return less ? -Number(less[1]) : undefined;

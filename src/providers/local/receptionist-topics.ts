@@ -1,3 +1,4 @@
+import { toPattern } from "./receptionist-words.ts";
 import { allHoursText, HOUSE, hoursText } from "./receptionist-facts.ts";
 import type { Weekday } from "./receptionist-facts.ts";
 
@@ -23,14 +24,30 @@ function topic(id: string, pattern: RegExp, says: string | ((asked: Asked) => st
   };
 }
 
-const WHO =
-  /\b(?:(?:are|r) you (?:a |an |really |actually |even )*(?:robot|human|real|person|bot|machine|computer|ai|program|recording|language model|chatbot|llm|assistant|alive)|who are you|what are you|who is this|who am i (?:talking|speaking)|am i (?:talking|speaking) (?:to|with)|is this (?:a |an )?(?:robot|bot|ai|recording|machine|person|human|computer)|chat ?gpt|gpt|language model|large model|artificial intelligence|what model|which model|siri|alexa|who (?:made|built|created|programmed) you|how do you work|(?:what kind of|what) (?:ai|bot|model|program|system))\b/;
-const HOLIDAY =
-  /\b(?:holidays?|christmas|easter|new years?|thanksgiving|bank holiday|july 4th|4th of july)\b/;
-const HOURS =
-  /\b(?:opening|open|opens|hours?|close|closes|closing|closed|how late|how early|last orders?|what time do you|what time are you|when (?:do|are|can|is) (?:you|i|we|it) (?:open|close|come)|what days)\b/;
-const NOT_HOURS =
-  /\bhours? (?:later|earlier)|half an hour|an hour later|within the hour|open a\b|happy hour/;
+const WHO = toPattern(
+  String.raw`\b(?:(?:are|r) you (?:a |an |really |actually |even )*(?:robot|human|real|`,
+  String.raw`person|bot|machine|computer|ai|program|recording|language model|chatbot|llm|`,
+  String.raw`assistant|alive)|who are you|what are you|who is this|who am i (?:talking|`,
+  String.raw`speaking)|am i (?:talking|speaking) (?:to|with)|is this (?:a |an )?(?:robot|`,
+  String.raw`bot|ai|recording|machine|person|human|computer)|chat ?gpt|gpt|`,
+  String.raw`language model|large model|artificial intelligence|what model|which model|`,
+  String.raw`siri|alexa|who (?:made|built|created|programmed) you|how do you work|`,
+  String.raw`(?:what kind of|what) (?:ai|bot|model|program|system))\b`,
+);
+const HOLIDAY = toPattern(
+  String.raw`\b(?:holidays?|christmas|easter|new years?|thanksgiving|bank holiday|`,
+  String.raw`july 4th|4th of july)\b`,
+);
+const HOURS = toPattern(
+  String.raw`\b(?:opening|open|opens|hours?|close|closes|closing|closed|how late|`,
+  String.raw`how early|last orders?|what time do you|what time are you|when (?:do|are|`,
+  String.raw`can|is) (?:you|i|we|it) (?:open|close|come)|what days|(?:what|`,
+  String.raw`which) (?:times|slots) (?:do|are|can|have)|when can (?:i|we) come)\b`,
+);
+const NOT_HOURS = toPattern(
+  String.raw`\bhours? (?:later|earlier)|half an hour|an hour later|within the hour|`,
+  String.raw`open a\b|happy hour`,
+);
 
 const HOURS_TOPIC: Topic = {
   id: "hours",
@@ -42,7 +59,7 @@ const HOURS_TOPIC: Topic = {
       !/\b(?:table|book|reserve|reservation|people)\b/.test(text)),
   says: ({ text, weekday }) => {
     if (HOLIDAY.test(text))
-      return "We are closed on Christmas Day and New Year's Day; on other holidays we keep Sunday hours, 10 am to 4 pm.";
+      return "We are closed on Christmas and New Year's Day; other holidays are like Sunday.";
     if (/\bweekends?\b/.test(text)) return `${hoursText("Saturday")} ${hoursText("Sunday")}`;
     if (/\bweekdays?\b/.test(text) && !weekday)
       return "On weekdays we are open from 11:30 am to 10 pm.";
@@ -61,8 +78,14 @@ export const TOPICS: readonly Topic[] = [
   topic("who", WHO, WHO_SAYS),
   topic(
     "human",
-    /\b(?:speak|talk|connect|transfer|put me through|reach|get) (?:me )?(?:to|with|through to)? ?(?:a |an |the |your |some )?(?:real |live |actual )?(?:human|person|someone|somebody|manager|agent|staff|operator|representative|owner|chef|people|boss)\b|^(?:a )?(?:real |live )?(?:human|person|operator|agent)$|\bmanager\b/,
-    `There is nobody here I can pass you to, but the staff answer at ${HOUSE.phone} during opening hours.`,
+    toPattern(
+      String.raw`\b(?:speak|talk|connect|transfer|put me through|reach|get) (?:me )?(?:to|`,
+      String.raw`with|through to)? ?(?:a |an |the |your |some )?(?:real |live |`,
+      String.raw`actual )?(?:human|person|someone|somebody|manager|agent|staff|operator|`,
+      String.raw`representative|owner|chef|people|boss)\b|^(?:a )?(?:real |live )?(?:human|`,
+      String.raw`person|operator|agent)$|\bmanager\b`,
+    ),
+    `I cannot pass you on, but the staff answer at ${HOUSE.phone} during opening hours.`,
   ),
   topic(
     "name",
@@ -72,7 +95,10 @@ export const TOPICS: readonly Topic[] = [
   HOURS_TOPIC,
   topic(
     "parking",
-    /\b(?:park|parking|car park|garage|valet|where (?:can|do|should) (?:i|we) (?:leave|put) (?:my|our|the) car|drive there)\b/,
+    toPattern(
+      String.raw`\b(?:park|parking|car park|garage|valet|where (?:can|do|should) (?:i|`,
+      String.raw`we) (?:leave|put) (?:my|our|the) car|drive there|(?:my|our|the|a) car)\b`,
+    ),
     "Yes, there is a free car park behind the house, with a charger for electric cars.",
   ),
   topic(
@@ -82,27 +108,49 @@ export const TOPICS: readonly Topic[] = [
   ),
   topic(
     "address",
-    /\b(?:address|located|location|where are you|where is (?:it|the restaurant|that|this|your)|wheres (?:it|the)|directions|find you|get (?:there|to you)|what street|which street|where exactly|where can i find|where about|whereabouts|how far)\b/,
+    toPattern(
+      String.raw`\b(?:address|located|location|where are you|where is (?:it|the restaurant|`,
+      String.raw`that|this|your)|wheres (?:it|the)|directions|find you|get (?:there|to you)|`,
+      String.raw`what street|which street|where exactly|where can i find|where about|`,
+      String.raw`whereabouts|how far)\b`,
+    ),
     `We are at ${HOUSE.address}.`,
   ),
   topic(
     "walkIn",
-    /\b(?:(?:do|would|will) (?:i|we) (?:need|have) (?:a |to )?(?:reservation|book|booking|reserve)|without (?:a )?(?:reservation|booking|booking)|walk ?ins?|just (?:turn|show) up|is (?:a )?(?:booking|reservation) (?:required|necessary|needed))\b/,
+    toPattern(
+      String.raw`\b(?:(?:do|would|will) (?:i|we) (?:need|have) (?:a |to )?(?:reservation|`,
+      String.raw`book|booking|reserve)|without (?:a )?(?:reservation|booking|booking)|`,
+      String.raw`walk ?ins?|just (?:turn|show) up|is (?:a )?(?:booking|`,
+      String.raw`reservation) (?:required|necessary|needed))\b`,
+    ),
     "You can walk in at lunch; for the evening and the weekend it is better to book.",
   ),
   topic(
     "groups",
-    /\b(?:private (?:room|dining|event|party)|(?:large|big) (?:group|party|parties)|function room|wedding|conference|host an? (?:event|party))\b/,
+    toPattern(
+      String.raw`\b(?:private (?:room|dining|event|party)|(?:large|big) (?:group|party|`,
+      String.raw`parties)|function room|wedding|conference|host an? (?:event|party))\b`,
+    ),
     `We seat up to ${HOUSE.peopleMax} at one table. For larger parties please call ${HOUSE.phone}.`,
   ),
   topic(
     "payment",
-    /\b(?:(?:pay|payment|accept|take) (?:by |with |in )?(?:credit |debit )?(?:cards?|cash|amex|visa|mastercard|apple|google|american|contactless)|credit cards?|debit cards?|apple pay|how (?:can|do) (?:i|we) pay|payment methods?|cash only|split the bill)\b/,
+    toPattern(
+      String.raw`\b(?:(?:pay|payment|accept|take) (?:by |with |in )?(?:credit |`,
+      String.raw`debit )?(?:cards?|cash|amex|visa|mastercard|apple|google|american|`,
+      String.raw`contactless)|credit cards?|debit cards?|apple pay|how (?:can|do) (?:i|`,
+      String.raw`we) pay|payment methods?|cash only|split the bill)\b`,
+    ),
     "We take cash, all common cards and phone payments.",
   ),
   topic(
     "deposit",
-    /\b(?:deposit|cancellation (?:fee|policy|charge)|cancel(?:ling|ing)? (?:fee|policy)|charge (?:me )?(?:for|if) (?:i |we )?cancel|no ?show|pay (?:up front|in advance))\b/,
+    toPattern(
+      String.raw`\b(?:deposit|cancellation (?:fee|policy|charge)|cancel(?:ling|ing)? (?:fee|`,
+      String.raw`policy)|charge (?:me )?(?:for|if) (?:i |we )?cancel|no ?show|`,
+      String.raw`pay (?:up front|in advance))\b`,
+    ),
     "There is no deposit, and you can cancel free of charge up to two hours before.",
   ),
   topic(
@@ -112,12 +160,19 @@ export const TOPICS: readonly Topic[] = [
   ),
   topic(
     "diet",
-    /\b(?:vegetarian|vegan|vegetarians|vegans|plant based|meat free|gluten|celiac|coeliac|lactose|dairy|nuts?|allerg(?:y|ies|ic)|halal|kosher|intoleran(?:t|ce)|diabetic|pescatarian)\b/,
-    "Yes, we always have vegetarian, vegan and gluten-free dishes. Tell the waiter about any allergy.",
+    toPattern(
+      String.raw`\b(?:vegetarian|vegan|vegetarians|vegans|plant based|meat free|gluten|`,
+      String.raw`celiac|coeliac|lactose|dairy|nuts?|allerg(?:y|ies|ic)|halal|kosher|`,
+      String.raw`intoleran(?:t|ce)|diabetic|pescatarian)\b`,
+    ),
+    "Yes, we have vegetarian, vegan and gluten-free dishes. Please tell us of any allergy.",
   ),
   topic(
     "children",
-    /\b(?:kids?|children|child friendly|high ?chairs?|bab(?:y|ies)|toddlers?|pram|pushchair|stroller)\b(?! and)(?!.*\badults\b)/,
+    toPattern(
+      String.raw`\b(?:kids?|children|child friendly|high ?chairs?|bab(?:y|ies)|toddlers?|`,
+      String.raw`pram|pushchair|stroller)\b(?! and)(?!.*\badults\b)`,
+    ),
     "Children are welcome: we have high chairs and a small menu for 9 dollars.",
   ),
   topic(
@@ -127,18 +182,27 @@ export const TOPICS: readonly Topic[] = [
   ),
   topic(
     "access",
-    /\b(?:wheelchairs?|accessible|accessibility|disabled|disability|step free|ramp|elevator|lift|stairs)\b/,
+    toPattern(
+      String.raw`\b(?:wheelchairs?|accessible|accessibility|disabled|disability|step free|`,
+      String.raw`ramp|elevator|lift|stairs)\b`,
+    ),
     "Yes, the house is step-free and has an accessible restroom.",
   ),
   topic("wifi", /\b(?:wifi|wi fi|internet)\b/, "Yes, the wireless network is free for guests."),
   topic(
     "outside",
-    /\b(?:outside|outdoors?|terrace|garden|patio|al fresco|window (?:seat|table)|by the window|quiet (?:table|corner)|booth)\b/,
+    toPattern(
+      String.raw`\b(?:outside|outdoors?|terrace|garden|patio|al fresco|window (?:seat|table)|`,
+      String.raw`by the window|quiet (?:table|corner)|booth)\b`,
+    ),
     "We have a terrace and window tables; they go to whoever comes first.",
   ),
   topic(
     "takeaway",
-    /\b(?:take ?away|take ?out|to go|deliver(?:y|ies)?|deliver|pick ?up|collection|order (?:food|online))\b/,
+    toPattern(
+      String.raw`\b(?:take ?away|take ?out|to go|deliver(?:y|ies)?|deliver|pick ?up|`,
+      String.raw`collection|order (?:food|online))\b`,
+    ),
     "We offer takeaway until 9 pm, but we do not deliver.",
   ),
   topic(
@@ -153,7 +217,10 @@ export const TOPICS: readonly Topic[] = [
   ),
   topic(
     "phone",
-    /\b(?:(?:your|the|a) (?:phone|telephone|contact) number|number to call|(?:whats|what is) your number|call you back)\b/,
+    toPattern(
+      String.raw`\b(?:(?:your|the|a) (?:phone|telephone|contact) number|number to call|`,
+      String.raw`(?:whats|what is) your number|call you back)\b`,
+    ),
     `The number is ${HOUSE.phone}.`,
   ),
   topic(
@@ -182,6 +249,26 @@ export const TOPICS: readonly Topic[] = [
     `Please call the manager at ${HOUSE.phone} about work.`,
   ),
   topic(
+    "complaint",
+    /\b(?:complain|complaint|refund|terrible|disappointed)\b/,
+    `I am sorry to hear that. Please call ${HOUSE.phone}, so that the owner can put it right.`,
+  ),
+  topic(
+    "people",
+    /\b(?:who is|whos) (?:the|your) (?:chef|owner|cook|boss)\b/,
+    "Ines runs the kitchen, and her brother Paul owns the house.",
+  ),
+  topic(
+    "size",
+    /\b(?:how (?:big|many seats|many tables|many people (?:fit|can))|capacity)\b/,
+    `We have 40 seats, and up to ${HOUSE.peopleMax} at one table.`,
+  ),
+  topic(
+    "ownWine",
+    /\b(?:bring (?:my|our|your) own|corkage|byob)\b/,
+    "You may bring your own bottle; opening it costs 10 dollars.",
+  ),
+  topic(
     "lost",
     /\b(?:lost|forgot|left) (?:my|a|an|our|something)\b/,
     `For lost things please call the staff at ${HOUSE.phone}.`,
@@ -193,12 +280,19 @@ export const TOPICS: readonly Topic[] = [
   ),
   topic(
     "drinks",
-    /\b(?:wines?|beers?|cocktails?|drinks?|bar|alcohol|corkage|byob|coffee|tea|happy hour)\b/,
+    toPattern(
+      String.raw`\b(?:wines?|beers?|cocktails?|drinks?|bar|alcohol|corkage|byob|coffee|tea|`,
+      String.raw`happy hour)\b`,
+    ),
     "We have wine by the glass from 7 dollars, local beer, cocktails and good coffee.",
   ),
   topic(
     "dishes",
-    /\b(?:recommend(?:ation|ed|s)?|special(?:s|ity|ties|ty)?|best dish|signature|popular|what should (?:i|we) (?:eat|order|have)|whats good|dessert|fish|steak|pizza|pasta|soup)\b/,
+    toPattern(
+      String.raw`\b(?:recommend(?:ation|ed|s)?|special(?:s|ity|ties|ty)?|best dish|signature|`,
+      String.raw`popular|what should (?:i|we) (?:eat|order|have)|whats good|dessert|fish|`,
+      String.raw`steak|pizza|pasta|soup)\b`,
+    ),
     "The guests' favourite is the slow-roasted lamb; the baked celeriac is the vegan one.",
   ),
   topic(
@@ -208,18 +302,29 @@ export const TOPICS: readonly Topic[] = [
   ),
   topic(
     "menu",
-    /\b(?:menus?|serve|serving|cuisine|kind of (?:food|restaurant|place)|type of (?:food|restaurant)|what food|services?|what do you (?:offer|sell|cook|make))\b/,
-    "We cook seasonal European food: a two-course lunch for 18 dollars and a three-course dinner for 42.",
+    toPattern(
+      String.raw`\b(?:menus?|serve|serving|cuisine|kind of (?:food|restaurant|place)|`,
+      String.raw`type of (?:food|restaurant)|what food|services?|what do you (?:offer|sell|`,
+      String.raw`cook|make))\b`,
+    ),
+    "We cook seasonal European food: lunch is 18 dollars, and a three-course dinner is 42.",
   ),
   topic(
     "other",
-    /\b(?:doctor|dentist|haircut|hair cut|massage|nurse|check ?up|hotel|rooms? for the night|physio\w*|blood test|invoice|flight)\b/,
+    toPattern(
+      String.raw`\b(?:doctor|dentist|haircut|hair cut|massage|nurse|check ?up|hotel|`,
+      String.raw`rooms? for the night|physio\w*|blood test|invoice|flight)\b`,
+    ),
     `This is ${HOUSE.name}, a restaurant, so I can only help with tables and questions about us.`,
   ),
   topic(
     "help",
-    /\b(?:what (?:else )?can you (?:do|help)|what do you do|what can i (?:ask|say|do)|how (?:can|does) (?:you|this) (?:help|work)|what are my options|what do you know|help me$|^help$)\b|^help( please)?$/,
-    "I can tell you our opening hours, prices, parking and address, and I can book, change or cancel a table.",
+    toPattern(
+      String.raw`\b(?:what (?:else )?can you (?:do|help)|what do you do|what can i (?:ask|`,
+      String.raw`say|do)|how (?:can|does) (?:you|this) (?:help|work)|what are my options|`,
+      String.raw`what do you know|help me$|^help$)\b|^help( please)?$`,
+    ),
+    "I know our hours, prices, parking and address, and I can book, change or cancel a table.",
   ),
   topic(
     "joke",
@@ -233,22 +338,34 @@ export const TOPICS: readonly Topic[] = [
   ),
   topic(
     "clock",
-    /\b(?:what time is it|whats the time|what day is (?:it|today)|whats the date|what date)\b/,
+    toPattern(
+      String.raw`\b(?:what time is it|whats the time|what day is (?:it|today)|whats the date|`,
+      String.raw`what date)\b`,
+    ),
     "I have neither a clock nor a calendar, I am afraid.",
   ),
   topic(
     "language",
-    /\b(?:speak (?:spanish|french|german|italian|chinese|\w+ish)|other languages|in spanish|in french|in german|espanol|deutsch)\b/,
+    toPattern(
+      String.raw`\b(?:speak (?:spanish|french|german|italian|chinese|\w+ish)|other languages|`,
+      String.raw`in spanish|in french|in german|espanol|deutsch)\b`,
+    ),
     "I only understand English, sorry.",
   ),
   topic(
     "howAreYou",
-    /\b(?:how are you|how are things|hows it going|how do you do|how you doing|whats up|how is your day)\b/,
+    toPattern(
+      String.raw`\b(?:how are you|how are things|hows it going|how do you do|how you doing|`,
+      String.raw`whats up|how is your day)\b`,
+    ),
     "All is well here, thank you.",
   ),
   topic(
     "feelings",
-    /\b(?:i love you|marry me|you(?:re| are) (?:stupid|dumb|useless|silly|cute|funny|awful))\b/,
+    toPattern(
+      String.raw`\b(?:i love you|marry me|you(?:re| are) (?:stupid|dumb|useless|silly|cute|`,
+      String.raw`funny|awful))\b`,
+    ),
     "I am only a program, but I will do my best.",
   ),
 ];

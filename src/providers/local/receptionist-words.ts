@@ -46,6 +46,7 @@ export function normalise(raw: string): string {
     .replace(/\b(at|around|by|about) (\d{1,2})([0-5]\d)\b/g, "$1 $2:$3")
     .replace(/o'?\s?clock/g, "oclock")
     .replace(/'/g, "")
+    .replace(/\b(?:uh huh|uh-huh|mm+-?hm+|mhm)\b/g, "yes")
     .replace(/[^a-z0-9: ]+/g, " ")
     .replace(/:(?!\d\d)|(?<!\d):/g, " ")
     .replace(/\b(?:u+h+m?|u+m+|e+r+m?|h+m+|like you know|you know)\b/g, " ")
@@ -80,10 +81,15 @@ function ordinal(word: string, before: string | undefined): string | undefined {
   return n > 0 && (n > 3 || counts) ? `${n}th` : undefined;
 }
 
-export const MONTHS = [
-  ...["January", "February", "March", "April", "May", "June", "July"],
-  ...["August", "September", "October", "November", "December"],
-] as const;
+/** One pattern out of several lines: the lists of phrases are long. */
+export function toPattern(...parts: readonly string[]): RegExp {
+  return new RegExp(parts.join(""));
+}
+
+export const MONTHS: readonly string[] =
+  "January February March April May June July August September October November December".split(
+    " ",
+  );
 
 export function isMonth(word: string): boolean {
   return MONTHS.some((month) => month.toLowerCase() === word);
@@ -103,8 +109,9 @@ function mendNumbers(text: string): string {
 }
 
 /** "amber 1", as the booking tool makes them. */
-export const REFERENCE = new RegExp(
-  "\\b(amber|birch|cedar|delta|ember|falcon|garnet|harbou?r|indigo|jasmine|lemon|maple) (\\d+)\\b",
+export const REFERENCE = toPattern(
+  String.raw`\b(amber|birch|cedar|delta|ember|falcon|garnet|harbou?r|indigo|jasmine|lemon|`,
+  String.raw`maple) (\d+)\b`,
 );
 
 /** A lone word that was asked to be a number: "for" is four, "to" is two. */

@@ -79,11 +79,13 @@ function fold(step: Step, message: LlmMessage, calls: Map<string, Call>): Step {
       return made.length > 0 ? { state: { ...state, waiting: true } } : step;
     }
     case "tool":
-      return hearResult(state, calls.get(message.callId), message.name, message.output);
+      return hearResult(state, calls.get(message.callId), message);
   }
 }
 
-function hearResult(state: State, made: Call | undefined, name: string, output: Json): Step {
+type ToolMessage = LlmMessage & { readonly role: "tool" };
+
+function hearResult(state: State, made: Call | undefined, { name, output }: ToolMessage): Step {
   const result = toObject(output);
   // The host reports a tool that has not ended as pending; its result comes in a later request.
   if (result["status"] === "pending") {

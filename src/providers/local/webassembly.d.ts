@@ -1,4 +1,4 @@
-/** The part of WebAssembly used here: the types come only with the browser's library, which is off. */
+/** The part of WebAssembly used here: its types come only with the library for browsers. */
 declare namespace WebAssembly {
   type ImportValue = ((...args: never[]) => unknown) | Memory;
   interface Module {

@@ -85,7 +85,10 @@ export class WorkerPort implements AsyncDisposable {
     if (this.#current || this.#closed) return;
     const question = this.#waiting.shift();
     // An idle worker must not keep the process alive; a busy one must.
-    if (!question) return void this.#worker?.unref();
+    if (!question) {
+      this.#worker?.unref();
+      return;
+    }
     this.#current = question;
     this.#worker ??= this.#start();
     this.#worker.ref();
@@ -118,13 +121,16 @@ export class WorkerPort implements AsyncDisposable {
 /** The worker's side: one synchronous or asynchronous answer per message, errors by their text. */
 export function serveWorker(answer: (message: never) => unknown): void {
   const port = parentPort;
-  port?.on("message", async (message) => {
+  const reply = async (message: never): Promise<Reply> => {
     try {
-      port.postMessage({ answer: await answer(message as never) });
+      return { answer: await answer(message) };
     } catch (error) {
       // WebAssembly throws bare numbers: `String` is the only thing that fits all.
-      port.postMessage({ error: error instanceof Error ? error.message : String(error) });
+      return { error: error instanceof Error ? error.message : String(error) };
     }
+  };
+  port?.on("message", (message) => {
+    void reply(message as never).then((sent) => port.postMessage(sent));
   });
 }
 

@@ -70,7 +70,7 @@ async function readEntry(
   entry: Entry | undefined,
 ): Promise<Uint8Array> {
   if (!entry) throw damaged(`does not hold ${name}`);
-  // The local header repeats the name, and its extra field may differ in length from the directory's.
+  // The local header repeats the name, and its extra field may differ from the directory's.
   const header = await readAt(file, entry.localAt, LOCAL_HEADER_BYTES);
   const skip = LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
   const bytes = await readAt(file, entry.localAt + skip, entry.sizeBytes);

@@ -1,0 +1,189 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CallHost } from "../../actors/call-host.ts";
+import type { Supervisor } from "../../actors/supervisor.ts";
+import { RECEPTIONIST } from "../../agent/receptionist.ts";
+import { formatWav } from "../../base/audio.ts";
+import { sleep, systemClock } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
+import { systemIds } from "../../base/id.ts";
+import type { Config } from "../../config.ts";
+import type { CallRef, LogRecord } from "../../events/record.ts";
+import { TurnSettings } from "../../events/settings.events.ts";
+import { turnSummaries } from "../../folds/turns.ts";
+import { usageOf } from "../../folds/usage.ts";
+import {
+  CALLER_VOICE,
+  LOCAL_RATE_HZ,
+  logPath,
+  openLocalProviders,
+  openLocalRoom,
+  openStore,
+  openSupervisor,
+  type EmbeddedBroker,
+  type LocalProviders,
+  type Recorder,
+} from "../../main.ts";
+import { firstUnheard, followScript } from "./caller.ts";
+import { Progress, soundsOf, type Act } from "./script.ts";
+
+/**
+ * One simulated caller against the local agent, in real time. Without speech models the caller
+ * types what it would say and hears the answer all the same; a WAV then cannot be understood.
+ */
+export interface SimulateOptions {
+  readonly acts: readonly Act[];
+  readonly tenant: string;
+  readonly room: string;
+  readonly record?: string;
+  /** A call whose process died: goes on with its own script. */
+  readonly resume?: CallRef;
+  readonly onRecord?: (record: LogRecord) => void;
+  readonly onNotice?: (notice: string) => void;
+}
+
+const CALLER = "caller";
+/** The caller hangs up for good, so nobody waits for it to come back. */
+const SETTINGS = { participant: { grace: 500 } };
+const CLOSE_MAX_MS = 30_000;
+
+export async function simulate(config: Config, options: SimulateOptions) {
+  await using broker = await openStore(config, false);
+  await using providers = await openLocalProviders(config);
+  return simulateOn(config, { broker, providers }, options);
+}
+
+/** The same over a broker and providers that are open: the page runs its sample call so. */
+export async function simulateOn(
+  config: Config,
+  { broker, providers }: { broker: EmbeddedBroker; providers: LocalProviders },
+  options: SimulateOptions,
+) {
+  const started = options.resume
+    ? await progressOf(broker, options.resume)
+    : { acts: [...options.acts], began: [] };
+  checkEars(started.acts, providers);
+  if (providers.missing)
+    options.onNotice?.(
+      `no speech models (${providers.missing}): the caller types; run turnfold models pull`,
+    );
+  const voice = { tts: providers.tts, name: CALLER_VOICE, rateHz: LOCAL_RATE_HZ };
+  const sounds = providers.stt ? await soundsOf(started.acts, voice) : [];
+  const { room, recorder } = openLocalRoom();
+  const supervisor = openSupervisor(config, broker, { providers, roomOf: () => room });
+  const earlier = options.resume ? await recordsOf(broker, options.resume) : [];
+  const records = [...earlier];
+  supervisor.onRecord((_, record) => {
+    records.push(record);
+    options.onRecord?.(record);
+  });
+  room.enter(CALLER, { speaks: providers.stt !== undefined });
+  const host = await open(supervisor, options);
+  const script = new ScriptKeeper(broker, host.ref, started);
+  await script.save();
+  await followScript(started.acts, firstUnheard(started.acts, started.began, earlier), {
+    room,
+    host,
+    clock: systemClock,
+    identity: CALLER,
+    sounds,
+    onAct: (act, _, ms) => script.begin(act, ms),
+  });
+  room.leave(CALLER);
+  await Promise.race([host.ended, tooLong(host)]);
+  if (options.record) await saveRecording(options.record, recorder);
+  return resultOf(config, host, records);
+}
+
+function open(
+  supervisor: Supervisor,
+  { resume, tenant, room }: SimulateOptions,
+): Promise<CallHost> {
+  if (resume) return supervisor.resume(resume, "resume");
+  const { name, hash, texts } = RECEPTIONIST;
+  return supervisor.open({
+    call: systemIds.call(),
+    tenant,
+    room,
+    identity: "agent",
+    agent: { name, hash },
+    settings: TurnSettings.parse(SETTINGS),
+    texts,
+    recording: null,
+  });
+}
+
+function checkEars(acts: readonly Act[], { stt, missing }: LocalProviders): void {
+  if (stt || !acts.some(({ kind }) => kind === "wav")) return;
+  throw new AppError(
+    "stt.missing",
+    `a WAV cannot be understood without speech models: ${missing}. Get them with: turnfold models pull`,
+  );
+}
+
+async function tooLong(host: CallHost): Promise<void> {
+  await sleep(systemClock, CLOSE_MAX_MS);
+  if (!host.fold.closed) throw new AppError("bug", `call ${host.ref.call} did not close in time`);
+}
+
+class ScriptKeeper {
+  readonly #broker: EmbeddedBroker;
+  readonly #key: string;
+  #progress: Progress;
+
+  constructor(broker: EmbeddedBroker, ref: CallRef, progress: Progress) {
+    this.#broker = broker;
+    this.#key = keyOf(ref);
+    this.#progress = progress;
+  }
+
+  async save(): Promise<void> {
+    await this.#broker.kv.put(this.#key, this.#progress);
+  }
+
+  begin(act: number, ms: number): Promise<void> {
+    const began = [...this.#progress.began, { act, at: systemClock.now(), ms }];
+    this.#progress = { ...this.#progress, began };
+    return this.save();
+  }
+}
+
+function keyOf({ tenant, call }: CallRef): string {
+  return `simulate.${tenant}.${call}`;
+}
+
+async function progressOf(broker: EmbeddedBroker, ref: CallRef): Promise<Progress> {
+  const entry = await broker.kv.get(keyOf(ref));
+  const parsed = Progress.safeParse(entry?.value);
+  if (parsed.success) return parsed.data;
+  throw new AppError(
+    "call.notFound",
+    `call ${ref.call} was not simulated here: it has no script to go on with`,
+  );
+}
+
+async function recordsOf(broker: EmbeddedBroker, ref: CallRef): Promise<readonly LogRecord[]> {
+  const records: LogRecord[] = [];
+  for await (const record of broker.log.read(ref)) records.push(record);
+  return records;
+}
+
+async function saveRecording(dir: string, recorder: Recorder): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const side of ["caller", "agent"])
+    await writeFile(join(dir, `${side}.wav`), formatWav(recorder.sound(side)));
+}
+
+function resultOf(config: Config, host: CallHost, records: readonly LogRecord[]) {
+  const { tenant, call } = host.ref;
+  return {
+    call,
+    tenant,
+    room: host.fold.header.room,
+    log: logPath(config, host.ref),
+    records: host.fold.tail.seq,
+    stateHash: host.fold.tail.hash,
+    turns: turnSummaries(records),
+    usage: usageOf(records),
+  };
+}

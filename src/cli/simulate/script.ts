@@ -1,0 +1,66 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { joinSamples, parseWav, resample } from "../../base/audio.ts";
+import { AppError } from "../../base/errors.ts";
+import type { Tts } from "../../providers/tts.port.ts";
+
+/** What a simulated caller does, in order. */
+export const Act = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("wav"), file: z.string() }),
+  z.strictObject({ kind: z.literal("say"), text: z.string() }),
+  /** Exactly this much silence after the end of the caller's last words, whoever speaks. */
+  z.strictObject({ kind: z.literal("pause"), ms: z.number().nonnegative() }),
+]);
+export type Act = z.infer<typeof Act>;
+
+/** The script of a call and how far it came: kept beside the log, for `--resume`. */
+export const Progress = z.strictObject({
+  acts: z.array(Act),
+  /** When each act began: clock ms, by its index; a spoken one also when it ended. */
+  began: z.array(z.strictObject({ act: z.int(), at: z.number(), ms: z.number() })),
+});
+export type Progress = z.infer<typeof Progress>;
+
+/** The bundled sample: a call that asks, interrupts and says goodbye. */
+export const SAMPLE: readonly Act[] = [
+  { kind: "say", text: "Hello. What are your opening hours on Saturday?" },
+  { kind: "say", text: "And where can I park my car?" },
+  { kind: "say", text: "Thank you very much. Goodbye." },
+];
+
+export function wavAct(file: string): Act {
+  return { kind: "wav", file: resolve(file) };
+}
+
+/** The sound of each spoken act, loaded before the call begins; `wav.invalid` names the file. */
+export async function soundsOf(
+  acts: readonly Act[],
+  voice: { readonly tts: Tts; readonly name: string; readonly rateHz: number },
+): Promise<readonly (Int16Array | undefined)[]> {
+  const sounds: (Int16Array | undefined)[] = [];
+  for (const act of acts) {
+    if (act.kind === "wav") sounds.push(await wavSound(act.file, voice.rateHz));
+    else if (act.kind === "say") sounds.push(await speech(act.text, voice));
+    else sounds.push(undefined);
+  }
+  return sounds;
+}
+
+async function wavSound(file: string, rateHz: number): Promise<Int16Array> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new AppError("wav.invalid", `cannot read ${file}`, { cause });
+  });
+  return resample(parseWav(bytes, file), rateHz).samples;
+}
+
+async function speech(
+  text: string,
+  { tts, name, rateHz }: { readonly tts: Tts; readonly name: string; readonly rateHz: number },
+): Promise<Int16Array> {
+  const { signal } = new AbortController();
+  const parts: Int16Array[] = [];
+  for await (const event of tts.speak({ text, voice: name, signal }))
+    if (event.type === "audio") parts.push(resample(event.frame, rateHz).samples);
+  return joinSamples(parts);
+}

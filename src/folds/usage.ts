@@ -1,0 +1,20 @@
+import type { EffectEnded, Usage } from "../events/effect.events.ts";
+import type { LogRecord } from "../events/record.ts";
+
+/** A call's usage by service, provider, model and meter; from inputs alone, never from charts. */
+export function usageOf(records: Iterable<LogRecord>): readonly Usage[] {
+  const sums = new Map<string, Usage>();
+  for (const { input } of records) {
+    if (input.type !== "effect.ended") continue;
+    for (const usage of (input as unknown as EffectEnded).usage ?? []) {
+      const key = [usage.service, usage.provider, usage.model, usage.meter].join(" ");
+      const sum = sums.get(key);
+      sums.set(key, {
+        ...usage,
+        quantity: usage.quantity + (sum?.quantity ?? 0),
+        estimated: usage.estimated || (sum?.estimated ?? false),
+      });
+    }
+  }
+  return [...sums.values()];
+}
