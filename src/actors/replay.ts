@@ -1,9 +1,10 @@
 import { canonicalJson } from "../base/digest.ts";
-import { codeOf, type ErrorCode } from "../base/errors.ts";
+import { AppError, codeOf } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import { parseInput } from "../events/catalog.ts";
 import type { CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { Json, LogRecord } from "../events/record.ts";
-import { featuresOf } from "../folds/features.ts";
+import { featuresOf, wordsOf } from "../folds/features.ts";
 import { historyFor, requestDigest, type ReplyInput } from "../folds/history.ts";
 import { Transcript } from "../folds/transcript.ts";
 import { CallFold } from "./call-fold.ts";
@@ -14,16 +15,18 @@ import { carries, type MachineSet } from "./machine-set.ts";
  * Re-executes a log: no provider, no clock, no write. L3: sequence, every stored field and the hash
  * of every record are recomputed; the first that differs is named with both sides. An epoch written
  * by machine versions that are not carried is folded with the nearest and never called verified.
+ * What cannot be read as a record ends the replay as damage, with the place.
  */
 export interface Divergence {
   readonly seq: number;
+  /** The path of the first field that differs, such as `outcome.state.turn.2`. */
   readonly what: string;
   readonly stored: Json;
   readonly recomputed: Json;
 }
 
 export interface ReplayResult {
-  readonly verdict: "reproduced" | "diverged" | "folded";
+  readonly verdict: "reproduced" | "diverged" | "damaged" | "folded";
   readonly records: number;
   readonly turns: number;
   readonly epochs: number;
@@ -60,6 +63,7 @@ export class Replay {
   #records = 0;
   #erased = 0;
   #divergence: Divergence | undefined;
+  #damaged = false;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -77,7 +81,6 @@ export class Replay {
   /** Folds one record; false once there is nothing more to do. */
   add(record: LogRecord): boolean {
     if (this.#divergence) return false;
-    this.#checkVersions(record);
     this.#divergence = this.#compare(record);
     if (this.#divergence) return false;
     this.#last = record;
@@ -86,13 +89,25 @@ export class Replay {
     return this.#options.until === undefined || record.seq < this.#options.until;
   }
 
+  /** The log cannot be read on: `log.damaged` names the file and the line. */
+  damage(error: AppError): void {
+    if (this.#divergence) return;
+    const seq = this.#fold.tail.seq + 1;
+    this.#damaged = true;
+    this.#divergence = {
+      seq,
+      what: "damage",
+      stored: error.message,
+      recomputed: `record ${seq}`,
+    };
+  }
+
   result(): ReplayResult {
     const finished = this.#last?.input.type === "call.ended";
     const divergence = this.#divergence ?? this.#endless();
-    const verdict = divergence ? "diverged" : this.#missing ? "folded" : "reproduced";
     const turns = this.#transcript.turns.size;
     return {
-      verdict,
+      verdict: this.#verdict(divergence),
       records: this.#records,
       turns,
       epochs: this.#fold.epoch,
@@ -104,16 +119,22 @@ export class Replay {
     };
   }
 
-  /** The room's closing and `call.ended` are one append: a log with only the first has lost some. */
+  #verdict(divergence: Divergence | undefined): ReplayResult["verdict"] {
+    if (divergence) return this.#damaged ? "damaged" : "diverged";
+    return this.#missing ? "folded" : "reproduced";
+  }
+
+  /** What ends a call and its `call.ended` are one append: a log with only the first has lost some. */
   #endless(): Divergence | undefined {
     const partial = this.#options.until !== undefined && this.#last?.seq === this.#options.until;
-    if (!this.#fold.closed || partial || this.#last?.input.type === "call.ended") return undefined;
-    if (this.#options.torn?.()) return undefined;
+    if (partial || this.#missing || this.#last?.input.type === "call.ended") return undefined;
+    const hopeless = this.#fold.failures >= 2 * LIMITS.failedStepsMax;
+    if ((!this.#fold.closed && !hopeless) || this.#options.torn?.()) return undefined;
     return {
       seq: this.#fold.tail.seq + 1,
       what: "missing record",
       stored: null,
-      recomputed: "the room has closed, so its call.ended must follow",
+      recomputed: `the call is over, so its call.ended must follow`,
     };
   }
 
@@ -139,6 +160,7 @@ export class Replay {
     if (text) return text;
     const bad = invalid(record);
     if (bad) return { seq, what: "input", stored: record.input as Json, recomputed: bad };
+    this.#checkVersions(record);
     const given = {
       at: record.at,
       cause: record.cause,
@@ -155,13 +177,8 @@ export class Replay {
         differences(record, mine) ?? (this.#options.deep ? this.#checkDeep(record) : undefined)
       );
     } catch (error) {
-      const code: ErrorCode = codeOf(error);
-      return {
-        seq,
-        what: "input",
-        stored: record.input as Json,
-        recomputed: `cannot be folded: ${code}`,
-      };
+      const stored = record.input as Json;
+      return { seq, what: "input", stored, recomputed: `cannot be folded: ${codeOf(error)}` };
     }
   }
 
@@ -190,45 +207,52 @@ export class Replay {
     if (event.type === "reply.requested") {
       const messages = this.#requests.get(input["effect"] as string);
       if (!messages || this.#erased > 0) return undefined;
-      const recomputed = requestDigest(
-        messages as never,
-        event["tools"] as unknown as readonly string[],
-      );
+      const names = event["tools"] as unknown as readonly string[];
+      const recomputed = requestDigest(messages as never, names);
       return recomputed === event["digest"]
         ? undefined
         : { seq, what: "request digest", stored: event["digest"] ?? null, recomputed };
     }
-    if (!event.type.startsWith("stt.") || !text) return undefined;
-    const said = (text.value as { text: string }).text;
-    const {
-      words,
-      class: end,
-      backchannel,
-    } = featuresOf(said, {
+    const said = (text?.value as { text?: string } | undefined)?.text;
+    const recomputed = said === undefined ? undefined : this.#features(event.type, said);
+    if (!recomputed) return undefined;
+    const stored: Record<string, Json> = {};
+    for (const key of Object.keys(recomputed)) stored[key] = event[key] ?? null;
+    return same(stored, recomputed) ? undefined : { seq, what: "features", stored, recomputed };
+  }
+
+  /** What the edge computes from a text alone; `changed` and `echo` depend on what was around it. */
+  #features(type: string, said: string): Record<string, Json> | undefined {
+    if (type === "reply.segment")
+      return {
+        chars: said.length,
+        words: wordsOf(said).length,
+        question: said.trimEnd().endsWith("?"),
+      };
+    const spoken = type.startsWith("stt.");
+    if (!spoken && type !== "text.received") return undefined;
+    const { words, class: end, backchannel } = featuresOf(said, {
       lang: "en",
       before: "",
       agent: [],
       backchannelMax: this.#fold.header.settings.backchannel.maxWords,
     });
-    const recomputed = { words, class: end, backchannel };
-    const stored = {
-      words: event["words"]!,
-      class: event["class"]!,
-      backchannel: event["backchannel"]!,
-    };
-    return canonicalJson(stored) === canonicalJson(recomputed)
-      ? undefined
-      : { seq, what: "features", stored, recomputed };
+    return { words, class: end, ...(spoken && { backchannel }) };
   }
 }
 
-/** Replays a whole reading. */
+/** Replays a whole reading; damage becomes the verdict, any other error of the reading is thrown. */
 export async function replay(
   records: AsyncIterable<LogRecord> | Iterable<LogRecord>,
   options: ReplayOptions,
 ): Promise<ReplayResult> {
   const run = new Replay(options);
-  for await (const record of records) if (!run.add(record)) break;
+  try {
+    for await (const record of records) if (!run.add(record)) break;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "log.damaged") throw error;
+    run.damage(error);
+  }
   return run.result();
 }
 
@@ -241,20 +265,38 @@ function invalid({ input }: LogRecord): string | undefined {
   }
 }
 
+/** What the fold gives again. The rest of a record it is given: only the hash vouches for that. */
+const RECOMPUTED = ["at", "epoch", "actor", "outcome", "hash"] as const;
+
 /** The first stored field that the fold does not give again; the hash last. */
 function differences(stored: LogRecord, mine: LogRecord): Divergence | undefined {
-  if (stored.hash === mine.hash && same(stored.outcome, mine.outcome) && stored.at === mine.at)
-    return undefined;
-  const { seq } = stored;
-  for (const field of ["at", "epoch", "actor", "outcome", "hash"] as const) {
+  for (const field of RECOMPUTED) {
     if (same(stored[field], mine[field])) continue;
-    return { seq, what: field, stored: stored[field] as Json, recomputed: mine[field] as Json };
+    const [what, a, b] = firstDifference(field, stored[field] as Json, mine[field] as Json);
+    return { seq: stored.seq, what, stored: a, recomputed: b };
   }
   return undefined;
 }
 
+/** Goes down to the smallest part that differs; what is not there shows as null. */
+function firstDifference(path: string, a: Json, b: Json): readonly [string, Json, Json] {
+  if (!isObject(a) || !isObject(b) || Array.isArray(a) !== Array.isArray(b)) return [path, a, b];
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const [inA, inB] = [a[key], b[key]];
+    if (inA !== undefined && inB !== undefined && same(inA, inB)) continue;
+    if (inA === undefined || inB === undefined) return [`${path}.${key}`, inA ?? null, inB ?? null];
+    return firstDifference(`${path}.${key}`, inA, inB);
+  }
+  return [path, a, b];
+}
+
+function isObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === "object" && value !== null;
+}
+
+/** Both sides are mostly written alike, to the order of their keys. */
 function same(a: unknown, b: unknown): boolean {
-  return canonicalJson(a) === canonicalJson(b);
+  return JSON.stringify(a) === JSON.stringify(b) || canonicalJson(a) === canonicalJson(b);
 }
 
 /** Lets a version that is not carried be folded by the newest that is. */

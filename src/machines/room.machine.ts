@@ -74,14 +74,14 @@ export const roomMachine = roomSetup.createMachine({
         guard: "hasFarewell",
         target: ".present.draining",
         actions: [
-          { type: "because", params: { reason: "too many failures" } },
+          "becauseFailures",
           { type: "queueText", params: { ref: "farewell", then: "leave" } },
           { type: "send", params: ({ context }) => rules.stop(context.older?.n ?? null, "failed") },
         ],
       },
       {
         target: ".leaving",
-        actions: { type: "because", params: { reason: "too many failures" } },
+        actions: "becauseFailures",
       },
     ],
   },
@@ -109,7 +109,7 @@ export const roomMachine = roomSetup.createMachine({
           {
             guard: "isCurrent",
             target: "leaving.quiet",
-            actions: { type: "because", params: { reason: "connection lost" } },
+            actions: "becauseConnectionLost",
           },
         ],
         "participant.joined": [
@@ -154,13 +154,7 @@ export const roomMachine = roomSetup.createMachine({
         },
         "track.unpublished": {
           guard: "isKnownTrack",
-          actions: {
-            type: "send",
-            params: ({ event }) => ({
-              to: `track.${event.sid}`,
-              event: { type: "track.close" },
-            }),
-          },
+          actions: { type: "send", params: ({ event }) => rules.closeTrack(event.sid) },
         },
         "user.started": [
           {
@@ -284,7 +278,7 @@ export const roomMachine = roomSetup.createMachine({
               actions: { type: "because", params: { reason: "could not join" } },
             },
           },
-          on: { "room.joined": "live" },
+          on: { "room.joined": { target: "live", actions: "resetRejoins" } },
         },
         live: {
           initial: "empty",
@@ -327,13 +321,13 @@ export const roomMachine = roomSetup.createMachine({
                   {
                     guard: "hasFarewell",
                     actions: [
-                      { type: "because", params: { reason: "nobody spoke" } },
+                      "becauseNobodySpoke",
                       { type: "queueText", params: { ref: "farewell", then: "leave" } },
                     ],
                   },
                   {
                     target: "#room.leaving",
-                    actions: { type: "because", params: { reason: "nobody spoke" } },
+                    actions: "becauseNobodySpoke",
                   },
                 ],
               },
@@ -345,7 +339,7 @@ export const roomMachine = roomSetup.createMachine({
           after: {
             recoverMax: {
               target: "#room.leaving",
-              actions: { type: "because", params: { reason: "connection lost" } },
+              actions: "becauseConnectionLost",
             },
           },
           on: { "room.reconnected": "live", "room.joined": "live" },
@@ -384,7 +378,7 @@ export const roomMachine = roomSetup.createMachine({
         {
           guard: "trackToClose",
           actions: [
-            { type: "send", params: ({ context }) => rules.closeTrack(context) },
+            { type: "send", params: ({ context }) => rules.closeFirstTrack(context) },
             "markClosing",
           ],
         },

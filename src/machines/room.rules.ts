@@ -100,6 +100,16 @@ export function ownerOf({ ranges }: RoomContext, words: UserWords): number | nul
   return owner;
 }
 
+/**
+ * Words of a turn that is over: of an answered one they come too late to ask anything new, and a
+ * back-channel or what was known from an interim opens nothing either.
+ */
+export function isLate(context: RoomContext, words: UserWords): boolean {
+  const owner = ownerOf(context, words);
+  if (owner === null || owner === context.newer || owner === context.older?.n) return false;
+  return context.answered.includes(owner) || words.backchannel || !words.changed;
+}
+
 export function withRange(
   context: RoomContext,
   n: number,
@@ -196,9 +206,12 @@ export function sttState({ newer }: RoomContext, event: RoomEvent): Send {
   return toTurn(newer ?? 0, { type: "stt.state", down });
 }
 
-export function closeTrack({ tracks }: RoomContext): Send {
-  const sid = tracks.find((track) => !track.closing)?.sid;
+export function closeTrack(sid: string): Send {
   return { to: `track.${sid}`, event: { type: "track.close" } };
+}
+
+export function closeFirstTrack({ tracks }: RoomContext): Send {
+  return closeTrack(tracks.find((track) => !track.closing)?.sid ?? "");
 }
 
 export function openUser(context: RoomContext, { at }: RoomEvent): Open {

@@ -54,10 +54,7 @@ export const roomSetup = setup({
       context.newer !== null &&
       context.ranges.some((r) => r.n === context.newer && r.sid === event.sid && r.to === null),
     isContested: ({ context }) => rules.contestOf(context) === "pause",
-    isLateForDone: ({ context, event }) => {
-      const owner = rules.ownerOf(context, event as Words);
-      return owner !== null && context.answered.includes(owner);
-    },
+    isLateForDone: ({ context, event }) => rules.isLate(context, event as Words),
     isLateForOlder: ({ context, event }) => {
       const { older } = context;
       if (older === null || rules.ownerOf(context, event as Words) !== older.n) return false;
@@ -182,6 +179,9 @@ export const roomSetup = setup({
     mute: assign({ muted: true }),
     unmute: assign({ muted: false }),
     because: assign((_, params: { reason: string }) => ({ reason: params.reason })),
+    becauseNobodySpoke: assign({ reason: "nobody spoke" }),
+    becauseConnectionLost: assign({ reason: "connection lost" }),
+    becauseFailures: assign({ reason: "too many failures" }),
     becauseCommand: assign(({ event }) =>
       event.type === "command.end" ? { reason: event.reason } : {},
     ),

@@ -33,6 +33,13 @@ export const turnMachine = turnSetup.createMachine({
     },
     listening: {
       initial: "hearing",
+      always: {
+        guard: "cutsByEcho",
+        actions: [
+          "giveWay",
+          { type: "send", params: ({ context }) => toRoom("turn.took", context) },
+        ],
+      },
       after: {
         listeningMax: [
           { guard: "mayAnswer", target: "answering" },
@@ -77,6 +84,7 @@ export const turnMachine = turnSetup.createMachine({
           },
           states: {
             speaking: {
+              always: { guard: "allQuiet", target: "silent" },
               after: {
                 confirmDuration: {
                   guard: "sttIsDown",
@@ -89,10 +97,7 @@ export const turnMachine = turnSetup.createMachine({
               },
               on: {
                 "user.started": { actions: "hear" },
-                "user.ended": [
-                  { guard: "othersSpeak", actions: "hush" },
-                  { target: "silent", actions: "hush" },
-                ],
+                "user.ended": { actions: "hush" },
               },
             },
             silent: {
@@ -108,7 +113,7 @@ export const turnMachine = turnSetup.createMachine({
                 resumeAfter: {
                   target: "#turn.abandoned",
                   actions: [
-                    { type: "because", params: { reason: "no words" } },
+                    "becauseNoWords",
                     { type: "send", params: ({ context }) => toRoom("turn.yielded", context) },
                   ],
                 },
@@ -124,14 +129,6 @@ export const turnMachine = turnSetup.createMachine({
             "user.ended": { actions: "hush" },
             "user.words": [
               { guard: "makesStale", actions: ["stopReply", "forgetSpeculation", "take"] },
-              {
-                guard: "cutsByEcho",
-                actions: [
-                  "take",
-                  "giveWay",
-                  { type: "send", params: ({ context }) => toRoom("turn.took", context) },
-                ],
-              },
               { actions: "take" },
             ],
             "previous.ended": { actions: "merge" },
@@ -156,16 +153,6 @@ export const turnMachine = turnSetup.createMachine({
                 reenter: true,
                 actions: ["stopReply", "forgetSpeculation", "take"],
               },
-              {
-                guard: "cutsByEcho",
-                target: "waiting",
-                reenter: true,
-                actions: [
-                  "take",
-                  "giveWay",
-                  { type: "send", params: ({ context }) => toRoom("turn.took", context) },
-                ],
-              },
               { target: "waiting", reenter: true, actions: "take" },
             ],
             "previous.ended": {
@@ -182,7 +169,7 @@ export const turnMachine = turnSetup.createMachine({
               { guard: "mustWaitForPrevious", target: "ready" },
               {
                 target: "#turn.abandoned",
-                actions: { type: "because", params: { reason: "no words" } },
+                actions: "becauseNoWords",
               },
             ],
           },
@@ -194,15 +181,6 @@ export const turnMachine = turnSetup.createMachine({
                 guard: "makesStale",
                 target: "waiting",
                 actions: ["stopReply", "forgetSpeculation", "take"],
-              },
-              {
-                guard: "cutsByEcho",
-                target: "waiting",
-                actions: [
-                  "take",
-                  "giveWay",
-                  { type: "send", params: ({ context }) => toRoom("turn.took", context) },
-                ],
               },
               { target: "waiting", actions: "take" },
             ],
@@ -279,11 +257,7 @@ export const turnMachine = turnSetup.createMachine({
                 reenter: true,
                 actions: ["countEmpty", "countAsk", "startReply"],
               },
-              {
-                guard: "hasFailed",
-                target: "#turn.failed",
-                actions: ["noteEnd", { type: "because", params: { reason: "answer failed" } }],
-              },
+              { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
               { target: "thinking", reenter: true, actions: ["replaceRun", "startReply"] },
             ],
           },
@@ -325,11 +299,7 @@ export const turnMachine = turnSetup.createMachine({
               { guard: "isStale" },
               { guard: "wantsTools", target: "working", actions: ["noteEnd", "wantTools"] },
               { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
-              {
-                guard: "hasFailed",
-                target: "#turn.failed",
-                actions: ["noteEnd", { type: "because", params: { reason: "answer failed" } }],
-              },
+              { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
               { guard: "wasLostAfterAll", target: "#turn.completed", actions: "noteEnd" },
               { target: "thinking", actions: ["noteEnd", "takeRest", "startReply"] },
             ],
@@ -365,14 +335,10 @@ export const turnMachine = turnSetup.createMachine({
               { guard: "isStale" },
               { guard: "wantsTools", actions: ["noteEnd", "wantTools"] },
               { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
-              {
-                guard: "hasFailed",
-                target: "#turn.failed",
-                actions: ["noteEnd", { type: "because", params: { reason: "answer failed" } }],
-              },
+              { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
               {
                 target: "#turn.interrupted",
-                actions: ["noteEnd", { type: "because", params: { reason: "answer lost" } }],
+                actions: ["noteEnd", "becauseLost"],
               },
             ],
           },

@@ -39,19 +39,15 @@ export const turnSetup = setup({
       context.words.length > 0 &&
       !context.answerable &&
       context.words.every((w) => w.backchannel || w.echo),
-    othersSpeak: ({ context, event }) =>
-      context.voices.some((sid) => sid !== (event as { sid?: string }).sid),
-    hasWords: ({ context }) => rules.spokenWords(context) > 0,
     mayAnswer: ({ context }) => context.previousDone && rules.spokenWords(context) > 0,
     mayAnswerSettled: ({ context }) =>
       context.previousDone && rules.isSettled(context) && rules.spokenWords(context) > 0,
     mustWaitForPrevious: ({ context }) => !context.previousDone && rules.spokenWords(context) > 0,
     onlyPreviousMissing: ({ context }) =>
       !context.previousDone && rules.isSettled(context) && rules.spokenWords(context) > 0,
-    cutsByEcho: ({ context, event }) =>
+    cutsByEcho: ({ context }) =>
       context.contest === "echo" &&
-      rules.isReal(event as unknown as TurnWords, context) &&
-      (event as unknown as TurnWords).stable >= context.settings.interruption.echoWords,
+      rules.realWords(context) >= context.settings.interruption.echoWords,
     maySpeculate: ({ context }) => rules.maySpeculate(context),
     isSpeculating: ({ context }) => context.speculating,
     makesStale: ({ context, event }) =>
@@ -66,7 +62,6 @@ export const turnSetup = setup({
     isDoneAfterTools: ({ context, event }) => isDone(event) && rules.anyHeard(context),
     isEmptyAgain: ({ context, event }) => isDone(event) && context.emptyReplies > 0,
     hasFailed: ({ event }) => isEnd(event) && event.how === "failed",
-    wasLost: ({ event }) => isEnd(event) && event.how !== "done" && event.how !== "failed",
     wasLostAfterAll: ({ context, event }) =>
       isEnd(event) && event.how !== "done" && rules.unheardRefs(context).length === 0,
     lastToolIn: ({ context, event }) =>
@@ -122,6 +117,9 @@ export const turnSetup = setup({
     ),
     noteStt: assign(({ event }) => (event.type === "stt.state" ? { sttDown: event.down } : {})),
     because: assign((_, params: { reason: string }) => ({ reason: params.reason })),
+    becauseFailed: assign({ reason: "answer failed" }),
+    becauseLost: assign({ reason: "answer lost" }),
+    becauseNoWords: assign({ reason: "no words" }),
     becauseCut: assign({ reason: "floor taken" }),
     becauseStopped: assign(({ event }) => ({
       reason: event.type === "turn.stop" ? event.reason : "stopped",

@@ -126,6 +126,10 @@ test("invented endings go, words stay", () => {
   assert.equal(cleanTranscript("Yes, yes."), "Yes, yes.");
   assert.equal(cleanTranscript("Bye bye bye bye bye."), "Bye");
   assert.equal(cleanTranscript("No, no, no."), "No, no, no.");
+  const loop = "You can use the button to use the button to use the button to use the butt";
+  assert.equal(cleanTranscript(loop), "You can use the button to");
+  const number = "It is zero zero zero zero five five five five.";
+  assert.equal(cleanTranscript(number), number);
   assert.equal(cleanTranscript("Eh, eh."), "");
   assert.equal(cleanTranscript(" ... "), "");
 });

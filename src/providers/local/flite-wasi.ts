@@ -25,6 +25,7 @@ class Exit extends Error {
   }
 }
 
+/** Error numbers of WASI preview 1, and the few flags that are looked at. */
 const OK = 0;
 const EBADF = 8;
 const ENOENT = 44;
@@ -63,6 +64,7 @@ export async function runWasi(
   };
 }
 
+/** One run's view of the system: arguments, an empty folder, two output streams. */
 class WasiHost {
   memory: WebAssembly.Memory | undefined;
   readonly files = new Map<string, MemoryFile>();
@@ -146,6 +148,7 @@ class WasiHost {
     return this.#setU32(fdPtr, fd);
   }
 
+  /** Kind of a descriptor: 3 a folder, 2 a character device, 4 a regular file. */
   #fdStat(fd: number, at: number): number {
     if (fd > ROOT_FD && !this.#open.has(fd)) return EBADF;
     const kind = fd === ROOT_FD ? 3 : fd < ROOT_FD ? 2 : 4;
@@ -187,6 +190,7 @@ class WasiHost {
     });
   }
 
+  /** Pointers first, then the strings they point to, each with its zero. */
   #putArgs(pointers: number, buffer: number): number {
     let at = buffer;
     for (const [i, arg] of this.#args.entries()) {

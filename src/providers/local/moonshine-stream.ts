@@ -144,12 +144,14 @@ export class MoonshineStream implements SttStream {
     this.#options.on({ type: "final", fromMs, toMs, text, words: spreadWords(text, fromMs, toMs) });
   }
 
+  /** An early decode holds only if nothing was heard after it. */
   #isUsable(eager: Eager | undefined, to: number): eager is Eager {
     if (eager && to <= eager.until && this.#level.lastLoudAt <= eager.lastLoudAt) return true;
     eager?.stop.abort();
     return false;
   }
 
+  /** Starts the final before the detector has made up its mind: it saves the decode time. */
   #decodeEarly(range: Range): void {
     const { lastLoudAt } = this.#level;
     const { eager } = range;
@@ -191,6 +193,7 @@ export class MoonshineStream implements SttStream {
       .catch(() => "");
   }
 
+  /** Cuts off what one decode can take, and decodes it while the speech goes on. */
   #cutLong(range: Range): void {
     while (this.#tail.to - range.start > RANGE_MAX) {
       const cut = range.start + this.#quietestIn(range.start + CUT_FROM, range.start + RANGE_MAX);

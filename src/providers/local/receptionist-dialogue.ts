@@ -68,6 +68,7 @@ function again(state: State, reply: string): Step {
   return { state: { ...state, reply } };
 }
 
+/** The answer to our own question comes first: "people", "o'clock", "yes, try again". */
 function hearWhich(state: State, text: string): Step | undefined {
   const { asked, loose } = state;
   if (asked === "retry" && state.failed && phrases.YES.test(text))
@@ -86,6 +87,7 @@ function apply(state: State, slots: Slots): Step {
     : continueBooking(state, slots);
 }
 
+/** Cancelling is done at once: the caller has asked for it, and may book again. */
 function hearCancel(state: State, { text, raw }: Heard): Step | undefined {
   const feeAsked = /\b(?:fee|policy|charge|deposit|free|cost)\b/.test(text);
   const cancels = phrases.CANCEL.test(text) && !feeAsked;
@@ -110,6 +112,7 @@ function hearCancel(state: State, { text, raw }: Heard): Step | undefined {
   return continueCancel(state, other ? findTarget(raw, false) : undefined);
 }
 
+/** Changes that are announced: "change my booking", "move it to Friday". */
 function hearChange(state: State, heard: Heard): Step | undefined {
   const { text, raw, slots } = heard;
   if (state.mode === "change") {
@@ -185,6 +188,7 @@ function withoutName({ name: _, ...rest }: Slots): Slots {
   return rest;
 }
 
+/** Questions about the house; a booking in the making goes on after the answer. */
 function hearFacts(state: State, { text, slots }: Heard): Step | undefined {
   if (phrases.STATUS.test(text)) return hearStatus(state);
   const named = slots.day === undefined ? undefined : weekdayIn(slots.day);
@@ -241,6 +245,7 @@ function hearStatus(state: State): Step {
   });
 }
 
+/** Wishes for a table, spoken out or plain from what was named. */
 function hearBooking(state: State, { text, slots }: Heard): Step | undefined {
   if (state.mode === "booking") {
     const loose = findLoose(state, text, slots);
@@ -280,6 +285,7 @@ function hearBooking(state: State, { text, slots }: Heard): Step | undefined {
   return undefined;
 }
 
+/** Last, so that "thanks, and where are you?" is answered and not only thanked for. */
 function hearSmallTalk(state: State, text: string): Step | undefined {
   const ask = openQuestion(state);
   if (phrases.WAIT.test(text)) return again(state, "Of course, take your time.");
@@ -317,6 +323,7 @@ function farewell(state: State, text: string): Step {
   });
 }
 
+/** Asks back; the second time in a row it says what it can do. */
 function missed(state: State): Step {
   const misses = state.misses + 1;
   const ask = openQuestion(state);

@@ -51,6 +51,7 @@ export function whyClosed(day: string, timeMin: number): string | undefined {
   return `${when} we take tables from ${timeText(fromMin)} until ${timeText(lastMin)}.`;
 }
 
+/** One weekday as a sentence. */
 export function hoursText(day: Weekday): string {
   const { fromMin, toMin } = hoursOf(day);
   return `On ${day} we are open from ${timeText(fromMin)} to ${timeText(toMin)}.`;
@@ -78,6 +79,7 @@ export function toClockTime(timeMin: number): string {
   return `${pad(Math.floor(timeMin / 60))}:${pad(timeMin % 60)}`;
 }
 
+/** Back to minutes; undefined for anything but "HH:MM". */
 export function parseClockTime(text: string): number | undefined {
   const [, hour, minute] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
   return hour === undefined ? undefined : Number(hour) * 60 + Number(minute);

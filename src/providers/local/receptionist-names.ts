@@ -19,7 +19,7 @@ const STOP = new Set(
 const TITLES = new Set(["mr", "mrs", "ms", "miss", "dr", "mister", "doctor"]);
 const ANNOUNCED = new RegExp(
   toPattern(
-    String.raw`\b(?:my name(?:'s| is|s)|(?:the |last |first |full |sur|family )?name(?:'s|`,
+    String.raw`\b(?:my name(?:'s| is|s)|(?:the |last |first |full |sur|family )?name(?:'s| to|`,
     String.raw` is| would be| will be|:)|name of|under(?: the name(?: of)?)?|call me|`,
     String.raw`put (?:it )?(?:down )?(?:under|for))[:,]?\s+(.+)`,
   ),

@@ -21,6 +21,7 @@ const DATE = new RegExp(
     `(${MONTH_NAMES})(?: the)? (\\d{1,2})(?:st|nd|rd|th)?)\\b`,
 );
 const ON_THE = /\bon the (\d{1,2})(?:st|nd|rd|th)?\b(?! (?:of|person|people|table))/;
+/** Days with a name of their own; without a calendar they stay words. */
 const SPECIAL: readonly (readonly [RegExp, string])[] = [
   [/\bday after tomorrow\b/, "the day after tomorrow"],
   [/\btomorrow\b/, "tomorrow"],
@@ -103,6 +104,10 @@ interface FoundTime {
   readonly half: string | undefined;
 }
 
+/**
+ * Forms of a time, the surest first: each has the hour, the minutes and the half of the day as its
+ * groups, empty where the form has none. A number with people behind it is never a time.
+ */
 const EXACT = [
   /\b(\d{1,2}):(\d\d)(?: ([ap]m))?\b/g,
   /\b(\d{1,2}) ([0-5]\d)(?: ([ap]m))?\b(?! (?:people|persons?|guests|of us))/g,
@@ -184,6 +189,7 @@ export function findTimeShift(text: string): number | undefined {
   return found[3] === "later" ? size : -size;
 }
 
+/** What makes a number a number of people. */
 const GROUP = "people|persons?|guests?|of us|diners|adults|seats|pax|friends coming";
 
 export function findPeople(text: string, asked: boolean): number | undefined {
@@ -229,6 +235,7 @@ export function findPeople(text: string, asked: boolean): number | undefined {
   return asked ? askedPeople(text) : undefined;
 }
 
+/** The answer to "how many?": the last number counts, as in "four, no, five". */
 function askedPeople(text: string): number | undefined {
   const lone = loneNumber(text);
   if (lone !== undefined) return lone;

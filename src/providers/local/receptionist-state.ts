@@ -72,6 +72,7 @@ export function say(state: State, reply: string, change: Partial<State> = {}): S
   return { state: { ...state, asked: undefined, misses: 0, ...change, reply } };
 }
 
+/** Asks for a tool, or says why not: a line may be set up without the tools. */
 export function call(state: State, made: Call): Step {
   if (state.tools.has(made.name))
     return { state: { ...state, asked: undefined, misses: 0, waiting: true }, call: made };

@@ -72,6 +72,7 @@ class TableBook {
   readonly #results = new Map<string, Json>();
   #written = 0;
 
+  /** A retry after a crash brings the same key and must find the same result (E8). */
   once(key: string, run: () => Json): Json {
     const known = this.#results.get(key);
     if (known !== undefined) return known;
@@ -105,6 +106,7 @@ class TableBook {
     return { cancelled: true, ...booking };
   }
 
+  /** By reference, else the newest under that name. */
   #find(wanted: string): Booking | undefined {
     const same = (text: string): boolean => text.toLowerCase() === wanted.toLowerCase();
     const all = [...this.#bookings.values()];

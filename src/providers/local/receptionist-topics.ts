@@ -24,6 +24,7 @@ function topic(id: string, pattern: RegExp, says: string | ((asked: Asked) => st
   };
 }
 
+/** Asked in many ways, and always answered in the same: nobody is to be deceived. */
 const WHO = toPattern(
   String.raw`\b(?:(?:are|r) you (?:a |an |really |actually |even )*(?:robot|human|real|`,
   String.raw`person|bot|machine|computer|ai|program|recording|language model|chatbot|llm|`,
@@ -44,11 +45,13 @@ const HOURS = toPattern(
   String.raw`can|is) (?:you|i|we|it) (?:open|close|come)|what days|(?:what|`,
   String.raw`which) (?:times|slots) (?:do|are|can|have)|when can (?:i|we) come)\b`,
 );
+/** Hours of another kind: "an hour later" moves a booking. */
 const NOT_HOURS = toPattern(
   String.raw`\bhours? (?:later|earlier)|half an hour|an hour later|within the hour|`,
   String.raw`open a\b|happy hour`,
 );
 
+/** Also follows up: after an answer about hours a bare "and on Sunday?" is about hours. */
 const HOURS_TOPIC: Topic = {
   id: "hours",
   fits: ({ text, weekday, topic: last }) =>
@@ -74,6 +77,7 @@ const WHO_SAYS =
   `I am a small rule-based program, not a large language model. I answer questions about ` +
   `${HOUSE.name} and take bookings.`;
 
+/** The order is the order of the answers; `matchTopics` takes the first two. */
 export const TOPICS: readonly Topic[] = [
   topic("who", WHO, WHO_SAYS),
   topic(

@@ -25,6 +25,7 @@ export function toSpoken(text: string): string {
     .join(" ");
 }
 
+/** The written forms that a voice would stumble over. */
 const TIME = /^(\d{1,2})[:.](\d\d)(?:([ap])\.?m\.?)?$/i;
 const HOUR = /^(\d{1,2})([ap])\.?m\.?$/i;
 const HALF_DAY = /^([ap])\.?m\.?$/i;
@@ -88,6 +89,7 @@ function spokenCore(core: string, after: string): string {
   return otherWords(core);
 }
 
+/** Signs that are read aloud, and hyphens that are not. */
 function otherWords(core: string): string {
   const said = core
     .replace(/^#(\d)/, "number $1")
@@ -103,6 +105,7 @@ function otherWords(core: string): string {
   return /[A-Za-z0-9]/.test(said) ? said : "";
 }
 
+/** "9:00" is "nine o'clock", unless am or pm says it already. */
 function timeWords([, hour, minute, half]: RegExpExecArray, halfFollows: boolean): string {
   const hours = numberWords(Number(hour));
   const suffix = half ? ` ${half.toUpperCase()} M` : "";
@@ -128,6 +131,7 @@ function phoneWords(core: string): string {
   return (core.startsWith("+") ? "plus " : "") + groups.map(digitWords).join(", ");
 }
 
+/** A side of "9-5" or "9:00-17:30"; anything longer is a phone number. */
 function isShort(side: string): boolean {
   return /^\d{1,2}(?:[:.]\d\d)?(?:[ap]m)?$/i.test(side);
 }

@@ -42,6 +42,7 @@ export async function openZip(path: string): Promise<Zip> {
   }
 }
 
+/** The directory stands at the end, found backwards from its closing record. */
 async function readDirectory(file: FileHandle): Promise<Map<string, Entry>> {
   const { size } = await file.stat();
   const tailBytes = Math.min(size, END_BYTES + COMMENT_BYTES_MAX);

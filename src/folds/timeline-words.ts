@@ -1,0 +1,118 @@
+import type { Json, LogRecord } from "../events/record.ts";
+
+/**
+ * Records in plain words. Everything here is a function of its arguments; who is who, and what was
+ * said before, the timeline knows.
+ */
+export interface Names {
+  /** The name of whoever a track or an identity belongs to. */
+  person(trackOrIdentity: string): string;
+}
+
+type Event = { readonly type: string } & Readonly<Record<string, Json>>;
+
+/** Erased text leaves a gap that is named, never an empty line. */
+export const ERASED = "(erased)";
+
+export function textOf({ text }: LogRecord): string {
+  const said = text?.value as { readonly text?: string } | string | null | undefined;
+  if (typeof said === "string") return said;
+  return said?.text ?? ERASED;
+}
+
+/** What a progress says, or undefined where it is one of many and shows nothing new. */
+export function progressText(record: LogRecord, names: Names): string | undefined {
+  const event = record.input["event"] as unknown as Event;
+  const who = (key: string): string => names.person(event[key] as string);
+  switch (event.type) {
+    case "room.joined":
+      return "the agent has joined the room";
+    case "room.reconnecting":
+      return "the connection broke: reconnecting";
+    case "room.reconnected":
+      return "the connection is back";
+    case "participant.joined":
+      return `${who("identity")} has joined`;
+    case "participant.left":
+      return `${who("identity")} has left`;
+    case "track.published":
+      return `${who("identity")} has a new track: ${event["kind"] as string}`;
+    case "track.unpublished":
+      return `${who("sid")} has closed a track`;
+    case "text.received":
+      return `${who("identity")} (typed): ${textOf(record)}`;
+    case "vad.started":
+      return `${names.person(record.actor)} begins to speak`;
+    case "vad.ended":
+      return `${names.person(record.actor)} is silent since ${event["silenceMs"] as number} ms`;
+    case "stt.final":
+      return `${names.person(record.actor)}: ${textOf(record)}`;
+    case "stt.down":
+      return "speech-to-text is down";
+    case "stt.up":
+      return "speech-to-text is back";
+    case "reply.requested":
+      return `${event["provider"] as string}/${event["model"] as string} is asked`;
+    case "reply.segment":
+      return `agent begins: ${textOf(record)}`;
+    default:
+      return undefined;
+  }
+}
+
+/** What a command asks, and who. */
+export function commandText(record: LogRecord): string {
+  const { name, ...rest } = record.input["command"] as { readonly name: string } & Readonly<
+    Record<string, Json>
+  >;
+  const by = record.input["by"] as string;
+  const { ref: _, chars: __, ...shown } = rest;
+  const what = Object.entries(shown).map(([key, value]) => `${key} ${String(value)}`);
+  const said = "ref" in rest ? `: ${textOf(record)}` : "";
+  return `${by} commands ${[name, ...what].join(", ")}${said}`;
+}
+
+/** How an effect ended, with its error and position where it has them. */
+export function endText({ input }: LogRecord): string {
+  const { effect, how, position, error } = input as unknown as {
+    readonly effect: string;
+    readonly how: string;
+    readonly position?: number;
+    readonly error?: string;
+  };
+  const at = position === undefined ? "" : `, at ${position} ms of its sound`;
+  return `${childOf(effect)} ended: ${how}${error === undefined ? "" : ` (${error})`}${at}`;
+}
+
+/** A tool's end with what it gave. */
+export function toolEndText(record: LogRecord, name: string): string {
+  const how = record.input["how"] as string;
+  const output = (record.text?.value as { readonly output?: Json } | undefined)?.output;
+  return `tool ${name} ${how}${output === undefined ? "" : `: ${JSON.stringify(output)}`}`;
+}
+
+/** An effect's id is `<seq>.<k>.<child>`. */
+export function childOf(effect: string): string {
+  return effect.split(".").slice(2).join(".");
+}
+
+/** A timer's id is `<actor>/<delay>.<path of its state>`. */
+export function timerName(timer: string): string {
+  return timer.slice(timer.indexOf("/") + 1).split(".")[0] ?? timer;
+}
+
+/** The paths of the active leaves: `["open.voice.silent", "open.words.up"]`. */
+export function leavesOf(state: Json, path: string[] = []): readonly string[] {
+  if (typeof state !== "object" || state === null)
+    return [[...path, ...(state === "" ? [] : [String(state)])].join(".")];
+  const entries = Object.entries(state as Readonly<Record<string, Json>>);
+  if (entries.length === 0) return [path.join(".")];
+  return entries.flatMap(([key, inner]) => leavesOf(inner, [...path, key]));
+}
+
+/** Only the leaves that changed: `listening.hearing → listening.waiting`. */
+export function changeText(before: readonly string[], after: readonly string[]): string {
+  const gone = before.filter((leaf) => !after.includes(leaf));
+  const come = after.filter((leaf) => !before.includes(leaf));
+  return [gone.join(", "), come.join(", ")].filter(Boolean).join(" → ");
+}
