@@ -1,11 +1,14 @@
 import { homedir, platform } from "node:os";
-import { join, resolve } from "node:path";
+import { posix, resolve, win32 } from "node:path";
 import { z } from "zod";
 import packageJson from "../package.json" with { type: "json" };
 import { AppError } from "./base/errors.ts";
 
 /** What a call's header says it was made by. */
 export const BUILD = `turnfold ${packageJson.version}`;
+
+/** For the programs we start; what is meant for us is read by `readConfig`. */
+export const ENVIRONMENT: Readonly<NodeJS.ProcessEnv> = process.env;
 
 /**
  * The one reader of the environment: typed, checked, frozen. Flags of the command line win over
@@ -18,8 +21,8 @@ const Environment = z.object({
   TURNFOLD_MODELS: z.string().min(1).optional(),
   TURNFOLD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
   TURNFOLD_PORT: z.coerce.number().int().min(0).max(65_535).default(4600),
-  XDG_CACHE_HOME: z.string().min(1).optional(),
-  LOCALAPPDATA: z.string().min(1).optional(),
+  /** Any value but the empty one: no colours (https://no-color.org). */
+  NO_COLOR: z.string().optional(),
 });
 
 export interface Config {
@@ -27,6 +30,7 @@ export interface Config {
   readonly modelsDir: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
+  readonly colors: boolean;
 }
 
 export interface ConfigFlags {
@@ -34,24 +38,28 @@ export interface ConfigFlags {
   readonly port?: number;
 }
 
-export function readConfig(flags: ConfigFlags = {}, env: NodeJS.ProcessEnv = process.env): Config {
+export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
   const parsed = Environment.safeParse(env);
   if (!parsed.success)
     throw new AppError("config.invalid", `environment: ${z.prettifyError(parsed.error)}`);
   const values = parsed.data;
   return Object.freeze({
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
-    modelsDir: values.TURNFOLD_MODELS ?? join(cacheDir(values), "turnfold"),
+    modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
     logLevel: values.TURNFOLD_LOG_LEVEL,
     port: flags.port ?? values.TURNFOLD_PORT,
+    colors: !values.NO_COLOR,
   });
 }
 
-function cacheDir(env: {
-  XDG_CACHE_HOME?: string | undefined;
-  LOCALAPPDATA?: string | undefined;
-}): string {
-  if (env.XDG_CACHE_HOME) return env.XDG_CACHE_HOME;
-  if (platform() === "win32" && env.LOCALAPPDATA) return env.LOCALAPPDATA;
-  return join(homedir(), ...(platform() === "darwin" ? ["Library", "Caches"] : [".cache"]));
+/** The folder for things that can be fetched again, as each system has it. */
+export function defaultCacheDir(
+  env: Readonly<Record<string, string | undefined>>,
+  platform: string,
+  home: string,
+): string {
+  if (platform === "win32")
+    return win32.join(env["LOCALAPPDATA"] || win32.join(home, "AppData", "Local"), "turnfold");
+  if (platform === "darwin") return posix.join(home, "Library", "Caches", "turnfold");
+  return posix.join(env["XDG_CACHE_HOME"] || posix.join(home, ".cache"), "turnfold");
 }

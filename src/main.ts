@@ -29,11 +29,15 @@ import type { Tts } from "./providers/tts.port.ts";
 import type { Vad } from "./providers/vad.port.ts";
 
 /** The composition root: the one file that picks adapters. */
+export { lockHolder } from "./broker/embedded/data-lock.ts";
 export { readLogFile } from "./broker/embedded/read-log-file.ts";
 export { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 export type { EmbeddedBroker } from "./broker/embedded/embedded-broker.ts";
 export type { PacedRoom } from "./media/paced-room.ts";
 export type { Recorder } from "./media/local/recorder.ts";
+export { openFlite } from "./providers/local/flite.tts.ts";
+export { findModels, pullModels, type PullProgress } from "./providers/local/models.ts";
+export { createSilero } from "./providers/local/silero.vad.ts";
 
 /** The rate of local sound: what the voice detector and speech-to-text are made for. */
 export const LOCAL_RATE_HZ = 16_000;

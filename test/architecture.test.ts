@@ -19,11 +19,16 @@ const EXCEPTIONS: readonly Exception[] = [
     file: "src/providers/local/flite-wasi.ts",
     reason: "WebAssembly calls the host with the parameters that WASI fixes",
   },
+  {
+    rule: "bare-error",
+    file: "src/web/app.js",
+    reason: "the page is plain JavaScript and has no part in the server's errors",
+  },
 ];
 
 /** A check that sees nothing passes: raise these as the tree grows. */
-const FILES_MIN = 25;
-const EDGES_MIN = 30;
+const FILES_MIN = 120;
+const EDGES_MIN = 300;
 
 /** For each rule what must trip it, and nothing else: path to text. */
 const PLANTED: Readonly<Record<RuleName, readonly Readonly<Record<string, string>>[]>> = {

@@ -21,9 +21,9 @@ import { machineOf, type MachineSet, type Snapshot } from "./machine-set.ts";
  * no random and no I/O, so that live, replay, takeover and simulation are the same code.
  *
  * E1: a step is all or nothing over its whole cascade; a throw discards snapshots, plan and facts,
- * while the timer or effect end that came in stays consumed. E3: internal messages are derived, never
- * stored. E6: record time never goes back. L3: the hash chains over everything stored and over
- * status and context of the changed actors.
+ * while the timer or effect end that came in stays consumed. E3: internal messages are derived,
+ * never stored. E6: record time never goes back. L3: the hash chains over everything stored and
+ * over status and context of the changed actors.
  */
 export interface Given {
   readonly at: number;
@@ -114,7 +114,7 @@ export class CallFold {
     const at = Math.max(this.#at, given.at);
     const actor = this.#actorOf(input);
     if (input.type === "owner.changed") this.#changeOwner(input);
-    const cascade = new Cascade(this.#machines, this.#versions, at, this.#checks);
+    const cascade = new Cascade(this.#machines, this.#versions, { at, checks: this.#checks });
     const ignored = this.#run(input, cascade);
     const failed = cascade.failed;
     if (failed) this.#failures++;

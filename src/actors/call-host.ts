@@ -18,9 +18,9 @@ import { LogWriter } from "./log-writer.ts";
  * The live shell of one call, the only place with side effects: it takes outside inputs one at a
  * time, folds each into a step, appends the step, and runs what the step asked for.
  *
- * E5: immediate effects run as soon as the step is made, durable ones when it is in the log. E6: the
- * clock, ids and randomness are the host's. L1: a lost append freezes the call at once: effects are
- * stopped, nothing more is written or acknowledged.
+ * E5: immediate effects run as soon as the step is made, durable ones when it is in the log. E6:
+ * the clock, ids and randomness are the host's. L1: a lost append freezes the call at once: effects
+ * are stopped, nothing more is written or acknowledged.
  */
 export interface HostPorts {
   readonly log: EventLog;

@@ -64,11 +64,15 @@ export class Cascade {
   readonly #queue: Message[] = [];
   #acting = "room";
 
-  constructor(machines: MachineSet, versions: MachineVersions, at: number, checks: boolean) {
+  constructor(
+    machines: MachineSet,
+    versions: MachineVersions,
+    step: { readonly at: number; readonly checks: boolean },
+  ) {
     this.#machines = machines;
     this.versions = versions;
-    this.#at = at;
-    this.#checks = checks;
+    this.#at = step.at;
+    this.#checks = step.checks;
   }
 
   post(message: Message): void {

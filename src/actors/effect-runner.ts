@@ -6,8 +6,8 @@ import type { CallContext, EffectResult, Runner, Runners } from "./effect.ts";
 
 /**
  * Runs what steps ask for. E4: every effect that was asked for gets exactly one terminal input. E5:
- * what only takes away runs at once, the rest when its record is in the log, and only if it is still
- * wanted: an effect stopped before that ends as never-started.
+ * what only takes away runs at once, the rest when its record is in the log, and only if it is
+ * still wanted: an effect stopped before that ends as never-started.
  */
 export interface EffectRunnerPorts {
   readonly runners: Runners;

@@ -8,8 +8,8 @@ import type { TellCommand } from "../machines/host-actions.ts";
 
 /**
  * The effect port: what the host starts and stops, and what comes back. A runner is told to stop by
- * its signal, whose listeners run at once (E5: stopping is immediate); its promise then settles with
- * what there is to say for the last time (E4).
+ * its signal, whose listeners run at once (E5: stopping is immediate); its promise then settles
+ * with what there is to say for the last time (E4).
  */
 export interface Runner<Input = never, Prepared = unknown> {
   /**

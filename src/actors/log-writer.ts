@@ -6,8 +6,9 @@ import type { CallRef, LogRecord, LogTail } from "../events/record.ts";
 
 /**
  * One call's writer. L1: compare-and-set on the tail; who loses stops for good. L2: one append in
- * flight, what arrives meanwhile goes packed in the next one; an unknown result is settled by reading
- * the tail. A retry repeats the same records under the same expectation, so it can land only once.
+ * flight, what arrives meanwhile goes packed in the next one; an unknown result is settled by
+ * reading the tail. A retry repeats the same records under the same expectation, so it can land
+ * only once.
  */
 export interface WriterHooks {
   /** Everything up to `seq` is in the log. */

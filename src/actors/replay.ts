@@ -124,7 +124,9 @@ export class Replay {
     return this.#missing ? "folded" : "reproduced";
   }
 
-  /** What ends a call and its `call.ended` are one append: a log with only the first has lost some. */
+  /**
+   * What ends a call and its `call.ended` are one append: a log with only the first has lost some.
+   */
   #endless(): Divergence | undefined {
     const partial = this.#options.until !== undefined && this.#last?.seq === this.#options.until;
     if (partial || this.#missing || this.#last?.input.type === "call.ended") return undefined;
@@ -221,7 +223,9 @@ export class Replay {
     return same(stored, recomputed) ? undefined : { seq, what: "features", stored, recomputed };
   }
 
-  /** What the edge computes from a text alone; `changed` and `echo` depend on what was around it. */
+  /**
+   * What the edge computes from a text alone; `changed` and `echo` depend on what was around it.
+   */
   #features(type: string, said: string): Record<string, Json> | undefined {
     if (type === "reply.segment")
       return {
@@ -231,7 +235,11 @@ export class Replay {
       };
     const spoken = type.startsWith("stt.");
     if (!spoken && type !== "text.received") return undefined;
-    const { words, class: end, backchannel } = featuresOf(said, {
+    const {
+      words,
+      class: end,
+      backchannel,
+    } = featuresOf(said, {
       lang: "en",
       before: "",
       agent: [],
@@ -241,7 +249,9 @@ export class Replay {
   }
 }
 
-/** Replays a whole reading; damage becomes the verdict, any other error of the reading is thrown. */
+/**
+ * Replays a whole reading; damage becomes the verdict, any other error of the reading is thrown.
+ */
 export async function replay(
   records: AsyncIterable<LogRecord> | Iterable<LogRecord>,
   options: ReplayOptions,

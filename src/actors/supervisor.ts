@@ -14,9 +14,9 @@ import type { Runners } from "./effect.ts";
 import { carries, type MachineSet } from "./machine-set.ts";
 
 /**
- * The calls of this process: opens new ones, takes over those whose owner is gone, and lets no one's
- * failure touch another. A takeover is itself logged (L5): the new epoch, then an end for every effect
- * the old owner had running; what to do about each is the charts' decision.
+ * The calls of this process: opens new ones, takes over those whose owner is gone, and lets no
+ * one's failure touch another. A takeover is itself logged (L5): the new epoch, then an end for
+ * every effect the old owner had running; what to do about each is the charts' decision.
  */
 export interface SupervisorPorts {
   readonly broker: Broker;

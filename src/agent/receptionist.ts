@@ -10,7 +10,8 @@ export interface AgentDefinition {
 
 const texts: AgentTexts = {
   instructions:
-    "You are the receptionist of Juniper House, a small restaurant. Answer in one or two short sentences.",
+    "You are the receptionist of Juniper House, a small restaurant. " +
+    "Answer in one or two short sentences.",
   greeting: "Hello, this is Juniper House. How can I help you?",
   away: "Are you still there?",
   farewell: "Goodbye, and thank you for calling.",

@@ -83,14 +83,17 @@ export function parseWav(bytes: Uint8Array, name = "the file"): AudioFrame {
         );
     } else if (tag(at) === "data" && channels > 0) {
       const end = Math.min(bytes.length, at + 8 + size);
-      return { samples: mixToMono(view, at + 8, end, channels), rateHz };
+      return { samples: mixToMono(view, { from: at + 8, to: end, channels }), rateHz };
     }
     at += 8 + size + (size & 1);
   }
   throw new AppError("wav.invalid", `${name} has no audio in it`);
 }
 
-function mixToMono(view: DataView, from: number, to: number, channels: number): Int16Array {
+function mixToMono(
+  view: DataView,
+  { from, to, channels }: { readonly from: number; readonly to: number; readonly channels: number },
+): Int16Array {
   const frames = Math.floor((to - from) / (2 * channels));
   const out = new Int16Array(frames);
   for (let i = 0; i < frames; i++) {

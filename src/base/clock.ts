@@ -7,7 +7,9 @@ export type Cancel = () => void;
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Calls `fn` once, `delayMs` from now. A delay of 0 or less fires on a later turn of the loop. */
+  /**
+   * Calls `fn` once, `delayMs` from now. A delay of 0 or less fires on a later turn of the loop.
+   */
   after(delayMs: number, fn: () => void): Cancel;
 }
 

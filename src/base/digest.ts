@@ -3,9 +3,9 @@ import { AppError } from "./errors.ts";
 
 /**
  * Canonical digests. D1: keys are sorted and quoted, so equal values digest alike and unequal ones
- * do not. D2: only JSON is accepted; `undefined`, non-finite numbers and class instances throw (C6).
- * D3: objects are memoised by identity, so the cost follows what changed and not what is there;
- * therefore what was digested must never be mutated.
+ * do not. D2: only JSON is accepted; `undefined`, non-finite numbers and class instances throw
+ * (C6). D3: objects are memoised by identity, so the cost follows what changed and not what is
+ * there; therefore what was digested must never be mutated.
  */
 const known = new WeakMap<object, string>();
 
@@ -44,8 +44,10 @@ function canonical(value: object, inner: (value: unknown) => string): string {
   if (proto !== Object.prototype && proto !== null)
     throw new AppError("bug", `a ${value.constructor?.name ?? "strange"} object is not JSON`);
   let body = "{";
-  for (const key of Object.keys(value).sort())
-    body += `${body.length > 1 ? "," : ""}${JSON.stringify(key)}:${inner((value as Record<string, unknown>)[key])}`;
+  for (const key of Object.keys(value).sort()) {
+    if (body.length > 1) body += ",";
+    body += `${JSON.stringify(key)}:${inner((value as Record<string, unknown>)[key])}`;
+  }
   return `${body}}`;
 }
 

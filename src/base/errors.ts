@@ -5,7 +5,9 @@
 export type ErrorFamily = "input" | "outside" | "corrupt";
 export type Retry = "never" | "later" | "now";
 
-/** Families: input = the caller's fault; outside = network, vendor, conflict; corrupt = bad store. */
+/**
+ * Families: input = the caller's fault; outside = network, vendor, conflict; corrupt = bad store.
+ */
 export const ERRORS = {
   "input.invalid": { family: "input", retry: "never" },
   "config.invalid": { family: "input", retry: "never" },

@@ -1,4 +1,6 @@
-/** A plain structured logger: one JSON line each; the rest of what happened is in the log of calls. */
+/**
+ * A plain structured logger: one JSON line each; the rest of what happened is in the log of calls.
+ */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface Logger {

@@ -16,7 +16,9 @@ export const VadEnded = z.strictObject({
 export const EndClass = z.enum(["complete", "unclear", "hanging", "digits"]);
 export type EndClass = z.infer<typeof EndClass>;
 
-/** Features of words, computed at the edge by `folds/features.ts`; the text is the record's part. */
+/**
+ * Features of words, computed at the edge by `folds/features.ts`; the text is the record's part.
+ */
 const words = {
   /** One speech segment of one track; its interims and its final share it. */
   ref: z.string(),

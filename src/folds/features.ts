@@ -18,22 +18,33 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 
 const ENGLISH: Language = {
   backchannel: words(
-    "uh-huh uhhuh mm-hmm mmhmm mhm hm hmm mm yeah yep yes yup ok okay right sure ahem ah oh i see aha alright",
+    [
+      "uh-huh uhhuh mm-hmm mmhmm mhm hm hmm mm yeah yep yes yup ok okay right sure ahem ah oh",
+      "i see aha alright",
+    ].join(" "),
   ),
   complete: words(
-    "yes no yeah nope thanks please stop hello hi bye goodbye okay ok sure never mind",
+    ["yes no yeah nope thanks please stop hello hi bye goodbye okay ok sure never mind"].join(" "),
   ),
   hanging: words(
-    "and or but because so if when while that which who with without for from to of in on at by about into than as the a an my your his her our their this these those is are was were be am do does did have has had can could will would should may might must i'm i'd i'll um uh er like",
+    [
+      "and or but because so if when while that which who with without for from to of in on",
+      "at by about into than as the a an my your his her our their this these those is are",
+      "was were be am do does did have has had can could will would should may might must i'm",
+      "i'd i'll um uh er like",
+    ].join(" "),
   ),
-  digits: words("zero oh one two three four five six seven eight nine double triple"),
+  digits: words(["zero oh one two three four five six seven eight nine double triple"].join(" ")),
 };
 
 const GERMAN: Language = {
   backchannel: words("mhm hm ja jaja genau okay ok aha ach so klar"),
   complete: words("ja nein danke bitte stopp hallo tschüss okay ok klar"),
   hanging: words(
-    "und oder aber weil also wenn dass der die das den dem ein eine einen mein meine für von mit zu nach in an auf bei über ist sind war kann will würde möchte ähm äh",
+    [
+      "und oder aber weil also wenn dass der die das den dem ein eine einen mein meine für",
+      "von mit zu nach in an auf bei über ist sind war kann will würde möchte ähm äh",
+    ].join(" "),
   ),
   digits: words("null eins zwei drei vier fünf sechs sieben acht neun"),
 };

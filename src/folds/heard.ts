@@ -31,7 +31,7 @@ export function heardOf(
         ? text.length
         : into <= 0 || ms === undefined
           ? 0
-          : cutAt(text, wordEndsMs, into, minPart);
+          : cutAt(text, wordEndsMs, { into, minPart });
     heard += (heard && at > 0 ? " " : "") + text.slice(0, at);
     unheard += (unheard && at < text.length ? " " : "") + text.slice(at);
     start += length;
@@ -40,7 +40,11 @@ export function heardOf(
 }
 
 /** Index in `text` behind the last word that was heard. */
-function cutAt(text: string, ends: readonly number[], into: number, minPart: number): number {
+function cutAt(
+  text: string,
+  ends: readonly number[],
+  { into, minPart }: { readonly into: number; readonly minPart: number },
+): number {
   let at = 0;
   let index = 0;
   for (const match of text.matchAll(/\S+/g)) {

@@ -77,8 +77,7 @@ export class TurnFold {
         marks.speechEndAt = at - (event["silenceMs"] as number);
     } else if (event.type.startsWith("stt.") || event.type === "text.received") {
       const ref = event["ref"];
-      if (typeof ref === "string")
-        for (const marks of this.#listening(record)) marks.refs.add(ref);
+      if (typeof ref === "string") for (const marks of this.#listening(record)) marks.refs.add(ref);
     }
   }
 

@@ -7,9 +7,9 @@ import { effect, send, type Send } from "./host-actions.ts";
  * A participant's audio track: its voice detector and its speech-to-text stream, side by side, as
  * either may break while the other goes on. It tells the room who speaks and what was said.
  *
- * I1: every `user.started` is followed by one `user.ended`, also when the detector dies or the track
- * closes. I2: a broken stream is opened again after a growing delay; the track never gives up by
- * itself. I3: times are those of the inputs, never of the machine.
+ * I1: every `user.started` is followed by one `user.ended`, also when the detector dies or the
+ * track closes. I2: a broken stream is opened again after a growing delay; the track never gives up
+ * by itself. I3: times are those of the inputs, never of the machine.
  */
 export const TRACK_VERSION = "1";
 

@@ -8,8 +8,8 @@ import { tellAnswering, tellOver, tellPaused, tellTools, toRoom, turnSetup } fro
  *
  * I1 forward only: what has left `listening` never goes back; words that belong with it open the
  * next turn (MERGE). I2 one judge: over a contested floor only the newer turn decides, by the first
- * real words, through the room. I3 hold before cut: the first sign of speech pauses, words cut.
- * I4 every state has an exit in bounded time. I5 one `reply` at most speaks for a turn: a speculative
+ * real words, through the room. I3 hold before cut: the first sign of speech pauses, words cut. I4
+ * every state has an exit in bounded time. I5 one `reply` at most speaks for a turn: a speculative
  * one is let out by `commit`, any other is asked for on entry to `answering`.
  */
 export const TURN_VERSION = "1";

@@ -159,7 +159,9 @@ export function restOf(delayMs: number, context: TurnContext, at: number): numbe
   return Math.max(0, delayMs - Math.max(0, at - context.silentSince));
 }
 
-/** Adds words or replaces those they stand for; audio order, whatever the order of arrival (T21). */
+/**
+ * Adds words or replaces those they stand for; audio order, whatever the order of arrival (T21).
+ */
 export function takeWords(words: readonly TurnWords[], next: TurnWords): readonly TurnWords[] {
   const old = words.find((w) => w.ref === next.ref || (w.final && next.final && overlaps(w, next)));
   if (old?.final && !next.final) return words;

@@ -4,19 +4,34 @@ import { once } from "node:events";
 import { symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { AppError } from "../../src/base/errors.ts";
 import { collect, record, records, rejects, tailAt } from "../contract/bench.ts";
 import { DataFolder, REF } from "./embedded-bench.ts";
 
-async function spawnOwner(dir: string, ...more: string[]): Promise<ChildProcess> {
-  const program = join(import.meta.dirname, "owner-child.ts");
-  const child = spawn(process.execPath, [program, dir, ...more], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(child.stdout!, "data");
-  return child;
+interface Owner {
+  readonly child: ChildProcess;
+  /** What it printed so far. */
+  printed: string;
 }
 
-async function kill(child: ChildProcess): Promise<void> {
+/** Starts an owner and waits until it printed at least so much. */
+async function spawnOwner(dir: string, mode = "idle", printedMin = 1): Promise<Owner> {
+  const program = join(import.meta.dirname, "owner-child.ts");
+  const child = spawn(process.execPath, [program, dir, mode], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const owner = { child, printed: "" };
+  await new Promise<void>((resolve, reject) => {
+    child.once("exit", () => reject(new AppError("bug", "the owner ended by itself")));
+    child.stdout.on("data", (data) => {
+      owner.printed += String(data);
+      if (owner.printed.length >= printedMin) resolve();
+    });
+  });
+  return owner;
+}
+
+async function kill({ child }: Owner): Promise<void> {
   const exited = once(child, "exit");
   child.kill("SIGKILL");
   await exited;
@@ -25,16 +40,17 @@ async function kill(child: ChildProcess): Promise<void> {
 suite("one owner per data folder", () => {
   test("a second owner is told the pid, readers need no lock", async () => {
     await using folder = await DataFolder.make();
-    const child = await spawnOwner(folder.dir);
+    const owner = await spawnOwner(folder.dir);
+    const { pid } = owner.child;
     try {
       const error = await rejects("data.locked", () => folder.open());
-      assert.match(error.message, new RegExp(`\\b${child.pid}\\b`));
-      assert.equal((error as { detail?: { pid?: number } }).detail?.pid, child.pid);
+      assert.match(error.message, new RegExp(`\\b${pid}\\b`));
+      assert.equal((error as { detail?: { pid?: number } }).detail?.pid, pid);
       await using reader = await folder.open({ readOnly: true });
       assert.deepEqual(await collect(reader.log.read(REF)), records(1, 2));
-      assert.deepEqual((await reader.kv.get("fleet.child"))?.value, { pid: child.pid });
+      assert.deepEqual((await reader.kv.get("fleet.child"))?.value, { pid });
     } finally {
-      await kill(child);
+      await kill(owner);
     }
   });
 
@@ -58,12 +74,10 @@ suite("one owner per data folder", () => {
   test("kill -9 while it writes loses nothing acknowledged, time after time", async () => {
     await using folder = await DataFolder.make();
     for (let round = 0; round < 3; round++) {
-      const child = await spawnOwner(folder.dir, "write");
-      let printed = "";
-      child.stdout!.on("data", (data) => (printed += String(data)));
-      while (printed.length < 2_000) await once(child.stdout!, "data");
-      await kill(child);
-      const acknowledged = Number(printed.slice(0, printed.lastIndexOf("\n")).split("\n").at(-1));
+      const owner = await spawnOwner(folder.dir, "write", 2_000);
+      await kill(owner);
+      const lines = owner.printed.slice(0, owner.printed.lastIndexOf("\n")).split("\n");
+      const acknowledged = Number(lines.at(-1));
       await using reader = await folder.open({ readOnly: true });
       const seqs = (await collect(reader.log.read(REF))).map(({ seq }) => seq);
       assert.deepEqual(

@@ -189,6 +189,9 @@ suite("damage", () => {
     await using owner = await folder.open();
     const error = await rejects("log.damaged", () => collect(owner.log.read(REF)));
     assert.deepEqual((error as { detail?: unknown }).detail, { file: folder.segment(1), line: 4 });
+    const before = await readFile(folder.segment(1));
+    await rejects("log.damaged", () => owner.log.eraseText(REF));
+    assert.deepEqual(await readFile(folder.segment(1)), before);
   });
 
   test("a missing segment is damage", async () => {
@@ -221,8 +224,9 @@ suite("segments", () => {
     assert.deepEqual([await lines(1), await lines(2), await lines(3)], [8, 10, 7]);
     await using again = await folder.open({ segmentRecordsMax: 10 });
     assert.deepEqual(await again.log.tail(REF), tailAt(25));
-    again.log.append(REF, tailAt(25), records(26, 29));
-    assert.equal(await lines(4), 4);
+    again.log.append(REF, tailAt(25), records(26, 28));
+    again.log.append(REF, tailAt(28), [record(29)]);
+    assert.deepEqual([await lines(3), await lines(4)], [10, 1]);
     assert.deepEqual(await collect(again.log.read(REF)), records(1, 29));
     for (const from of [1, 8, 9, 18, 19, 25, 26, 29, 30])
       assert.deepEqual(await collect(again.log.read(REF, from)), records(from, 29), `${from}`);

@@ -45,10 +45,13 @@ suite("kv and jobs on disk", () => {
       await broker.kv.put("a", "ä");
       await broker.kv.put("b", 2);
     }
-    await folder.addTo(path, '{"revision":3,"key":"c","va');
-    {
+    for (const torn of ['{"revision":3,"key":"c","va', '{"revision":3,"key":"c\0\0\n', "{}\n"]) {
+      await folder.addTo(path, torn);
       await using broker = await folder.open();
       assert.deepEqual(await broker.kv.keys(""), ["a", "b"]);
+    }
+    {
+      await using broker = await folder.open();
       await broker.kv.put("d", 4);
     }
     {

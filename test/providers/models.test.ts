@@ -1,3 +1,4 @@
+import { defaultCacheDir } from "../../src/config.ts";
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -5,7 +6,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import {
-  defaultCacheDir,
   findModels,
   pullModels,
   toTokensText,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { homedir } from "node:os";
 import type { TestContext } from "node:test";
-import { defaultCacheDir, findModels } from "../../src/providers/local/models.ts";
+import { readConfig } from "../../src/config.ts";
+import { findModels } from "../../src/providers/local/models.ts";
 import type { MoonshinePaths } from "../../src/providers/local/models.ts";
 
 /**
@@ -9,7 +9,7 @@ import type { MoonshinePaths } from "../../src/providers/local/models.ts";
  * reason; in CI they fail it, or a green run could mean that nothing was heard at all.
  */
 export async function needModels(t: TestContext): Promise<MoonshinePaths | undefined> {
-  const found = await findModels(defaultCacheDir(process.env, process.platform, homedir()));
+  const found = await findModels(readConfig().modelsDir);
   if (found.ok) return found.paths;
   assert.notEqual(process.env["CI"], "true", `models are missing in CI: ${found.reason}`);
   t.skip(`run "turnfold models pull": ${found.reason}`);

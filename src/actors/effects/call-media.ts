@@ -76,7 +76,9 @@ export class TrackTap {
     for (const listener of this.#listeners) listener.speechEnded?.(at);
   }
 
-  /** Audio time is the clock's at the first sample and then counted in samples, so it has no jitter. */
+  /**
+   * Audio time is the clock's at the first sample and then counted in samples, so it has no jitter.
+   */
   #push(frame: AudioFrame): void {
     const ms = frameMs(frame);
     if (this.#nextAt === 0) this.#nextAt = this.#clock.now() - ms;

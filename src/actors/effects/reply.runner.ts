@@ -20,9 +20,9 @@ import { Playout } from "./playout.ts";
 import { SentenceSplitter, splitSentences } from "./sentences.ts";
 
 /**
- * E9: the whole answer is one durable effect: model, text, speech, playout. A sentence is in the log
- * before its first frame leaves. A speculative reply holds its text until it is told `commit`. Stop
- * and pause silence the speaker within the call that tells them.
+ * E9: the whole answer is one durable effect: model, text, speech, playout. A sentence is in the
+ * log before its first frame leaves. A speculative reply holds its text until it is told `commit`.
+ * Stop and pause silence the speaker within the call that tells them.
  */
 export interface ReplyPorts {
   readonly llm: Llm;

@@ -1,6 +1,6 @@
 /**
- * Cuts a stream of text into sentences as it comes: a sentence is spoken as soon as the next begins.
- * A full stop inside a number, an initial or a known abbreviation ends nothing.
+ * Cuts a stream of text into sentences as it comes: a sentence is spoken as soon as the next
+ * begins. A full stop inside a number, an initial or a known abbreviation ends nothing.
  */
 const END = /[.?!…](?:["')\]]*)\s+|\n+/g;
 const ABBREVIATION = /(?:^|\s)(?:mr|mrs|ms|dr|st|no|vs|etc|e\.g|i\.e|a\.m|p\.m|[a-z])\.$/i;

@@ -79,7 +79,9 @@ function usageOf({ provider, model, audioMs }: SttUsage): EffectResult {
   return { usage: [{ ...meter, provider, model, quantity: Math.round(audioMs) }] };
 }
 
-/** Turns a provider's words into features and text; interims at a bounded rate and on change only. */
+/**
+ * Turns a provider's words into features and text; interims at a bounded rate and on change only.
+ */
 class WordTeller {
   readonly #effect: RunningEffect<SttInput>;
   readonly #base: () => number;

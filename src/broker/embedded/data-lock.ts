@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AppError } from "../../base/errors.ts";
@@ -64,3 +64,27 @@ export class DataLock implements Disposable {
 }
 
 const SQLITE_BUSY = 5;
+
+/**
+ * Who owns the folder now, or undefined. Writes nothing. An owner that was killed leaves its pid
+ * behind but not its lock, so the pid is believed only while the lock is held.
+ */
+export function lockHolder(dataDir: string): { readonly pid: number | undefined } | undefined {
+  const pidFile = join(dataDir, "owner.pid");
+  if (!existsSync(pidFile)) return undefined;
+  try {
+    const options = { readOnly: true, timeout: 0 };
+    using database = new DatabaseSync(join(dataDir, "owner.lock"), options);
+    database.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+    return undefined;
+  } catch (error) {
+    if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY)
+      throw toDataError(error, `the owner of ${dataDir} cannot be found out`);
+  }
+  try {
+    const pid = Number.parseInt(readFileSync(pidFile, "utf8"), 10);
+    return { pid: Number.isNaN(pid) ? undefined : pid };
+  } catch {
+    return { pid: undefined };
+  }
+}

@@ -30,9 +30,10 @@ export class RecordScan {
     return this.#bad !== undefined;
   }
 
-  startFile(file: string): void {
+  /** `linesBefore`: how many are left out because the reader wants later ones. */
+  startFile(file: string, linesBefore = 0): void {
     this.#file = file;
-    this.#line = 0;
+    this.#line = linesBefore;
   }
 
   /** The next line; undefined where it may be torn, which the line after it decides. */

@@ -14,6 +14,8 @@ export interface Segment {
   readonly number: number;
   readonly path: string;
   readonly sizeBytes: number;
+  /** Where a reader begins that wants its end only: the start of a line. Default 0. */
+  readonly startByte?: number;
 }
 
 /** Numbers of more than four digits sort as numbers, not as names. */
@@ -53,12 +55,13 @@ export interface LineBatch {
 }
 
 /** Reads up to the listed size, so that what is appended meanwhile is not seen half. */
-export async function* lineBatches({ path, sizeBytes }: Segment): AsyncGenerator<LineBatch> {
+export async function* lineBatches(segment: Segment): AsyncGenerator<LineBatch> {
+  const { path, sizeBytes, startByte = 0 } = segment;
   await using file = await open(path).catch((error: unknown) => {
     throw toDataError(error, `${path} cannot be read`);
   });
   let rest = Buffer.alloc(0);
-  for (let at = 0; at < sizeBytes;) {
+  for (let at = startByte; at < sizeBytes;) {
     const chunk = Buffer.allocUnsafe(rest.length + Math.min(CHUNK_BYTES, sizeBytes - at));
     rest.copy(chunk);
     const { bytesRead } = await file.read(chunk, rest.length, chunk.length - rest.length, at);

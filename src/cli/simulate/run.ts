@@ -38,7 +38,7 @@ export interface SimulateOptions {
   readonly record?: string;
   /** A call whose process died: goes on with its own script. */
   readonly resume?: CallRef;
-  readonly onRecord?: (record: LogRecord) => void;
+  readonly onRecord?: (record: LogRecord, ref: CallRef) => void;
   readonly onNotice?: (notice: string) => void;
 }
 
@@ -50,7 +50,7 @@ const CLOSE_MAX_MS = 30_000;
 export async function simulate(config: Config, options: SimulateOptions) {
   await using broker = await openStore(config, false);
   await using providers = await openLocalProviders(config);
-  return simulateOn(config, { broker, providers }, options);
+  return await simulateOn(config, { broker, providers }, options);
 }
 
 /** The same over a broker and providers that are open: the page runs its sample call so. */
@@ -73,9 +73,9 @@ export async function simulateOn(
   const supervisor = openSupervisor(config, broker, { providers, roomOf: () => room });
   const earlier = options.resume ? await recordsOf(broker, options.resume) : [];
   const records = [...earlier];
-  supervisor.onRecord((_, record) => {
+  supervisor.onRecord((ref, record) => {
     records.push(record);
-    options.onRecord?.(record);
+    options.onRecord?.(record, ref);
   });
   room.enter(CALLER, { speaks: providers.stt !== undefined });
   const host = await open(supervisor, options);
@@ -90,7 +90,7 @@ export async function simulateOn(
     onAct: (act, _, ms) => script.begin(act, ms),
   });
   room.leave(CALLER);
-  await Promise.race([host.ended, tooLong(host)]);
+  await closed(host);
   if (options.record) await saveRecording(options.record, recorder);
   return resultOf(config, host, records);
 }
@@ -117,13 +117,19 @@ function checkEars(acts: readonly Act[], { stt, missing }: LocalProviders): void
   if (stt || !acts.some(({ kind }) => kind === "wav")) return;
   throw new AppError(
     "stt.missing",
-    `a WAV cannot be understood without speech models: ${missing}. Get them with: turnfold models pull`,
+    `a WAV cannot be understood without speech models (${missing}): run turnfold models pull`,
   );
 }
 
-async function tooLong(host: CallHost): Promise<void> {
-  await sleep(systemClock, CLOSE_MAX_MS);
-  if (!host.fold.closed) throw new AppError("bug", `call ${host.ref.call} did not close in time`);
+/** A call that does not close is a bug, and must not keep its caller waiting. */
+async function closed(host: CallHost): Promise<void> {
+  const patience = new AbortController();
+  const over = sleep(systemClock, CLOSE_MAX_MS, patience.signal).then(() => {
+    if (!patience.signal.aborted)
+      throw new AppError("bug", `call ${host.ref.call} did not close in time`);
+  });
+  await Promise.race([host.ended, over]);
+  patience.abort();
 }
 
 class ScriptKeeper {

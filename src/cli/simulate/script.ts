@@ -25,6 +25,8 @@ export type Progress = z.infer<typeof Progress>;
 /** The bundled sample: a call that asks, interrupts and says goodbye. */
 export const SAMPLE: readonly Act[] = [
   { kind: "say", text: "Hello. What are your opening hours on Saturday?" },
+  { kind: "pause", ms: 2_600 },
+  { kind: "say", text: "No, I mean on Sunday, please." },
   { kind: "say", text: "And where can I park my car?" },
   { kind: "say", text: "Thank you very much. Goodbye." },
 ];

@@ -3,9 +3,10 @@ import type { Clock } from "../../base/clock.ts";
 import { PacedRoom } from "../paced-room.ts";
 
 /**
- * A room on virtual time. Its "sound" carries meaning instead of waves: every sample of an utterance
- * is the utterance's number, which the scripted voice detector and speech-to-text read back. So a
- * simulated call runs through the same pipelines as a real one, at the speed of the machine.
+ * A room on virtual time. Its "sound" carries meaning instead of waves: every sample of an
+ * utterance is the utterance's number, which the scripted voice detector and speech-to-text read
+ * back. So a simulated call runs through the same pipelines as a real one, at the speed of the
+ * machine.
  */
 export interface Utterance {
   readonly text: string;

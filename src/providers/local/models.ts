@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { posix, win32, join } from "node:path";
+import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
 import type { Clock } from "../../base/clock.ts";
 import { AppError, toAppError } from "../../base/errors.ts";
@@ -64,18 +64,6 @@ const FILES: Readonly<Record<string, { readonly sha256: string; readonly bytes: 
 };
 /** Ways to reach pip, in the order tried. */
 const PIPS = [["pip3"], ["pip"], ["python3", "-m", "pip"], ["python", "-m", "pip"]] as const;
-
-/** The folder for things that can be fetched again, as each system has it. */
-export function defaultCacheDir(
-  env: Readonly<Record<string, string | undefined>>,
-  platform: string,
-  home: string,
-): string {
-  if (platform === "win32")
-    return win32.join(env["LOCALAPPDATA"] || win32.join(home, "AppData", "Local"), "turnfold");
-  if (platform === "darwin") return posix.join(home, "Library", "Caches", "turnfold");
-  return posix.join(env["XDG_CACHE_HOME"] || posix.join(home, ".cache"), "turnfold");
-}
 
 export async function findModels(cacheDir: string): Promise<FoundModels> {
   const dir = join(cacheDir, FOLDER);

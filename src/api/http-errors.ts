@@ -1,0 +1,18 @@
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { AppError, codeOf, type ErrorCode } from "../base/errors.ts";
+
+/** Code to HTTP status; the only place that knows both. */
+const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
+  "call.notFound": 404,
+  "call.running": 409,
+  "input.invalid": 400,
+  "stt.missing": 409,
+};
+
+export function toResponse(error: unknown, context: Context): Response {
+  const code = codeOf(error);
+  const message =
+    error instanceof AppError ? error.message : "something broke; see the server's log";
+  return context.json({ error: { code, message } }, STATUS[code] ?? 500);
+}

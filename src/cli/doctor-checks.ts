@@ -1,0 +1,163 @@
+import { spawn } from "node:child_process";
+import { accessSync, constants, existsSync, statSync, statfsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { toAppError } from "../base/errors.ts";
+import type { Config } from "../config.ts";
+import { createSilero, findModels, lockHolder, openFlite } from "../main.ts";
+
+export const Check = z.strictObject({
+  name: z.string(),
+  status: z.enum(["ok", "warn", "fail"]),
+  detail: z.string(),
+  /** What to do about it. */
+  fix: z.string().optional(),
+});
+export type Check = z.infer<typeof Check>;
+
+/**
+ * What a call needs on this machine, one check each. A check never throws: that it cannot be made
+ * is its result. Only what stops `npm start` fails; what a call can do without is a warning.
+ */
+const NODE_MAJOR_MIN = 24;
+const DISK_BYTES_MIN = 500e6;
+
+export async function checkAll(config: Config): Promise<readonly Check[]> {
+  const stt = await checkModels(config);
+  const [pip, vad, tts] = await Promise.all([
+    checkPip(stt.status === "ok"),
+    checkVad(),
+    checkTts(),
+  ]);
+  return [
+    checkNode(),
+    checkNodePackage(),
+    checkFolder(config),
+    checkLock(config),
+    checkDisk(config),
+    stt,
+    pip,
+    vad,
+    tts,
+    { name: "llm", status: "ok", detail: "receptionist-1, local and rule-based: no key needed" },
+  ];
+}
+
+function checkNode(): Check {
+  const major = Number(process.versions.node.split(".")[0]);
+  const detail = `${process.version} on ${process.platform} ${process.arch}`;
+  if (major >= NODE_MAJOR_MIN) return { name: "node", status: "ok", detail };
+  return { name: "node", status: "fail", detail, fix: `use Node ${NODE_MAJOR_MIN} or newer` };
+}
+
+/** The Node that an older one starts turnfold under; where npm has put it, `bin` looks the same way. */
+function checkNodePackage(): Check {
+  const name = "node package";
+  const file = process.platform === "win32" ? "node.exe" : "node";
+  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
+    const path = join(folder, "node_modules", "node", "bin", file);
+    if (existsSync(path)) return { name, status: "ok", detail: path };
+    if (folder === dirname(folder)) break;
+  }
+  const detail = "not installed: turnfold starts only under a Node that is new enough itself";
+  return { name, status: "warn", detail, fix: "npm install (with its install scripts)" };
+}
+
+function checkFolder({ dataDir }: Config): Check {
+  const name = "data folder";
+  const there = nearest(dataDir);
+  try {
+    if (!statSync(there).isDirectory())
+      return { name, status: "fail", detail: `${there} is no folder`, fix: "name one with --data" };
+    accessSync(there, constants.R_OK | constants.W_OK);
+  } catch {
+    const detail = `${there} cannot be written`;
+    return { name, status: "fail", detail, fix: "allow it, or name another with --data" };
+  }
+  const detail = there === dataDir ? dataDir : `${dataDir} (made when first needed)`;
+  return { name, status: "ok", detail };
+}
+
+function checkLock({ dataDir }: Config): Check {
+  const name = "data lock";
+  try {
+    const holder = lockHolder(dataDir);
+    if (!holder) return { name, status: "ok", detail: "free" };
+    const detail = `held by ${holder.pid === undefined ? "a process" : `process ${holder.pid}`}`;
+    const fix = "stop that process, or name another folder with --data";
+    return { name, status: "fail", detail, fix };
+  } catch (error) {
+    const detail = toAppError(error, "data.failed").message;
+    return { name, status: "fail", detail, fix: "name another folder with --data" };
+  }
+}
+
+function checkDisk({ dataDir }: Config): Check {
+  const name = "disk";
+  try {
+    const { bavail, bsize } = statfsSync(nearest(dataDir));
+    const free = bavail * bsize;
+    const detail = `${(free / 1e9).toFixed(1)} GB free`;
+    if (free >= DISK_BYTES_MIN) return { name, status: "ok", detail };
+    return { name, status: "warn", detail, fix: "make room: logs and recordings grow" };
+  } catch (error) {
+    return { name, status: "warn", detail: toAppError(error, "data.failed").message };
+  }
+}
+
+async function checkModels({ modelsDir }: Config): Promise<Check> {
+  const found = await findModels(modelsDir);
+  if (found.ok) return { name: "stt", status: "ok", detail: `moonshine-tiny-en in ${modelsDir}` };
+  const detail = `no speech to text: ${found.reason}; callers can only type`;
+  return { name: "stt", status: "warn", detail, fix: "turnfold models pull" };
+}
+
+const PIPS = [["pip3"], ["pip"], ["python3", "-m", "pip"], ["python", "-m", "pip"]] as const;
+
+/** Needed once, to fetch the models. */
+async function checkPip(haveModels: boolean): Promise<Check> {
+  for (const [program, ...args] of PIPS) {
+    const version = await firstLine(program, [...args, "--version"]);
+    if (version !== undefined) return { name: "pip", status: "ok", detail: version };
+  }
+  if (haveModels)
+    return { name: "pip", status: "ok", detail: "none; the models are there already" };
+  const fix = "install Python 3 with pip, then: turnfold models pull";
+  return { name: "pip", status: "warn", detail: "none: the models cannot be fetched", fix };
+}
+
+async function checkVad(): Promise<Check> {
+  try {
+    await createSilero().warm();
+    return { name: "vad", status: "ok", detail: "silero, local" };
+  } catch (error) {
+    const detail = toAppError(error, "provider.failed").message;
+    return { name: "vad", status: "warn", detail: `${detail}: callers can only type` };
+  }
+}
+
+async function checkTts(): Promise<Check> {
+  try {
+    await using tts = openFlite();
+    await tts.warm();
+    return { name: "tts", status: "ok", detail: `flite, local, ${tts.voices.length} voices` };
+  } catch (error) {
+    const detail = toAppError(error, "provider.failed").message;
+    return { name: "tts", status: "fail", detail, fix: "npm install" };
+  }
+}
+
+/** The folder itself, or what of its path is there already. */
+function nearest(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path));
+}
+
+function firstLine(program: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"], timeout: 10_000 });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    child.on("error", () => resolve(undefined));
+    child.on("close", (code) => resolve(code === 0 ? text.split("\n")[0] : undefined));
+  });
+}

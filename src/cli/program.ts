@@ -1,0 +1,80 @@
+import { Command, CommanderError } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { register as registerCalls } from "./calls.command.ts";
+import { register as registerCharts } from "./charts.command.ts";
+import type { Cli, Register } from "./command.ts";
+import { register as registerDoctor } from "./doctor.command.ts";
+import { register as registerModels } from "./models.command.ts";
+import { EXIT, reportError, usageError, type CliIo } from "./output.ts";
+import { register as registerReplay } from "./replay.command.ts";
+import { register as registerShow } from "./show.command.ts";
+
+/** The commands, in the order the help shows them. */
+const COMMANDS: readonly Register[] = [
+  registerCalls,
+  registerShow,
+  registerReplay,
+  registerCharts,
+  registerDoctor,
+  registerModels,
+];
+
+const EXAMPLES = `
+Examples:
+  $ turnfold calls                          list the calls of the data folder
+  $ turnfold show c0k3                      read a call, named by the start of its id
+  $ turnfold show c0k3 --follow             read it while it goes on
+  $ turnfold replay c0k3 --deep             prove that the log gives the same call again
+  $ turnfold replay export.jsonl --json     the same for a file, for a program
+  $ turnfold charts --format stately        the statecharts, for Stately Studio
+  $ turnfold doctor                         what is set up here, and what is not
+  $ turnfold models pull                    fetch the speech-to-text models
+
+Exit codes: 0 done, 1 the answer is bad news, 2 asked wrongly, 3 replayed but not verified.`;
+
+/** Runs one command line (without node and script); resolves with its exit code, never rejects. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  const cli: Cli = { io, exitCode: EXIT.ok };
+  const program = createProgram(cli);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return cli.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportError(error, io, isJson(argv));
+    if (error.exitCode === 0) return EXIT.ok;
+    if (error.code === "commander.help") return EXIT.usage;
+    return reportError(toUsageError(error), io, isJson(argv));
+  }
+}
+
+export function createProgram(cli: Cli): Command {
+  const program = new Command("turnfold")
+    .description("Voice agents whose every call can be replayed exactly from its log.")
+    .version(packageJson.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => cli.io.out(text),
+      writeErr: (text) => cli.io.err(text),
+      // Said once, by `reportError`, in the form that was asked for.
+      outputError: () => undefined,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  for (const register of COMMANDS) register(program, cli);
+  return program;
+}
+
+function isJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end < 0 ? argv.length : end).includes("--json");
+}
+
+/** commander's own message, its suggestion taken as the fix. */
+function toUsageError({ message }: CommanderError): Error {
+  const [what = message, ...more] = message.replace(/^error: /, "").split("\n");
+  const hint = more.join(" ").replace(/^\(|\)$/g, "");
+  return usageError(what, hint || "see `turnfold --help`");
+}

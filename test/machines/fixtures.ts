@@ -1,0 +1,38 @@
+import { TurnSettings } from "../../src/events/settings.events.ts";
+import type { TurnWords } from "../../src/events/turn.events.ts";
+import { newTurn, type Run, type TurnContext } from "../../src/machines/turn.rules.ts";
+
+/** Contexts and events that the tests of charts begin from. */
+
+export const SETTINGS = TurnSettings.parse({});
+
+/** A final of two real words, said from 1000 to 2000 ms of the track `a`. */
+export function words(more: Partial<TurnWords> = {}): TurnWords {
+  return {
+    sid: "a",
+    identity: "ann",
+    ref: "w1",
+    final: true,
+    from: 1_000,
+    to: 2_000,
+    words: 2,
+    stable: 2,
+    changed: true,
+    backchannel: false,
+    echo: false,
+    class: "complete",
+    ...more,
+  };
+}
+
+export function turn(more: Partial<TurnContext> = {}): TurnContext {
+  const plain = { n: 2, kind: "user", contest: "none", pausable: true, saying: null } as const;
+  const input = { ...plain, previousDone: true, settings: SETTINGS, at: 9_000 };
+  return { ...newTurn(input), silentSince: 9_750, ...more };
+}
+
+/** A reply of one sentence of 2 s, one second of which was heard. */
+export function run(more: Partial<Run> = {}): Run {
+  const segment = { ref: "s1", words: 5, question: false, ms: 2_000, firstWordMs: 200 };
+  return { segments: [segment], positionMs: 1_000, complete: false, ...more };
+}

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { AnyEventObject, AnyStateMachine } from "xstate";
+import { armedIn, leavesOf, nodesOf, outcomeOf, pathOf, restIn, take, timersOf } from "./chart.ts";
+import type { Rest } from "./chart.ts";
+
+/**
+ * A chart as a total table: what every state does with every event, and with every timer it arms. A
+ * cell is `ignored`, `same`, `again` (its timers are armed anew), or the new state; after a colon
+ * comes all that is asked of the host, in order, timers aside. `never`: the state is left within the
+ * step that enters it.
+ */
+export type Line<State extends string> =
+  | "ignored"
+  | "never"
+  | `${"same" | "again" | State}${"" | `: ${string}`}`;
+
+export interface Row<State extends string> {
+  readonly given: string;
+  readonly context?: object;
+  readonly event?: object;
+  readonly children?: readonly string[];
+  readonly then: Line<State>;
+}
+export type Cell<State extends string> = Line<State> | readonly Row<State>[];
+
+export interface ChartTable<State extends string, Event extends string> {
+  readonly machine: AnyStateMachine;
+  readonly rests: Readonly<Record<State, Rest>>;
+  readonly events: Readonly<Record<Event, AnyEventObject>>;
+  readonly cells: Readonly<Record<State, Readonly<Record<Event, Cell<State>>>>>;
+  readonly timers: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>>;
+}
+
+/** One test for each state, and one that the table and the chart know the same states. */
+export function testTable<State extends string, Event extends string>(
+  table: ChartTable<State, Event>,
+): void {
+  const { id } = table.machine;
+  test(`the ${id} table has every state of the chart`, () => {
+    assert.deepEqual(Object.keys(table.cells).sort(), [...leavesOf(table.machine)].sort());
+  });
+  test(`the ${id} table has every timer of the chart`, () => {
+    const delays = Object.values(table.timers).flatMap((cells) => Object.keys(cells as object));
+    const known = timersOf(table.machine).map(({ delay }) => delay);
+    assert.deepEqual([...new Set(delays)].sort(), [...new Set(known)].sort());
+  });
+  for (const state of Object.keys(table.cells) as State[])
+    test(`${id} ${state}: every event and every timer`, () => checkState(table, state));
+}
+
+function checkState<State extends string, Event extends string>(
+  table: ChartTable<State, Event>,
+  state: State,
+): void {
+  const { machine, rests, events, cells, timers } = table;
+  if (Object.values(cells[state]).every((cell) => cell === "never"))
+    return assertLeftAtOnce(machine, state);
+  const wrong: string[] = [];
+  const armed = armedIn(machine, [state]);
+  assert.deepEqual(Object.keys(timers[state]).sort(), armed.map(({ delay }) => delay).sort());
+  const check = (cell: Cell<State>, event: AnyEventObject): void => {
+    const rows = Array.isArray(cell) ? (cell as readonly Row<State>[]) : [plainRow(cell as never)];
+    for (const row of rows) wrong.push(...faultsOf(machine, { rest: rests[state], event, row }));
+  };
+  for (const type of Object.keys(cells[state]) as Event[]) check(cells[state][type], events[type]);
+  for (const { delay, event } of armed) check(timers[state][delay]!, { type: event, at: NOW });
+  assert.equal(wrong.length, 0, `\n${wrong.join("\n")}`);
+}
+
+/** Record time of every event of a table. */
+export const NOW = 10_000;
+
+function plainRow<State extends string>(then: Line<State>): Row<State> {
+  return { given: "", then };
+}
+
+function faultsOf<State extends string>(
+  machine: AnyStateMachine,
+  { rest, event, row }: { rest: Rest; event: AnyEventObject; row: Row<State> },
+): readonly string[] {
+  const context = { ...rest.context, ...row.context };
+  const children = row.children ?? rest.children ?? [];
+  const before = restIn(machine, { leaves: rest.leaves, context, children });
+  const step = take(machine, before, { ...event, ...row.event });
+  const actual = outcomeOf(machine, step);
+  const given = row.given === "" ? "" : ` given ${row.given}`;
+  return actual === row.then
+    ? []
+    : [`${event.type}${given}\n  expected ${row.then}\n  actual   ${actual}`];
+}
+
+function assertLeftAtOnce(machine: AnyStateMachine, state: string): void {
+  const node = nodesOf(machine).find((one) => pathOf(one) === state);
+  assert.ok(node?.always?.at(-1) && !node.always.at(-1)?.guard, `${state} can be rested in`);
+}

@@ -1,0 +1,620 @@
+import type { TurnEvent } from "../../src/events/turn.events.ts";
+import { turnMachine } from "../../src/machines/turn.machine.ts";
+import type { Rest } from "./chart.ts";
+import { run, turn, words } from "./fixtures.ts";
+import { NOW, testTable, type Cell, type Row } from "./table.ts";
+
+type State =
+  | "opening"
+  | "listening.contested.speaking"
+  | "listening.contested.silent"
+  | "listening.hearing"
+  | "listening.waiting"
+  | "listening.held"
+  | "listening.ready"
+  | "answering.beginning"
+  | "answering.thinking"
+  | "answering.working"
+  | "answering.speaking"
+  | "answering.paused"
+  | "interrupted"
+  | "completed"
+  | "cutOff"
+  | "abandoned"
+  | "failed";
+type Type = TurnEvent["type"];
+type Cells = Readonly<Record<Type, Cell<State>>>;
+
+const speaking = { voices: ["a"], ranges: [{ sid: "a", from: 1_000, to: null }] };
+const silent = { voices: [], ranges: [{ sid: "a", from: 1_000, to: 2_000 }] };
+const spoken = { ...silent, words: [words()] };
+const over = { contest: "pause", previousDone: false } as const;
+const behind = { ...spoken, previousDone: false };
+const tool = { call: "c1", name: "find", write: false, idempotent: true, asked: true, done: false };
+const second = { ...tool, call: "c2" };
+
+const RESTS: Readonly<Record<State, Rest>> = {
+  opening: { leaves: ["opening"], context: turn() },
+  "listening.contested.speaking": {
+    leaves: ["listening.contested.speaking"],
+    context: turn({ ...over, ...speaking }),
+  },
+  "listening.contested.silent": {
+    leaves: ["listening.contested.silent"],
+    context: turn({ ...over, ...silent }),
+  },
+  "listening.hearing": { leaves: ["listening.hearing"], context: turn(speaking) },
+  "listening.waiting": { leaves: ["listening.waiting"], context: turn(silent) },
+  "listening.held": { leaves: ["listening.held"], context: turn(silent) },
+  "listening.ready": { leaves: ["listening.ready"], context: turn(behind) },
+  "answering.beginning": { leaves: ["answering.beginning"], context: turn(spoken) },
+  "answering.thinking": {
+    leaves: ["answering.thinking"],
+    context: turn({ ...spoken, asks: 1, runs: [run({ segments: [], positionMs: 0 })] }),
+    children: ["reply"],
+  },
+  "answering.working": {
+    leaves: ["answering.working"],
+    context: turn({ ...spoken, asks: 1, tools: [tool], runs: [run({ segments: [] })] }),
+    children: ["reply"],
+  },
+  "answering.speaking": {
+    leaves: ["answering.speaking"],
+    context: turn({ ...spoken, asks: 1, runs: [run()] }),
+    children: ["reply"],
+  },
+  "answering.paused": {
+    leaves: ["answering.paused"],
+    context: turn({ ...spoken, asks: 1, runs: [run()] }),
+    children: ["reply"],
+  },
+  interrupted: {
+    leaves: ["interrupted"],
+    context: turn({ ...spoken, asks: 1, runs: [run()], reason: "floor taken" }),
+  },
+  completed: { leaves: ["completed"], context: turn() },
+  cutOff: { leaves: ["cutOff"], context: turn() },
+  abandoned: { leaves: ["abandoned"], context: turn() },
+  failed: { leaves: ["failed"], context: turn() },
+};
+
+const user = { sid: "a", identity: "ann", at: NOW };
+const EVENTS: Readonly<{ [T in Type]: Extract<TurnEvent, { type: T }> }> = {
+  "user.started": { type: "user.started", from: 3_000, ...user },
+  "user.ended": { type: "user.ended", from: 1_000, to: 2_000, silenceMs: 250, ...user },
+  "user.words": { type: "user.words", ...words(), at: NOW },
+  "speech.over": { type: "speech.over", at: NOW },
+  "floor.taken": { type: "floor.taken", at: NOW },
+  "floor.returned": { type: "floor.returned", at: NOW },
+  "previous.paused": { type: "previous.paused", answerable: true, at: NOW },
+  "previous.ended": { type: "previous.ended", merge: null, at: NOW },
+  "turn.stop": { type: "turn.stop", reason: "muted", at: NOW },
+  "words.late": { type: "words.late", ...words({ ref: "w0" }), at: NOW },
+  "tool.result": { type: "tool.result", call: "c1", ok: true, at: NOW },
+  "stt.state": { type: "stt.state", down: true, at: NOW },
+  "reply.requested": {
+    type: "reply.requested",
+    provider: "p",
+    model: "m",
+    digest: "d",
+    tools: [],
+    upTo: 9,
+    at: NOW,
+  },
+  "reply.segment": {
+    type: "reply.segment",
+    ref: "s2",
+    chars: 20,
+    words: 4,
+    question: false,
+    at: NOW,
+  },
+  "speech.segment": {
+    type: "speech.segment",
+    ref: "s1",
+    ms: 1_600,
+    wordEndsMs: [400],
+    estimated: false,
+    at: NOW,
+  },
+  "reply.position": { type: "reply.position", ms: 1_250, at: NOW },
+  "reply.ended": { type: "reply.ended", child: "reply", how: "done", current: true, at: NOW },
+};
+
+const OVER: Readonly<Record<Type, "ignored">> = {
+  "user.started": "ignored",
+  "user.ended": "ignored",
+  "user.words": "ignored",
+  "speech.over": "ignored",
+  "floor.taken": "ignored",
+  "floor.returned": "ignored",
+  "previous.paused": "ignored",
+  "previous.ended": "ignored",
+  "turn.stop": "ignored",
+  "words.late": "ignored",
+  "tool.result": "ignored",
+  "stt.state": "ignored",
+  "reply.requested": "ignored",
+  "reply.segment": "ignored",
+  "speech.segment": "ignored",
+  "reply.position": "ignored",
+  "reply.ended": "ignored",
+};
+
+/** Left within the step that enters it: the table's check is that its last way out is open. */
+const PASSED: Readonly<Record<Type, "never">> = {
+  "user.started": "never",
+  "user.ended": "never",
+  "user.words": "never",
+  "speech.over": "never",
+  "floor.taken": "never",
+  "floor.returned": "never",
+  "previous.paused": "never",
+  "previous.ended": "never",
+  "turn.stop": "never",
+  "words.late": "never",
+  "tool.result": "never",
+  "stt.state": "never",
+  "reply.requested": "never",
+  "reply.segment": "never",
+  "speech.segment": "never",
+  "reply.position": "never",
+  "reply.ended": "never",
+};
+
+const OVER_ABANDONED = "fact turn.ended abandoned, room turn.over";
+const OVER_CUT = "fact turn.ended cutOff, room turn.over";
+const TOOLS = "answering.working: room tools.requested";
+const STOPPED = "abandoned: fact turn.ended abandoned, room turn.over";
+const YIELDED = "abandoned: room turn.yielded, fact turn.ended abandoned, room turn.over";
+const ANSWERS = "answering.thinking: room turn.answering, start reply";
+const COMMITS = "answering.thinking: room turn.answering, commit reply";
+const PAUSES = "answering.paused: room turn.paused, pause reply";
+const CUT = "interrupted: stop reply, room turn.interrupted";
+const COMPLETED = "completed: stop reply, fact turn.ended completed, room turn.over";
+const FAILED = "failed: stop reply, fact turn.ended failed, room turn.over";
+
+const speculating = { ...spoken, speculating: true, speculations: 1, asks: 1, runs: [run()] };
+const aside = words({ backchannel: true });
+const fixed = { pausable: false };
+const wants = { result: { toolCalls: [{ call: "c1", name: "find", write: false }] } };
+const unheard = { runs: [run({ segments: [], positionMs: 0 })] };
+
+const stale: Row<State> = { given: "a stale end", event: { current: false }, then: "ignored" };
+const staleEnd: Row<State> = { ...stale, then: "same" };
+const unpausable: Row<State> = { given: "not pausable", context: fixed, then: "ignored" };
+
+/** The speech of a turn that takes no part in the end of its own speculation. */
+const ownReply: readonly Row<State>[] = [{ given: "its speculation", then: "same" }, stale];
+
+const CELLS: Readonly<Record<State, Cells>> = {
+  opening: PASSED,
+  "listening.contested.speaking": {
+    "user.started": "same",
+    "user.ended": [
+      { given: "nothing said yet", then: "listening.contested.silent" },
+      { given: "another voice", context: { voices: ["a", "b"] }, then: "same" },
+      { given: "only a back-channel said", context: { words: [aside] }, then: YIELDED },
+      {
+        given: "a back-channel that answers",
+        context: { words: [aside], answerable: true },
+        then: "listening.contested.silent",
+      },
+    ],
+    "user.words": [
+      { given: "real words", then: "listening.hearing: room turn.took" },
+      { given: "words not yet stable", event: { final: false, stable: 0 }, then: "same" },
+      { given: "a back-channel", event: { backchannel: true }, then: "same" },
+      { given: "echo", event: { echo: true }, then: "same" },
+      {
+        given: "a back-channel that answers",
+        context: { answerable: true },
+        event: { backchannel: true },
+        then: "listening.hearing: room turn.took",
+      },
+    ],
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "same",
+    "previous.ended": "listening.hearing",
+    "turn.stop": STOPPED,
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "ignored",
+    "reply.position": "ignored",
+    "reply.ended": ownReply,
+  },
+  "listening.contested.silent": {
+    "user.started": "listening.contested.speaking",
+    "user.ended": "ignored",
+    "user.words": [
+      { given: "real words", then: "listening.waiting: room turn.took" },
+      { given: "words not yet stable", event: { final: false, stable: 0 }, then: "same" },
+      { given: "a back-channel", event: { backchannel: true }, then: YIELDED },
+      { given: "echo", event: { echo: true }, then: YIELDED },
+      {
+        given: "a back-channel that answers",
+        context: { answerable: true },
+        event: { backchannel: true },
+        then: "listening.waiting: room turn.took",
+      },
+    ],
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "same",
+    "previous.ended": "listening.waiting",
+    "turn.stop": STOPPED,
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "ignored",
+    "reply.position": "ignored",
+    "reply.ended": ownReply,
+  },
+  "listening.hearing": {
+    "user.started": "same",
+    "user.ended": [
+      { given: "nothing said yet", then: "listening.waiting" },
+      { given: "another voice", context: { voices: ["a", "b"] }, then: "same" },
+      {
+        given: "a final that reaches its end",
+        context: { words: [words()] },
+        then: "listening.waiting: start reply",
+      },
+    ],
+    "user.words": [
+      { given: "new words", then: "same" },
+      { given: "speculating, new words", context: speculating, then: "same" },
+      {
+        given: "echo guard, two words",
+        context: { contest: "echo", previousDone: false },
+        then: "same: room turn.took",
+      },
+      {
+        given: "echo guard, one word",
+        context: { contest: "echo", previousDone: false },
+        event: { words: 1, stable: 1 },
+        then: "same",
+      },
+    ],
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "same",
+    "previous.ended": "same",
+    "turn.stop": STOPPED,
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "ignored",
+    "reply.position": "ignored",
+    "reply.ended": ownReply,
+  },
+  "listening.waiting": {
+    "user.started": "listening.hearing",
+    "user.ended": "again",
+    "user.words": [
+      { given: "a final that settles", then: "again: start reply" },
+      { given: "an interim", event: { final: false }, then: "again" },
+      { given: "words that want more", event: { class: "hanging" }, then: "again" },
+      { given: "the turn before not done", context: { previousDone: false }, then: "again" },
+      { given: "no attempts left", context: { speculations: 3 }, then: "again" },
+    ],
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "same",
+    "previous.ended": [
+      { given: "nothing said yet", then: "again" },
+      { given: "settled words", context: behind, then: "again: start reply" },
+    ],
+    "turn.stop": STOPPED,
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "ignored",
+    "reply.position": "ignored",
+    "reply.ended": ownReply,
+  },
+  "listening.held": {
+    "user.started": "listening.hearing",
+    "user.ended": "listening.waiting",
+    "user.words": "listening.waiting: start reply",
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "same",
+    "previous.ended": "listening.waiting",
+    "turn.stop": STOPPED,
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "again",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "ignored",
+    "reply.position": "ignored",
+    "reply.ended": ownReply,
+  },
+  "listening.ready": {
+    "user.started": "listening.hearing",
+    "user.ended": "ignored",
+    "user.words": "listening.waiting",
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "same",
+    "previous.ended": ANSWERS,
+    "turn.stop": STOPPED,
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "ignored",
+    "reply.position": "ignored",
+    "reply.ended": ownReply,
+  },
+  "answering.beginning": PASSED,
+  "answering.thinking": {
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "speech.over": [{ given: "pausable", then: PAUSES }, unpausable],
+    "floor.taken": CUT,
+    "floor.returned": "ignored",
+    "previous.paused": "ignored",
+    "previous.ended": "ignored",
+    "turn.stop": CUT,
+    "words.late": "same",
+    "tool.result": "same",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "answering.speaking: room turn.speaking",
+    "speech.segment": "same",
+    "reply.position": "ignored",
+    "reply.ended": [
+      { given: "done, wants tools", event: wants, then: TOOLS },
+      { given: "done, empty", then: "again: start reply" },
+      { given: "done, empty again", context: { emptyReplies: 1 }, then: FAILED },
+      { given: "done, empty after it spoke", context: { runs: [run(), run()] }, then: COMPLETED },
+      { given: "failed", event: { how: "failed" }, then: FAILED },
+      { given: "lost", event: { how: "lost" }, then: "again: start reply" },
+      { given: "never started", event: { how: "never-started" }, then: "again: start reply" },
+      staleEnd,
+    ],
+  },
+  "answering.working": {
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "speech.over": [{ given: "pausable", then: PAUSES }, unpausable],
+    "floor.taken": [
+      { given: "nothing heard", then: `abandoned: stop reply, ${OVER_ABANDONED}` },
+      {
+        given: "some heard",
+        context: { runs: [run()] },
+        then: `cutOff: stop reply, ${OVER_CUT}`,
+      },
+    ],
+    "floor.returned": "ignored",
+    "previous.paused": "ignored",
+    "previous.ended": "ignored",
+    "turn.stop": [
+      { given: "nothing heard", then: `abandoned: stop reply, ${OVER_ABANDONED}` },
+      {
+        given: "some heard",
+        context: { runs: [run()] },
+        then: `cutOff: stop reply, ${OVER_CUT}`,
+      },
+    ],
+    "words.late": "same",
+    "tool.result": [
+      { given: "the last one", then: "answering.thinking: start reply" },
+      { given: "another awaited", context: { tools: [tool, second] }, then: "same" },
+    ],
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "same",
+    "reply.position": "ignored",
+    "reply.ended": "ignored",
+  },
+  "answering.speaking": {
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "speech.over": [{ given: "pausable", then: PAUSES }, unpausable],
+    "floor.taken": CUT,
+    "floor.returned": "ignored",
+    "previous.paused": "ignored",
+    "previous.ended": "ignored",
+    "turn.stop": CUT,
+    "words.late": "same",
+    "tool.result": "same",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "again",
+    "speech.segment": "same",
+    "reply.position": "again",
+    "reply.ended": [
+      { given: "done", then: COMPLETED },
+      { given: "done, wants tools", event: wants, then: TOOLS },
+      { given: "failed", event: { how: "failed" }, then: FAILED },
+      {
+        given: "lost",
+        event: { how: "lost" },
+        then: "answering.thinking: start reply",
+      },
+      {
+        given: "lost after its last word",
+        event: { how: "lost" },
+        context: { runs: [run({ positionMs: 2_000 })] },
+        then: COMPLETED,
+      },
+      staleEnd,
+    ],
+  },
+  "answering.paused": {
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "speech.over": "ignored",
+    "floor.taken": [
+      { given: "its reply runs", then: CUT },
+      {
+        given: "tools asked for, some heard",
+        context: { tools: [tool] },
+        then: `cutOff: stop reply, ${OVER_CUT}`,
+      },
+      {
+        given: "tools asked for, nothing heard",
+        context: { tools: [tool], ...unheard },
+        then: `abandoned: stop reply, ${OVER_ABANDONED}`,
+      },
+    ],
+    "floor.returned": [
+      { given: "something to say", then: "answering.speaking: resume reply" },
+      { given: "nothing yet", context: unheard, then: "answering.thinking: resume reply" },
+      {
+        given: "tools kept",
+        context: { tools: [{ ...tool, asked: false }] },
+        then: "answering.working: room tools.requested",
+      },
+      {
+        given: "tools done meanwhile",
+        context: { tools: [{ ...tool, done: true }] },
+        then: "answering.thinking: room tools.requested, start reply",
+      },
+    ],
+    "previous.paused": "ignored",
+    "previous.ended": "ignored",
+    "turn.stop": CUT,
+    "words.late": "same",
+    "tool.result": "same",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "same",
+    "speech.segment": "same",
+    "reply.position": "same",
+    "reply.ended": [
+      { given: "done", then: COMPLETED },
+      { given: "done, wants tools: they are kept", event: wants, then: "same" },
+      { given: "failed", event: { how: "failed" }, then: FAILED },
+      { given: "lost", event: { how: "lost" }, then: CUT },
+      staleEnd,
+    ],
+  },
+  interrupted: {
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "ignored",
+    "previous.ended": "ignored",
+    "turn.stop": "ignored",
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "same",
+    "reply.requested": "same",
+    "reply.segment": "ignored",
+    "speech.segment": "same",
+    "reply.position": "same",
+    "reply.ended": [
+      {
+        given: "stopped, some heard",
+        event: { how: "stopped", position: 1_100 },
+        then: `cutOff: ${OVER_CUT}`,
+      },
+      {
+        given: "stopped, nothing heard",
+        event: { how: "stopped", position: 0 },
+        context: { runs: [run({ positionMs: 0 })] },
+        then: STOPPED,
+      },
+      { given: "never started", event: { how: "never-started" }, context: unheard, then: STOPPED },
+      staleEnd,
+    ],
+  },
+  completed: OVER,
+  cutOff: OVER,
+  abandoned: OVER,
+  failed: OVER,
+};
+
+/** Runs as long as the turn listens; ends it as if complete, or without an answer. */
+const listeningMax: readonly Row<State>[] = [
+  { given: "nothing said", then: STOPPED },
+  { given: "words", context: { ...spoken, previousDone: true }, then: ANSWERS },
+  { given: "words, the turn before not done", context: behind, then: "listening.ready" },
+];
+
+const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
+  opening: {},
+  "listening.contested.speaking": {
+    listeningMax,
+    pauseMax: YIELDED,
+    confirmDuration: [
+      { given: "words come", then: "ignored" },
+      {
+        given: "no speech-to-text",
+        context: { sttDown: true },
+        then: "listening.hearing: room turn.took",
+      },
+    ],
+  },
+  "listening.contested.silent": { listeningMax, pauseMax: YIELDED, resumeAfter: YIELDED },
+  "listening.hearing": { listeningMax },
+  "listening.waiting": {
+    listeningMax,
+    endOfTurn: [
+      { given: "nothing said", then: "listening.held" },
+      { given: "settled", context: spoken, then: ANSWERS },
+      { given: "settled and speculating", context: speculating, children: ["reply"], then: COMMITS },
+      {
+        given: "an interim only",
+        context: { words: [words({ final: false })] },
+        then: "listening.held",
+      },
+      { given: "the turn before not done", context: behind, then: "listening.ready" },
+    ],
+  },
+  "listening.held": {
+    listeningMax,
+    lateFinal: [
+      { given: "nothing said", then: STOPPED },
+      { given: "an interim", context: { words: [words({ final: false })] }, then: ANSWERS },
+      { given: "the turn before not done", context: behind, then: "listening.ready" },
+    ],
+  },
+  "listening.ready": { listeningMax: "same" },
+  "answering.beginning": {},
+  "answering.thinking": { answerTotal: FAILED },
+  "answering.working": { toolsMax: "answering.thinking: start reply" },
+  "answering.speaking": { stall: FAILED },
+  "answering.paused": { heldMax: CUT },
+  interrupted: {
+    interruptedMax: [
+      { given: "some heard", then: `cutOff: ${OVER_CUT}` },
+      { given: "nothing heard", context: unheard, then: STOPPED },
+    ],
+  },
+  completed: {},
+  cutOff: {},
+  abandoned: {},
+  failed: {},
+};
+
+testTable({ machine: turnMachine, rests: RESTS, events: EVENTS, cells: CELLS, timers: TIMERS });

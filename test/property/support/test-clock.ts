@@ -1,0 +1,67 @@
+import type { Cancel, Clock } from "../../../src/base/clock.ts";
+
+interface Alarm {
+  readonly due: number;
+  readonly fn: () => void;
+}
+
+/**
+ * Time that the generator moves. A stall moves it without firing anything, as a blocked loop does;
+ * stalls are remembered, since no bound on record time holds over them.
+ */
+export class TestClock implements Clock {
+  readonly stalls: { readonly from: number; readonly to: number }[] = [];
+  #now = 1_750_000_000_000;
+  #alarms: Alarm[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, fn: () => void): Cancel {
+    const alarm = { due: this.#now + Math.max(0, delayMs), fn };
+    let at = this.#alarms.length;
+    while (at > 0 && this.#alarms[at - 1]!.due > alarm.due) at--;
+    this.#alarms.splice(at, 0, alarm);
+    return () => {
+      const index = this.#alarms.indexOf(alarm);
+      if (index >= 0) this.#alarms.splice(index, 1);
+    };
+  }
+
+  get nextDue(): number | undefined {
+    return this.#alarms[0]?.due;
+  }
+
+  /** Fires the first alarm if it is due by `until`. */
+  fireNext(until: number): boolean {
+    const first = this.#alarms[0];
+    if (!first || first.due > until) return false;
+    this.#alarms.shift();
+    this.#now = Math.max(this.#now, first.due);
+    first.fn();
+    return true;
+  }
+
+  set(nowMs: number): void {
+    this.#now = Math.max(this.#now, nowMs);
+  }
+
+  stall(ms: number): void {
+    this.stalls.push({ from: this.#now, to: this.#now + ms });
+    this.#now += ms;
+  }
+
+  /** Ms of [from, to] in which alarms did not fire on time. */
+  stalled(from: number, to: number): number {
+    return this.stalls.reduce(
+      (sum, s) => sum + Math.max(0, Math.min(to, s.to) - Math.max(from, s.from)),
+      0,
+    );
+  }
+}
+
+/** One turn of the event loop: every promise that can settle has settled. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
