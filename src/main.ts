@@ -46,7 +46,7 @@ export const CALLER_VOICE = "rms";
 
 /** The data folder. Owners lock it; readers (`readOnly`) need no lock and write nothing. */
 export function openStore(config: Config, readOnly: boolean): Promise<EmbeddedBroker> {
-  const logger = stderrLogger(config.logLevel, systemClock.now);
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
   return openEmbedded({ dataDir: config.dataDir, clock: systemClock, logger, readOnly });
 }
 
@@ -109,7 +109,7 @@ export function openSupervisor(
     broker,
     clock: systemClock,
     ids: systemIds,
-    logger: stderrLogger(config.logLevel, systemClock.now),
+    logger: stderrLogger(config.logLevel, () => systemClock.now()),
     machines: MACHINES,
     versions: CURRENT_VERSIONS,
     build: BUILD,

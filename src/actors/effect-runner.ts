@@ -80,7 +80,7 @@ export class EffectRunner {
 
   stopAll(): void {
     this.#durable = [];
-    for (const id of [...this.#running.keys()]) this.drop(id);
+    for (const id of this.#running.keys()) this.drop(id);
   }
 
   #stop(id: string, seq: number): void {

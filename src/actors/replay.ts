@@ -9,6 +9,7 @@ import { historyFor, requestDigest, type ReplyInput } from "../folds/history.ts"
 import { Transcript } from "../folds/transcript.ts";
 import { CallFold } from "./call-fold.ts";
 import { digestText } from "./call-host.ts";
+import type { Plan } from "./effect-table.ts";
 import { carries, type MachineSet } from "./machine-set.ts";
 
 /**
@@ -54,20 +55,23 @@ export interface ReplayOptions {
 
 export class Replay {
   readonly #options: ReplayOptions;
-  #fold: CallFold;
+  readonly #fold: CallFold;
   readonly #transcript = new Transcript();
   readonly #requests = new Map<string, readonly Json[]>();
-  #machines: MachineSet;
+  /** Shared with the fold, which so sees the stand-ins of a later epoch. */
+  readonly #machines: Record<string, MachineSet[string]>;
   #missing: MachineVersions | undefined;
   #last: LogRecord | undefined;
   #records = 0;
   #erased = 0;
   #divergence: Divergence | undefined;
   #damaged = false;
+  /** Stand-ins could not go on: from here only sequence and texts are looked at. */
+  #lost = false;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
-    this.#machines = options.machines;
+    this.#machines = { ...options.machines };
     this.#fold = new CallFold(this.#machines);
   }
 
@@ -92,7 +96,7 @@ export class Replay {
   /** The log cannot be read on: `log.damaged` names the file and the line. */
   damage(error: AppError): void {
     if (this.#divergence) return;
-    const seq = this.#fold.tail.seq + 1;
+    const seq = this.#records + 1;
     this.#damaged = true;
     this.#divergence = {
       seq,
@@ -133,7 +137,7 @@ export class Replay {
     const hopeless = this.#fold.failures >= 2 * LIMITS.failedStepsMax;
     if ((!this.#fold.closed && !hopeless) || this.#options.torn?.()) return undefined;
     return {
-      seq: this.#fold.tail.seq + 1,
+      seq: this.#records + 1,
       what: "missing record",
       stored: null,
       recomputed: `the call is over, so its call.ended must follow`,
@@ -149,13 +153,12 @@ export class Replay {
           : undefined;
     if (!versions || carries(this.#machines, versions)) return;
     this.#missing = versions;
-    this.#machines = withStandIns(this.#machines, versions);
-    if (this.#fold.tail.seq === 0) this.#fold = new CallFold(this.#machines);
+    addStandIns(this.#machines, versions);
   }
 
   #compare(record: LogRecord): Divergence | undefined {
     const { seq } = record;
-    const expected = this.#fold.tail.seq + 1;
+    const expected = this.#records + 1;
     if (seq !== expected)
       return { seq: expected, what: "sequence", stored: seq, recomputed: expected };
     const text = this.#checkText(record);
@@ -163,6 +166,10 @@ export class Replay {
     const bad = invalid(record);
     if (bad) return { seq, what: "input", stored: record.input as Json, recomputed: bad };
     this.#checkVersions(record);
+    return this.#lost ? undefined : this.#refold(record);
+  }
+
+  #refold(record: LogRecord): Divergence | undefined {
     const given = {
       at: record.at,
       cause: record.cause,
@@ -172,14 +179,13 @@ export class Replay {
       const { record: mine, plan } = this.#fold.step(record.input, given);
       this.#transcript.apply(record);
       if (this.#missing) return undefined;
-      if (this.#options.deep)
-        for (const entry of plan.start)
-          if (entry.src === "reply") this.#resolve(entry.id, entry.input as ReplyInput);
-      return (
-        differences(record, mine) ?? (this.#options.deep ? this.#checkDeep(record) : undefined)
-      );
+      if (!this.#options.deep) return differences(record, mine);
+      this.#resolve(plan);
+      return differences(record, mine) ?? this.#checkDeep(record);
     } catch (error) {
-      const stored = record.input as Json;
+      this.#lost = this.#missing !== undefined;
+      if (this.#lost) return undefined;
+      const { seq, input: stored } = record;
       return { seq, what: "input", stored, recomputed: `cannot be folded: ${codeOf(error)}` };
     }
   }
@@ -197,9 +203,13 @@ export class Replay {
       : { seq, what: "textDigest", stored: textDigest, recomputed };
   }
 
-  #resolve(effect: string, input: ReplyInput): void {
-    if (input.saying === null)
-      this.#requests.set(effect, historyFor(this.#transcript, input) as unknown as Json[]);
+  /** What each reply that starts here will ask, read of the log up to this record. */
+  #resolve(plan: Plan): void {
+    for (const { id, src, input } of plan.start) {
+      if (src !== "reply" || (input as ReplyInput).saying !== null) continue;
+      const messages = historyFor(this.#transcript, input as ReplyInput);
+      this.#requests.set(id, messages as unknown as Json[]);
+    }
   }
 
   /** Features and request digests, recomputed from the text that led to them. */
@@ -310,12 +320,13 @@ function same(a: unknown, b: unknown): boolean {
 }
 
 /** Lets a version that is not carried be folded by the newest that is. */
-function withStandIns(machines: MachineSet, versions: MachineVersions): MachineSet {
-  const out: Record<string, MachineSet[string]> = { ...machines };
+function addStandIns(
+  machines: Record<string, MachineSet[string]>,
+  versions: MachineVersions,
+): void {
   for (const [kind, version] of Object.entries(versions)) {
-    const carried = out[kind] ?? {};
+    const carried = machines[kind] ?? {};
     const nearest = carried[version] ?? Object.values(carried).at(-1);
-    if (nearest) out[kind] = { ...carried, [version]: nearest };
+    if (nearest) machines[kind] = { ...carried, [version]: nearest };
   }
-  return out;
 }

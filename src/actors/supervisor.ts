@@ -69,7 +69,7 @@ export class Supervisor {
    */
   async resume(ref: CallRef, reason: "takeover" | "handover" | "resume"): Promise<CallHost> {
     const state = await loadCall(this.#ports.broker, ref, this.#ports.machines);
-    if (state.fold.closed) throw new AppError("call.closed", `call ${ref.call} has ended`);
+    if (state.ended) throw new AppError("call.closed", `call ${ref.call} has ended`);
     const host = this.#host(ref, state.fold.header, state);
     const { machines, ...owner } = this.#ownerOf(state.fold);
     const input = { type: "owner.changed", ...owner, machines, reason };
@@ -160,7 +160,7 @@ export async function loadCall(
   { log }: Pick<Broker, "log">,
   ref: CallRef,
   machines: MachineSet,
-): Promise<{ fold: CallFold; transcript: Transcript }> {
+): Promise<{ fold: CallFold; transcript: Transcript; ended: boolean }> {
   const tail = await log.tail(ref);
   if (tail.seq === 0)
     throw new AppError("call.notFound", `no call ${ref.call} of tenant ${ref.tenant}`);
@@ -176,7 +176,7 @@ export async function loadCall(
   const usable = confirmed && carries(machines, snapshot.versions);
   const fold = usable ? CallFold.restore(machines, snapshot) : new CallFold(machines);
   for (const record of records.slice(fold.tail.seq)) refold(fold, record);
-  return { fold, transcript };
+  return { fold, transcript, ended: records.at(-1)?.input.type === "call.ended" };
 }
 
 /** Folds a stored record again; a differing hash is an error that names the record. */

@@ -29,11 +29,13 @@ export class CallFeed {
     try {
       while (!signal.aborted) {
         wake = Promise.withResolvers<void>();
+        let ended = false;
         for await (const record of this.#log.read(ref, next)) {
           yield record;
           next = record.seq + 1;
-          if (record.input.type === "call.ended") return;
+          ended = record.input.type === "call.ended";
         }
+        if (ended) return;
         await wake.promise;
       }
     } finally {

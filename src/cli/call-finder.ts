@@ -7,8 +7,8 @@ import { logPath, readLogFile } from "../main.ts";
 import type { Config } from "../config.ts";
 
 /**
- * From what a person types to a log. A call is an id, the start of one that fits no other, or either
- * of them behind `tenant/`. A file is a log file, an export, or the folder of a call.
+ * From what a person types to a log. A call is an id, the start of one that fits no other, or
+ * either of them behind `tenant/`. A file is a log file, an export, or the folder of a call.
  */
 export interface FoundLog {
   /** Undefined for a file: its header says what it is. */

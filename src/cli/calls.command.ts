@@ -108,11 +108,15 @@ async function endOf(log: EventLog, ref: CallRef): Promise<{ last: LogRecord; tu
     let turns = 0;
     for await (const record of log.read(ref, from)) {
       last = record;
-      for (const actor of Object.keys(record.outcome.state))
-        if (actor.startsWith("turn.")) turns = Math.max(turns, Number(actor.slice(5)));
+      turns = Math.max(turns, ...turnsIn(record));
     }
     if (last && (turns > 0 || from === 1)) return { last, turns };
   }
+}
+
+function turnsIn({ outcome }: LogRecord): readonly number[] {
+  const actors = Object.keys(outcome.state).filter((actor) => actor.startsWith("turn."));
+  return actors.map((actor) => Number(actor.slice("turn.".length)));
 }
 
 const COLUMNS = ["call", "tenant", "room", "agent", "started", "duration", "turns", "records"];

@@ -50,7 +50,7 @@ function checkNode(): Check {
   return { name: "node", status: "fail", detail, fix: `use Node ${NODE_MAJOR_MIN} or newer` };
 }
 
-/** The Node that an older one starts turnfold under; where npm has put it, `bin` looks the same way. */
+/** The Node that an older one starts turnfold under: sought upwards, as the starter does. */
 function checkNodePackage(): Check {
   const name = "node package";
   const file = process.platform === "win32" ? "node.exe" : "node";

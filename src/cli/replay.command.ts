@@ -54,8 +54,8 @@ export function register(program: Command, cli: Cli): void {
     summary: "run a call again from its log and compare every record",
     details:
       "Recomputes each record's outcome and hash with the machines of this build. It asks no\n" +
-      "provider and writes nothing. Exit code: 0 reproduced, 1 diverged or damaged, 3 folded but\n" +
-      "not verified, as the log was written by machine versions that are not carried here.",
+      "provider and writes nothing. Exit code: 0 reproduced, 1 diverged or damaged, 3 folded\n" +
+      "but not verified, as the log is of machine versions that are not carried here.",
     options: [
       { flags: "--until <seq>", description: "stop after this record", parse: parseCount },
       {

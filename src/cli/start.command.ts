@@ -73,7 +73,7 @@ async function pullOnce(config: Config, out: Output): Promise<void> {
 }
 
 async function serve(config: Config, out: Output): Promise<void> {
-  const logger = stderrLogger(config.logLevel, systemClock.now);
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
   await using broker = await openStore(config, false);
   await using providers = await openLocalProviders(config);
   const runSample = (onRecord: (ref: CallRef, record: LogRecord) => void): Promise<CallRef> => {

@@ -66,7 +66,7 @@ export interface Saying {
   readonly ref: string;
   readonly pausable: boolean;
   /** What the room does once it was said. */
-  readonly then: "stay" | "leave";
+  readonly after: "stay" | "leave";
 }
 
 /** All the room's chart accepts: from its connection, from commands, from tracks and turns. */

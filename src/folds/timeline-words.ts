@@ -67,7 +67,7 @@ export function commandText(record: LogRecord): string {
   >;
   const by = record.input["by"] as string;
   const { ref: _, chars: __, ...shown } = rest;
-  const what = Object.entries(shown).map(([key, value]) => `${key} ${String(value)}`);
+  const what = Object.entries(shown).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   const said = "ref" in rest ? `: ${textOf(record)}` : "";
   return `${by} commands ${[name, ...what].join(", ")}${said}`;
 }

@@ -75,7 +75,7 @@ export const roomMachine = roomSetup.createMachine({
         target: ".present.draining",
         actions: [
           "becauseFailures",
-          { type: "queueText", params: { ref: "farewell", then: "leave" } },
+          { type: "queueText", params: { ref: "farewell", after: "leave" } },
           { type: "send", params: ({ context }) => rules.stop(context.older?.n ?? null, "failed") },
         ],
       },
@@ -118,7 +118,7 @@ export const roomMachine = roomSetup.createMachine({
             actions: [
               "addParticipant",
               "greet",
-              { type: "queueText", params: { ref: "greeting", then: "stay" } },
+              { type: "queueText", params: { ref: "greeting", after: "stay" } },
             ],
           },
           { actions: "addParticipant" },
@@ -264,7 +264,7 @@ export const roomMachine = roomSetup.createMachine({
             target: ".draining",
             actions: [
               "becauseCommand",
-              { type: "queueText", params: { ref: "farewell", then: "leave" } },
+              { type: "queueText", params: { ref: "farewell", after: "leave" } },
             ],
           },
           { target: ".draining", actions: "becauseCommand" },
@@ -314,7 +314,7 @@ export const roomMachine = roomSetup.createMachine({
                     guard: "mayPrompt",
                     actions: [
                       "countPrompt",
-                      { type: "queueText", params: { ref: "away", then: "stay" } },
+                      { type: "queueText", params: { ref: "away", after: "stay" } },
                     ],
                   },
                   { guard: "mayWait", target: "idle", reenter: true, actions: "countPrompt" },
@@ -322,7 +322,7 @@ export const roomMachine = roomSetup.createMachine({
                     guard: "hasFarewell",
                     actions: [
                       "becauseNobodySpoke",
-                      { type: "queueText", params: { ref: "farewell", then: "leave" } },
+                      { type: "queueText", params: { ref: "farewell", after: "leave" } },
                     ],
                   },
                   {

@@ -143,15 +143,15 @@ export const roomSetup = setup({
         phase: "thinking" as const,
         pausable: context.queue[0]?.pausable ?? true,
       },
-      lastTurn: context.queue[0]?.then === "leave" ? context.n + 1 : context.lastTurn,
+      lastTurn: context.queue[0]?.after === "leave" ? context.n + 1 : context.lastTurn,
     })),
     shiftQueue: assign(({ context }) => ({ queue: context.queue.slice(1) })),
-    queueText: assign(({ context }, params: { ref: string; then: Saying["then"] }) => ({
-      queue: [...context.queue, { ...params, pausable: params.then === "stay" }],
+    queueText: assign(({ context }, params: { ref: string; after: Saying["after"] }) => ({
+      queue: [...context.queue, { ...params, pausable: params.after === "stay" }],
     })),
     queueCommand: assign(({ context, event }) =>
       event.type === "command.say"
-        ? { queue: [...context.queue, { ref: event.ref, pausable: true, then: "stay" as const }] }
+        ? { queue: [...context.queue, { ref: event.ref, pausable: true, after: "stay" as const }] }
         : {},
     ),
     clearQueue: assign({ queue: [] }),

@@ -97,7 +97,7 @@ export class PacedRoom implements RoomMedia {
 
   /** Something the room says to every agent in it. */
   tellAll(event: RoomEvent): void {
-    for (const connection of [...this.#connections]) connection.tell(event);
+    for (const connection of this.#connections) connection.tell(event);
   }
 
   /** Arms the next frame: short ones while somebody speaks, so that nothing is late. */

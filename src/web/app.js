@@ -60,7 +60,7 @@ function showCall({ tenant, call, room = call }) {
   source = new EventSource(`/api/calls/${tenant}/${call}/records`);
   source.onmessage = ({ data }) => take(view, JSON.parse(data));
   source.addEventListener("end", () => source.close());
-  listCalls();
+  void listCalls();
 }
 
 function setStatus(status) {
@@ -73,11 +73,11 @@ function take(view, record) {
   for (const [actor, state] of Object.entries(record.outcome.state)) light(view, actor, state);
   addWords(view, record);
   addToLog(view, record);
-  if (record.outcome.emitted.some(({ type }) => type === "turn.ended")) refreshTurns(view);
+  if (record.outcome.emitted.some(({ type }) => type === "turn.ended")) void refreshTurns(view);
   if (record.input.type !== "call.ended") return;
   setStatus(record.input.how);
   $("sample").disabled = false;
-  listCalls();
+  void listCalls();
 }
 
 /** `{present: {live: "idle"}}` as `present.live.idle`; side by side states with a plus. */
@@ -152,10 +152,7 @@ function addToLog(view, { seq, at, actor, input, outcome }) {
   for (const [name, path] of states) view.states.set(name, path);
   const row = element(
     "li",
-    {
-      className: outcome.failed ? "failed" : outcome.ignored ? "ignored" : "",
-      title: JSON.stringify(input),
-    },
+    { className: kindOf(outcome), title: JSON.stringify(input) },
     element("span", {}, String(seq)),
     element("span", {}, `${((at - view.startedAt) / 1000).toFixed(2)} s`),
     element("span", {}, actor),
@@ -185,5 +182,5 @@ async function showSpeech() {
     : `No speech to text (${missing}): the sample caller types. Get it with: turnfold models pull`;
 }
 
-$("sample").addEventListener("click", runSample);
+$("sample").addEventListener("click", () => void runSample());
 await Promise.all([showSpeech(), listCalls()]);

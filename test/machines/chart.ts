@@ -144,7 +144,7 @@ export function asksOf(actions: readonly ExecutableActionObject[]): readonly str
       case "xstate.spawnChild":
         return [`start ${(params as { actorRef: { id: string } }).actorRef.id}`];
       case "xstate.stopChild":
-        return [`stop ${(params as { id: string }).id}`];
+        return [`stop ${(params as { id: string } | undefined)?.id ?? "nothing"}`];
       case "xstate.emit":
         return [`fact ${factOf((params as { event: AnyEventObject }).event)}`];
       default:

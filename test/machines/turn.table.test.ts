@@ -271,7 +271,19 @@ const CELLS: Readonly<Record<State, Cells>> = {
     ],
     "user.words": [
       { given: "new words", then: "same" },
-      { given: "speculating, new words", context: speculating, then: "same" },
+      {
+        given: "speculating, new words",
+        context: speculating,
+        children: ["reply"],
+        then: "same: stop reply",
+      },
+      {
+        given: "speculating, the same words",
+        context: speculating,
+        children: ["reply"],
+        event: { changed: false },
+        then: "same",
+      },
       {
         given: "echo guard, two words",
         context: { contest: "echo", previousDone: false },
@@ -308,6 +320,19 @@ const CELLS: Readonly<Record<State, Cells>> = {
       { given: "words that want more", event: { class: "hanging" }, then: "again" },
       { given: "the turn before not done", context: { previousDone: false }, then: "again" },
       { given: "no attempts left", context: { speculations: 3 }, then: "again" },
+      {
+        given: "speculating, new words",
+        context: speculating,
+        children: ["reply"],
+        then: "again: stop reply, start reply",
+      },
+      {
+        given: "speculating, the same words",
+        context: speculating,
+        children: ["reply"],
+        event: { changed: false },
+        then: "again",
+      },
     ],
     "speech.over": "ignored",
     "floor.taken": "ignored",
@@ -330,13 +355,30 @@ const CELLS: Readonly<Record<State, Cells>> = {
   "listening.held": {
     "user.started": "listening.hearing",
     "user.ended": "listening.waiting",
-    "user.words": "listening.waiting: start reply",
+    "user.words": [
+      { given: "a final that settles", then: "listening.waiting: start reply" },
+      { given: "an interim", event: { final: false }, then: "listening.waiting" },
+      {
+        given: "speculating, new words",
+        context: speculating,
+        children: ["reply"],
+        then: "listening.waiting: stop reply, start reply",
+      },
+    ],
     "speech.over": "ignored",
     "floor.taken": "ignored",
     "floor.returned": "ignored",
     "previous.paused": "same",
     "previous.ended": "listening.waiting",
-    "turn.stop": STOPPED,
+    "turn.stop": [
+      { given: "no speculation", then: STOPPED },
+      {
+        given: "speculating",
+        context: speculating,
+        children: ["reply"],
+        then: `abandoned: ${OVER_ABANDONED}, stop reply`,
+      },
+    ],
     "words.late": "same",
     "tool.result": "ignored",
     "stt.state": "again",

@@ -87,7 +87,7 @@ class Reply {
     if (this.#effect.signal.aborted) this.#stop();
     try {
       if (this.#effect.input.saying === null) await this.#ask(messages);
-      else for (const text of texts) for (const one of splitSentences(text)) this.#say(one);
+      else for (const sentence of texts.flatMap(splitSentences)) this.#say(sentence);
       await this.#speech;
       // A speculative reply that has nothing to say waits all the same: its tools may not run yet.
       await this.#committed.promise;

@@ -64,7 +64,6 @@ function watched(
         coverage.cell(kind, leaf, event.type as string);
     const { ref } = event as { ref?: unknown };
     if (kind !== "track" && typeof ref === "string" && ref.startsWith(BOOM))
-      // oxlint-disable-next-line only-throw-error -- what a broken chart throws is not ours
       throw new TypeError("a planted failure");
     return real(snapshot, event, scope);
   };

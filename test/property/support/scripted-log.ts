@@ -14,23 +14,21 @@ import type { Dice } from "./dice.ts";
  * The log of one call, as the generator wants it: what an append comes to is drawn from the weights,
  * and what is not answered at once waits here until it is released.
  */
-export const FATES = {
+export type Fate =
   /** Landed and acknowledged at once. */
-  now: "a record",
+  | "now"
   /** Landed; acknowledged when released. */
-  lateAck: "landed",
+  | "lateAck"
   /** On its way: lands when released, if the tail is still the expected one. */
-  slow: "unlanded",
+  | "slow"
   /** Landed; when released the writer is told that nobody knows. */
-  ackLost: "landed",
-  /** Never lands, and nobody knows. */
-  appendLost: "unlanded",
-  /** Nobody knows, and it lands later, if it still can. */
-  landsLater: "unlanded",
-  /** Another writer is said to have been first. */
-  conflict: "unlanded",
-} as const;
-export type Fate = keyof typeof FATES;
+  | "ackLost"
+  /** Never lands; when released the writer is told that nobody knows. */
+  | "appendLost"
+  /** Nobody knows, and it lands when released, if it still can. */
+  | "landsLater"
+  /** Does not land: another writer is said to have been first. */
+  | "conflict";
 export type FateWeights = { readonly [fate in Fate]?: number };
 
 interface Pending {

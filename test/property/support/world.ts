@@ -35,6 +35,7 @@ export interface Owner {
   readonly supervisor: Supervisor;
   readonly effects: Set<FakeEffect>;
   state: "starting" | "live" | "dead";
+  host: CallHost | undefined;
 }
 
 /** One effect a host has started; the generator decides what it meets and when it ends. */
@@ -45,6 +46,7 @@ export interface FakeEffect {
   readonly digest: string;
   readonly end: PromiseWithResolvers<EffectResult>;
   committed: boolean;
+  /** A connection has joined, a reply has asked its model. */
   joined: boolean;
   speaking: boolean;
   from: number;
@@ -176,6 +178,7 @@ export class World {
       supervisor: this.#supervisor(index),
       effects: new Set(),
       state: "starting",
+      host: undefined,
     };
     this.owners.push(owner);
     owner.supervisor.onRecord((_, record) => this.#acknowledged(owner, record));
@@ -284,14 +287,7 @@ export class World {
   }
 }
 
+/** Kept, as a supervisor forgets a host that has ended or was fenced and the checks may not. */
 export function hostOf(owner: Owner): CallHost | undefined {
-  return hosts.get(owner) ?? remember(owner);
-}
-
-/** A supervisor forgets a host that has ended or was fenced; the checks may not. */
-const hosts = new WeakMap<Owner, CallHost>();
-function remember(owner: Owner): CallHost | undefined {
-  const host = owner.supervisor.get(REF.call);
-  if (host) hosts.set(owner, host);
-  return host;
+  return (owner.host ??= owner.supervisor.get(REF.call));
 }

@@ -1,0 +1,204 @@
+import type { Json, LogRecord } from "../../../src/events/record.ts";
+import type { TurnSettings } from "../../../src/events/settings.events.ts";
+import type { TurnEnded } from "../../../src/events/turn.events.ts";
+import { BOOM, type Coverage } from "./coverage.ts";
+
+/**
+ * What must hold of every log, whatever happened while it was written: one pass over its records.
+ * The names before the colon are those of the requirements: T2, T5, T6, T7, T8, T20 of turn taking,
+ * E4 one end for each effect, E6 time, L1 one writer per epoch.
+ */
+export interface CheckOptions {
+  readonly settings: TurnSettings;
+  readonly coverage: Coverage;
+  /** Ms of a span in which no timer could fire on time. */
+  readonly stalled: (from: number, to: number) => number;
+}
+
+const SLACK_MS = 50;
+const DONE = new Set(["completed", "cutOff", "abandoned", "failed"]);
+
+interface LiveTurn {
+  state: string;
+  since: number;
+}
+
+export class LogChecks {
+  readonly faults: string[] = [];
+  readonly #options: CheckOptions;
+  readonly #live = new Map<number, LiveTurn>();
+  readonly #started = new Map<string, { src: string; stopped: boolean; ends: number }>();
+  readonly #finals = new Set<string>();
+  readonly #placed = new Map<string, string>();
+  readonly #gaps: { from: number; to: number }[] = [];
+  #turns = 0;
+  #previous: LogRecord | undefined;
+
+  constructor(options: CheckOptions) {
+    this.#options = options;
+  }
+
+  add(record: LogRecord): void {
+    this.#order(record);
+    if (record.outcome.failed) this.#failed(record);
+    this.#progress(record);
+    this.#effects(record);
+    this.#facts(record);
+    this.#states(record);
+    this.#previous = record;
+  }
+
+  /** What can be said only of a whole call. */
+  finish(): void {
+    for (const [id, { ends }] of this.#started)
+      if (ends !== 1) this.#fault("E4-one-end", `${id} has ${ends} ends`);
+    const last = this.#previous?.input.type;
+    if (last !== "call.ended") this.#fault("closes", `the last record is ${last}`);
+    if (this.#live.size > 0 && !this.#gaveUp())
+      this.#fault("closes", `turns ${[...this.#live.keys()].join()} are live at the end`);
+    this.#options.coverage.count("finals", this.#finals.size);
+    this.#options.coverage.count("finals.placed", this.#placed.size);
+  }
+
+  #gaveUp(): boolean {
+    return this.#previous?.input["how"] === "failed";
+  }
+
+  #fault(check: string, what: string): void {
+    this.faults.push(`${check}: ${what}`);
+  }
+
+  #order({ seq, at, epoch, input }: LogRecord): void {
+    const before = this.#previous;
+    if (seq !== (before?.seq ?? 0) + 1) this.#fault("L1-sequence", `${seq} is out of sequence`);
+    if (at < (before?.at ?? 0)) this.#fault("E6-time", `record ${seq} goes back in time`);
+    const grows = input.type === "owner.changed" ? 1 : 0;
+    if (epoch !== (before?.epoch ?? 1) + grows) this.#fault("L1-epoch", `epoch of ${seq}`);
+    if (before && grows) this.#gaps.push({ from: before.at, to: at });
+  }
+
+  #failed({ seq, input, outcome }: LogRecord): void {
+    this.#options.coverage.count("steps.failed");
+    const planned = JSON.stringify(input).includes(`"${BOOM}.`);
+    if (!planned) this.#fault("E1-step", `record ${seq} failed: ${outcome.failed?.code}`);
+    const { state, emitted, effects } = outcome;
+    if (Object.keys(state).length + emitted.length + effects.length > 0)
+      this.#fault("E1-rollback", `record ${seq} failed and kept something`);
+  }
+
+  /** E3, E4 and T3: what is over or stopped acts no more. */
+  #progress({ seq, actor, input, outcome }: LogRecord): void {
+    if (input.type !== "effect.progress" || outcome.ignored !== undefined) return;
+    const effect = this.#started.get(input["effect"] as string);
+    if (!effect || effect.ends > 0) this.#fault("E4-progress", `of an ended effect at ${seq}`);
+    else if (effect.stopped) this.#fault("E4-progress", `of a stopped effect at ${seq}`);
+    const n = turnOf(actor);
+    if (n !== undefined && !this.#live.has(n)) this.#fault("T3-old-turn", `acts at ${seq}`);
+    const { type, ref } = input["event"] as { type: string; ref: string };
+    if (type === "stt.final") this.#finals.add(ref);
+  }
+
+  #effects({ seq, input, outcome }: LogRecord): void {
+    const { coverage } = this.#options;
+    if (input.type === "effect.ended") {
+      const effect = this.#started.get(input["effect"] as string);
+      if (!effect) this.#fault("E4-one-end", `record ${seq} ends what never was`);
+      else effect.ends++;
+      coverage.count(`${effect?.src}.${input["how"] as string}`);
+    }
+    for (const change of outcome.effects) {
+      const [op, id] = change;
+      if (op === "start") this.#started.set(id, { src: change[2], stopped: false, ends: 0 });
+      else if (op === "stop") this.#started.get(id)!.stopped = true;
+      if (op === "start") coverage.count(`start.${change[2]}`);
+    }
+    if (outcome.ignored !== undefined) coverage.count(`ignored.${outcome.ignored}`);
+  }
+
+  #facts({ outcome }: LogRecord): void {
+    for (const fact of outcome.emitted) {
+      if (fact.type === "turn.ended") this.#ended(fact as unknown as TurnEnded);
+      else if (fact.type === "words.late") this.#place(fact["ref"] as string, "late");
+      else if (fact.type === "words.echo") this.#place(fact["ref"] as string, "echo");
+    }
+  }
+
+  /** T8: the words of a merged turn are those of the next. */
+  #ended({ n, status, reason, refs, asides, late, mergedInto }: TurnEnded): void {
+    const { coverage } = this.#options;
+    coverage.count(`turn.${status}`);
+    if (status === "abandoned" || status === "cutOff") coverage.count(`turn.${status} ${reason}`);
+    if (mergedInto !== null) {
+      coverage.count("turn.merged");
+      if (mergedInto !== n + 1) this.#fault("T9-merge", `turn ${n} went to ${mergedInto}`);
+    }
+    const own = mergedInto === null ? refs : [];
+    for (const ref of [...own, ...asides, ...late]) this.#place(ref, `turn ${n}`);
+  }
+
+  #place(ref: string, where: string): void {
+    const before = this.#placed.get(ref);
+    if (before !== undefined && this.#finals.has(ref))
+      this.#fault("T8-words", `${ref} is in ${before} and in ${where}`);
+    this.#placed.set(ref, where);
+  }
+
+  #states({ seq, at, outcome }: LogRecord): void {
+    for (const [actor, value] of Object.entries(outcome.state)) {
+      const n = turnOf(actor);
+      if (n !== undefined) this.#turn(n, stateOf(value), at);
+    }
+    const states = [...this.#live.values()].map(({ state }) => state.split(".")[0]);
+    const listening = states.filter((state) => state === "listening").length;
+    if (states.length > 2 || listening > 1 || states.length - listening > 1)
+      this.#fault("T2-two-turns", `live at ${seq}: ${states.join()}`);
+  }
+
+  #turn(n: number, state: string, at: number): void {
+    const known = this.#live.get(n);
+    if (!known && n <= this.#turns) this.#fault("T20-numbers", `turn ${n} acts again`);
+    if (!known && n > this.#turns + 1) this.#fault("T20-numbers", `turn ${n} leaves a gap`);
+    this.#turns = Math.max(this.#turns, n);
+    if (known?.state === state) return;
+    if (known) this.#left(n, known, at);
+    if (DONE.has(state)) this.#live.delete(n);
+    else this.#live.set(n, { state, since: this.#sinceOf(known, state, at) });
+  }
+
+  /** Listening is one span over its substates. */
+  #sinceOf(known: LiveTurn | undefined, state: string, at: number): number {
+    const same = known && known.state === state;
+    return same ? known.since : at;
+  }
+
+  #left(n: number, { state, since }: LiveTurn, at: number): void {
+    const { settings, coverage } = this.#options;
+    const took = at - since - this.#lost(since, at);
+    const bound = (check: string, max: number): void => {
+      coverage.atMost(`max.${check} over its setting, ms`, took - max);
+      if (took > max + SLACK_MS) this.#fault(check, `turn ${n} was ${state} for ${took} ms`);
+    };
+    if (state === "answering.paused") bound("T5-pause", settings.interruption.pauseMax);
+    else if (state === "interrupted") bound("T6-interrupted", settings.interrupted.max);
+  }
+
+  /** Time in which nobody could act: stalls of the clock, and gaps between two owners. */
+  #lost(from: number, to: number): number {
+    const gaps = this.#gaps.reduce(
+      (sum, gap) => sum + Math.max(0, Math.min(to, gap.to) - Math.max(from, gap.from)),
+      0,
+    );
+    return gaps + this.#options.stalled(from, to);
+  }
+}
+
+function turnOf(actor: string): number | undefined {
+  return actor.startsWith("turn.") ? Number(actor.slice(5)) : undefined;
+}
+
+/** `answering.paused`, `listening`: as deep as the checks look. */
+function stateOf(value: Json): string {
+  if (typeof value === "string") return value;
+  const [[name, inner]] = Object.entries(value as Record<string, Json>) as [[string, Json]];
+  return name === "answering" && typeof inner === "string" ? `${name}.${inner}` : name;
+}

@@ -1,0 +1,198 @@
+import { CallFold } from "../../../src/actors/call-fold.ts";
+import type { CallHost } from "../../../src/actors/call-host.ts";
+import { refold } from "../../../src/actors/supervisor.ts";
+import { Replay } from "../../../src/actors/replay.ts";
+import type { LogRecord } from "../../../src/events/record.ts";
+import { TurnSettings } from "../../../src/events/settings.events.ts";
+import { LogChecks } from "./checks.ts";
+import { type Coverage, watchedMachines } from "./coverage.ts";
+import { Dice } from "./dice.ts";
+import { CLOSERS, HOST_MOVES } from "./host-moves.ts";
+import { MOVES, type Move } from "./moves.ts";
+import type { FateWeights } from "./scripted-log.ts";
+import { settle } from "./test-clock.ts";
+import { hostOf, World } from "./world.ts";
+
+/** One random interleaving, from its seed to the verdict. */
+export interface RunResult {
+  /** Outside inputs given before the end was let come. */
+  readonly inputs: number;
+  readonly faults: readonly string[];
+  readonly records: readonly LogRecord[];
+}
+
+/** Inputs a run gives before anything may end the call by intent. */
+export const INPUTS_MIN = 100;
+
+/** From the last outside input to the end of the call, at most, in virtual ms. */
+const END_MAX_MS = 240_000;
+
+const SETTINGS: readonly TurnSettings[] = [
+  {},
+  {},
+  { interruption: { echoGuard: 0 } },
+  { interruption: { echoGuard: 0, minWords: 2 }, speculation: { enabled: false } },
+  { interruption: { enabled: false } },
+  { silence: { awayAfter: 2_000, hangUpAfter: 3_000, prompts: 2 } },
+  { interruption: { echoGuard: 500, pauseMax: 900 }, answer: { total: 2_500, stall: 700 } },
+  { listening: { max: 4_000 }, transcript: { wait: 200, sttWait: 600 } },
+  { participant: { grace: 1_500 }, endpointing: { minDelay: 50, unclearDelay: 80 } },
+].map((given) => TurnSettings.parse(given));
+
+const FATES: readonly FateWeights[] = [
+  { now: 1 },
+  { now: 1 },
+  { now: 1 },
+  { now: 4, lateAck: 4 },
+  { lateAck: 4, slow: 4 },
+  { now: 20, lateAck: 8, slow: 4, ackLost: 4, appendLost: 4, landsLater: 2 },
+  { now: 60, lateAck: 10, ackLost: 4, appendLost: 4, landsLater: 2, conflict: 1 },
+];
+
+const TEXTS: readonly Readonly<Record<string, string>>[] = [
+  { greeting: "Hello, what can I do?", away: "Are you there?", farewell: "Goodbye." },
+  { greeting: "Hello, what can I do?" },
+  { farewell: "Goodbye." },
+  {},
+];
+
+export async function runOnce(seed: number, coverage: Coverage): Promise<RunResult> {
+  const dice = new Dice(seed);
+  const settings = dice.pick(SETTINGS);
+  const snapshotEveryRecords = dice.pick([undefined, 7, 25]);
+  const options = { seed, coverage, settings, texts: dice.pick(TEXTS), snapshotEveryRecords };
+  const world = new World(options);
+  await world.open();
+  world.log.weights = dice.pick(FATES);
+  world.log.staleShare = dice.pick([0, 0, 0.2]);
+  world.log.slowReadShare = dice.pick([0, 0.3]);
+  if (dice.chance(0.9)) await preamble(world);
+  const table = swarm(dice, { ...MOVES, ...HOST_MOVES });
+  await play(world, table, () => world.inputs >= INPUTS_MIN + dice.int(30));
+  const { inputs } = world;
+  if (dice.chance(0.4)) await close(world);
+  if (!world.over && world.violations.length === 0) await letEnd(world);
+  return { inputs, faults: verdict(world), records: world.log.records };
+}
+
+/** Mostly a call begins as calls do: joined, somebody there, a microphone. */
+async function preamble(world: World): Promise<void> {
+  for (const name of ["join", "enter", "publish"]) {
+    await MOVES[name]!.run(world);
+    await settle();
+  }
+}
+
+interface Weighted {
+  readonly moves: readonly Move[];
+  readonly weights: readonly number[];
+  readonly total: number;
+}
+
+/** Each run leaves some moves out and does others more: so runs differ in kind. */
+function swarm(dice: Dice, table: Readonly<Record<string, Move>>): Weighted {
+  const moves = Object.values(table);
+  const weights = moves.map(({ weight }) => weight * dice.pick([0.15, 0.6, 1, 1, 2]));
+  return { moves, weights, total: weights.reduce((sum, weight) => sum + weight, 0) };
+}
+
+function draw(dice: Dice, { moves, weights, total }: Weighted): Move {
+  let rest = dice.next() * total;
+  for (let i = 0; i < moves.length; i++) if ((rest -= weights[i]!) < 0) return moves[i]!;
+  return moves[0]!;
+}
+
+async function play(world: World, table: Weighted, enough: () => boolean): Promise<void> {
+  while (!world.over && world.violations.length === 0 && !enough()) {
+    if (!world.owner && world.log.pending === 0) await world.takeover();
+    const done = await draw(world.dice, table).run(world);
+    if (done) await settle();
+  }
+}
+
+/** Somebody ends the call by intent, and things go on meanwhile. */
+async function close(world: World): Promise<void> {
+  await world.dice.pick(Object.values(CLOSERS)).run(world);
+  await settle();
+  const enough = world.inputs + world.dice.int(30);
+  await play(world, swarm(world.dice, { ...MOVES, ...HOST_MOVES }), () => world.inputs >= enough);
+}
+
+/** Outside input stops: all leave or all fall silent, the log answers, only the clock goes on. */
+async function letEnd(world: World): Promise<void> {
+  const { dice, log, clock } = world;
+  log.heal();
+  for (let i = 0; i < 20 && (log.pending > 0 || !world.owner); i++) {
+    while (log.pending > 0) {
+      log.release();
+      await settle();
+    }
+    await world.advance(60);
+    if (!world.owner && !world.over) await world.takeover();
+  }
+  const answers = dice.chance(0.5);
+  allLeave(world);
+  await settle();
+  const from = clock.now();
+  while (!world.over && clock.nextDue !== undefined && clock.now() - from < END_MAX_MS) {
+    if (answers) endStopped(world);
+    await world.advance(Math.max(0, clock.nextDue - clock.now()));
+  }
+  world.coverage.atMost("max.end of input to end of call, ms", clock.now() - from);
+  if (!world.over) world.violate("closes", `not within ${END_MAX_MS} ms of silence`);
+  nudgeOld(world);
+  await settle();
+}
+
+function allLeave(world: World): void {
+  const { owner } = world;
+  if (!owner) return;
+  const connection = [...owner.effects].find((fx) => fx.src === "connection" && fx.joined);
+  for (const identity of connection ? world.present : [])
+    world.progress(connection!, { type: "participant.left", identity });
+}
+
+function endStopped(world: World): void {
+  for (const fx of world.owner?.effects ?? []) if (fx.effect.signal.aborted) world.end(fx, {});
+}
+
+/** Whoever owned the call before and was not told has still something to say. */
+function nudgeOld(world: World): void {
+  for (const owner of world.owners) {
+    const host: CallHost | undefined = hostOf(owner);
+    if (host?.fenced || owner === world.owner) continue;
+    for (const fx of owner.effects) world.end(fx, {});
+  }
+}
+
+function verdict(world: World): readonly string[] {
+  if (world.violations.length > 0) return world.violations;
+  const { coverage, clock, options, log } = world;
+  const checks = new LogChecks({
+    settings: options.settings,
+    coverage,
+    stalled: (from, to) => clock.stalled(from, to),
+  });
+  for (const record of log.records) checks.add(record);
+  checks.finish();
+  return [...checks.faults, ...replayFaults(world)];
+}
+
+const plain = watchedMachines(undefined);
+
+/** As from a file: nothing of the run's own objects is left. */
+function replayFaults({ log, options }: World): readonly string[] {
+  const records = log.records.map((record) => JSON.parse(JSON.stringify(record)) as LogRecord);
+  const replay = new Replay({ machines: plain, deep: true });
+  for (const record of records) if (!replay.add(record)) break;
+  const { verdict: said, divergence } = replay.result();
+  if (said !== "reproduced") return [`replay: ${said} ${JSON.stringify(divergence)}`];
+  if (options.seed % 20 !== 0) return [];
+  const fold = new CallFold(plain, { checks: true });
+  try {
+    for (const record of records) refold(fold, record);
+  } catch (error) {
+    return [`E8-pure: ${String(error)}`];
+  }
+  return [];
+}
