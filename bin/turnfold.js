@@ -60,7 +60,9 @@ function majorOf(version) {
 /** @param {string} node */
 function runUnder(node) {
   const entry = fileURLToPath(new URL("../src/cli/cli.ts", import.meta.url));
-  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio: "inherit" });
+  // The channel closes when this process dies, however it dies; the child then dies with it.
+  const stdio = /** @type {const} */ (["inherit", "inherit", "inherit", "ipc"]);
+  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio });
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, () => forward(child, signal));
   child.on("error", (error) => {

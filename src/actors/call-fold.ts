@@ -1,6 +1,7 @@
 import { createActor, type AnyStateMachine } from "xstate";
 import { canonicalJson, digest, shortHash } from "../base/digest.ts";
 import { AppError, codeOf } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { EffectEnded } from "../events/effect.events.ts";
 import {
@@ -102,6 +103,10 @@ export class CallFold {
   }
   addresses(): readonly string[] {
     return [...this.#actors.keys()];
+  }
+  /** Too many steps failed: the charts are asked nothing more, and the call is only wound up. */
+  get givenUp(): boolean {
+    return this.#failures >= 2 * LIMITS.failedStepsMax;
   }
   /** The room has reached its end: only the last record is missing. */
   get closed(): boolean {
@@ -252,6 +257,8 @@ export class CallFold {
   #routeEnd(input: EffectEnded): Message | string {
     const entry = this.#table.consumeEffect(input.effect);
     if (!entry) return "unknown effect";
+    // A chart would ask for the lost one again, and nobody could end that.
+    if (this.givenUp) return "the call was given up";
     const { how, position, result, error } = input;
     const event = {
       type: `${entry.src}.ended`,

@@ -45,9 +45,6 @@ interface Waiting extends Offer {
   readonly reject: (error: unknown) => void;
 }
 
-/** Failed steps beyond the farewell's after which the call is ended without the charts. */
-const HOPELESS_FAILURES = 2 * LIMITS.failedStepsMax;
-
 export class CallHost {
   readonly ref: CallRef;
   readonly fold: CallFold;
@@ -170,7 +167,7 @@ export class CallHost {
   #afterStep(record: LogRecord): void {
     if (record.input.type === "call.ended") this.#over = true;
     else if (this.fold.closed) this.#finish("closed", this.#reason());
-    else if (this.fold.failures >= HOPELESS_FAILURES) this.#finish("failed", "too many failures");
+    else if (this.fold.givenUp) this.#finish("failed", "too many failures");
     else if (this.fold.failures >= LIMITS.failedStepsMax && !this.#saidFailure) {
       this.#saidFailure = true;
       this.#push({ type: "host.failed", failures: this.fold.failures });

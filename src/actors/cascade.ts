@@ -1,16 +1,11 @@
-import {
-  initialTransition,
-  transition,
-  type AnyEventObject,
-  type AnyStateMachine,
-  type ExecutableActionObject,
-} from "xstate";
+import type { AnyEventObject, AnyStateMachine, ExecutableActionObject } from "xstate";
 import { digest } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { MachineVersions } from "../events/call.events.ts";
 import type { Open, Send, Tell, TellCommand } from "../machines/host-actions.ts";
 import { machineOf, type MachineSet, type Snapshot } from "./machine-set.ts";
+import { pureStart, pureTransition } from "./pure-transition.ts";
 
 /** What an action asks of the tables, in the order it was asked. */
 export type Interpreted =
@@ -100,8 +95,8 @@ export class Cascade {
   open({ address, machine, input }: Open): void {
     this.#acting = address;
     const logic = this.#machine(machine);
-    const [snapshot, actions] = initialTransition(logic, { ...(input as object), at: this.#at });
-    this.#take(address, { kind: machine, snapshot: snapshot as Snapshot }, actions);
+    const [snapshot, actions] = pureStart(logic, { ...(input as object), at: this.#at });
+    this.#take(address, { kind: machine, snapshot }, actions);
   }
 
   /** Discards all that this step made (E1). */
@@ -122,12 +117,12 @@ export class Cascade {
     const logic = this.#machine(old.kind);
     const event = { ...plain, at: this.#at };
     if (this.#checks) provePure(logic, old.snapshot, event);
-    const [snapshot, actions] = transition(logic, old.snapshot, event);
+    const [snapshot, actions] = pureTransition(logic, old.snapshot, event);
     if (snapshot === old.snapshot && actions.length === 0) {
       const enabled = logic.getTransitionData(old.snapshot as never, event) ?? [];
       if (enabled.length === 0) return "no transition";
     }
-    this.#take(to, { kind: old.kind, snapshot: snapshot as Snapshot }, actions);
+    this.#take(to, { kind: old.kind, snapshot }, actions);
     return undefined;
   }
 
@@ -201,7 +196,7 @@ function provePure(logic: AnyStateMachine, snapshot: Snapshot, event: AnyEventOb
   deepFreeze(snapshot.context);
   deepFreeze(event);
   const look = (): string => {
-    const [next, actions] = transition(logic, snapshot, event);
+    const [next, actions] = pureTransition(logic, snapshot, event);
     const wants = actions.map((action) => action.type);
     return `${JSON.stringify(next.value)} ${digest(next.context)} ${wants.join()}`;
   };

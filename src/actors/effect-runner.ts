@@ -62,9 +62,9 @@ export class EffectRunner {
   }
 
   acked(seq: number): void {
-    const due = this.#durable.filter((d) => d.seq <= seq);
-    this.#durable = this.#durable.filter((d) => d.seq > seq);
-    for (const d of due) {
+    // One by one, as what one of them says at once may be a step that takes another back.
+    while (this.#durable[0] && this.#durable[0].seq <= seq) {
+      const d = this.#durable.shift()!;
       if ("start" in d) this.#start(d.start, d.prepared);
       else this.#tellNow(d.tell.id, d.tell.command);
     }
@@ -113,9 +113,16 @@ export class EffectRunner {
     const abort = new AbortController();
     const running: Running = { entry, abort, untold, tell: (command) => untold.push(command) };
     this.#running.set(entry.id, running);
+    // Not within the append that allowed it; so a stop may still come first.
+    void Promise.resolve().then(() => this.#run(running, prepared));
+  }
+
+  #run(running: Running, prepared: unknown): void {
+    const { entry, abort } = running;
+    if (abort.signal.aborted) return this.#end(running, "never-started", {});
     const runner = this.#runner(entry.src);
     const done = runner
-      ? Promise.resolve().then(() => runner.run(this.#contextOf(running), prepared))
+      ? Promise.try(() => runner.run(this.#contextOf(running), prepared))
       : Promise.reject(new AppError("bug", `no runner for ${entry.src}`));
     done.then(
       (result) => this.#end(running, abort.signal.aborted ? "stopped" : "done", result),

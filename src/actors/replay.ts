@@ -140,7 +140,7 @@ export class Replay {
       seq: this.#records + 1,
       what: "missing record",
       stored: null,
-      recomputed: `the call is over, so its call.ended must follow`,
+      recomputed: "the call is over, so its call.ended must follow",
     };
   }
 

@@ -8,9 +8,13 @@ import { register as registerModels } from "./models.command.ts";
 import { EXIT, reportError, usageError, type CliIo } from "./output.ts";
 import { register as registerReplay } from "./replay.command.ts";
 import { register as registerShow } from "./show.command.ts";
+import { register as registerSimulate } from "./simulate.command.ts";
+import { register as registerStart } from "./start.command.ts";
 
 /** The commands, in the order the help shows them. */
 const COMMANDS: readonly Register[] = [
+  registerStart,
+  registerSimulate,
   registerCalls,
   registerShow,
   registerReplay,
@@ -21,6 +25,8 @@ const COMMANDS: readonly Register[] = [
 
 const EXAMPLES = `
 Examples:
+  $ turnfold start                          the page at http://localhost:4600
+  $ turnfold simulate                       one spoken call with the local agent, to listen in
   $ turnfold calls                          list the calls of the data folder
   $ turnfold show c0k3                      read a call, named by the start of its id
   $ turnfold show c0k3 --follow             read it while it goes on

@@ -3,7 +3,7 @@ import { z } from "zod";
 /**
  * The settings of turn taking: what stands in a call's header and every chart reads. Times are ms.
  * Sources of the defaults: LiveKit Agents, Pipecat, Vapi, Deepgram Flux and OpenAI's own defaults,
- * compared in docs/turn-taking.md.
+ * compared in docs/settings.md.
  */
 const ms = (fallback: number, min = 1, max = 600_000) =>
   z.int().min(min).max(max).default(fallback);

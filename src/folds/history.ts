@@ -1,6 +1,6 @@
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import type { Json } from "../events/record.ts";
-import type { Transcript, TurnTranscript } from "./transcript.ts";
+import type { ToolRun, Transcript, TurnTranscript } from "./transcript.ts";
 
 /**
  * The messages of a model request, folded from the transcript. Only what was heard stands in an
@@ -61,8 +61,8 @@ export function requestDigest(
 function messagesOf(transcript: Transcript, turn: TurnTranscript): readonly HistoryMessage[] {
   const { ended } = turn;
   if (!ended) return [];
-  // Its words went to the next turn, or it was nothing but a back-channel.
-  if (ended.mergedInto !== null) return [];
+  // Its words went to the next turn; what its tools do must be known all the same.
+  if (ended.mergedInto !== null) return replyMessages(transcript, turn);
   const messages: HistoryMessage[] = [];
   pushUser(messages, transcript, [
     ...ended.refs,
@@ -93,15 +93,16 @@ function replyMessages(transcript: Transcript, turn: TurnTranscript): readonly H
     const toolCalls = run.toolCalls.map(({ call, name, input }) => ({ id: call, name, input }));
     if (heard || toolCalls.length > 0)
       messages.push({ role: "assistant", text: heard, ...(toolCalls.length > 0 && { toolCalls }) });
-    for (const { id, name } of toolCalls) {
-      const tool = transcript.tools.get(id);
-      const output: Json = tool
-        ? tool.how === "done"
-          ? tool.output
-          : { status: tool.how }
-        : { status: "pending" };
-      messages.push({ role: "tool", callId: id, name, output });
-    }
+    for (const { id, name } of toolCalls)
+      messages.push({ role: "tool", callId: id, name, output: outputOf(transcript.tools.get(id)) });
   }
   return messages;
+}
+
+/** A tool lost with its owner runs again, so it is still pending. */
+function outputOf(tool: ToolRun | undefined): Json {
+  if (!tool || tool.how === "lost") return { status: "pending" };
+  if (tool.how === "done") return tool.output;
+  const stopped = tool.how === "stopped" || tool.how === "never-started";
+  return { status: stopped ? "cancelled" : tool.how };
 }

@@ -69,21 +69,6 @@ export const roomMachine = roomSetup.createMachine({
     ],
     "command.unmute": { actions: "unmute" },
     "command.instruct": {},
-    "host.failed": [
-      {
-        guard: "hasFarewell",
-        target: ".present.draining",
-        actions: [
-          "becauseFailures",
-          { type: "queueText", params: { ref: "farewell", after: "leave" } },
-          { type: "send", params: ({ context }) => rules.stop(context.older?.n ?? null, "failed") },
-        ],
-      },
-      {
-        target: ".leaving",
-        actions: "becauseFailures",
-      },
-    ],
   },
   states: {
     present: {
@@ -99,6 +84,7 @@ export const roomMachine = roomSetup.createMachine({
       ],
       on: {
         "connection.ended": [
+          { guard: "isLostWhileDraining", target: ".draining", reenter: true },
           { guard: "isLost", target: "present", reenter: true },
           {
             guard: "wasClosed",
@@ -106,11 +92,7 @@ export const roomMachine = roomSetup.createMachine({
             actions: { type: "because", params: { reason: "disconnected" } },
           },
           { guard: "mayRejoin", target: "present", reenter: true, actions: "countRejoin" },
-          {
-            guard: "isCurrent",
-            target: "leaving.quiet",
-            actions: "becauseConnectionLost",
-          },
+          { guard: "isCurrent", target: "leaving.quiet", actions: "becauseConnectionLost" },
         ],
         "participant.joined": [
           {
@@ -269,6 +251,18 @@ export const roomMachine = roomSetup.createMachine({
           },
           { target: ".draining", actions: "becauseCommand" },
         ],
+        "host.failed": [
+          {
+            guard: "hasFarewell",
+            target: ".draining",
+            actions: [
+              "becauseFailures",
+              { type: "queueText", params: { ref: "farewell", after: "leave" } },
+              { type: "send", params: ({ context }) => rules.stopOlder(context, "failed") },
+            ],
+          },
+          { target: "leaving", actions: "becauseFailures" },
+        ],
       },
       states: {
         joining: {
@@ -325,10 +319,7 @@ export const roomMachine = roomSetup.createMachine({
                       { type: "queueText", params: { ref: "farewell", after: "leave" } },
                     ],
                   },
-                  {
-                    target: "#room.leaving",
-                    actions: "becauseNobodySpoke",
-                  },
+                  { target: "#room.leaving", actions: "becauseNobodySpoke" },
                 ],
               },
             },
@@ -337,10 +328,7 @@ export const roomMachine = roomSetup.createMachine({
         },
         recovering: {
           after: {
-            recoverMax: {
-              target: "#room.leaving",
-              actions: "becauseConnectionLost",
-            },
+            recoverMax: { target: "#room.leaving", actions: "becauseConnectionLost" },
           },
           on: { "room.reconnected": "live", "room.joined": "live" },
         },
@@ -361,7 +349,14 @@ export const roomMachine = roomSetup.createMachine({
             { guard: "mayDrain", target: "#room.leaving" },
           ],
           after: { drainMax: "#room.leaving" },
-          on: { "user.started": {}, "user.words": {}, "text.received": {}, "command.say": {} },
+          on: {
+            "user.started": {},
+            "user.words": {},
+            "text.received": {},
+            "command.say": {},
+            "command.end": {},
+            "host.failed": {},
+          },
         },
       },
     },

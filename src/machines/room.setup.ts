@@ -89,9 +89,13 @@ export const roomSetup = setup({
       (context.older.pausable || (event.type === "command.interrupt" && event.force)),
     maySayNow: ({ context, event }) =>
       event.type === "command.say" && event.now && context.older?.pausable === true,
-    mayRejoin: ({ context, event }) => isCurrent(event) && context.rejoins < REJOINS_MAX,
+    mayRejoin: ({ context, event }) =>
+      isCurrent(event) && context.reason === "" && context.rejoins < REJOINS_MAX,
     wasClosed: ({ event }) => isCurrent(event) && how(event) === "done",
     isLost: ({ event }) => isCurrent(event) && how(event) === "lost",
+    // A reason to leave stands from the moment that draining begins.
+    isLostWhileDraining: ({ context, event }) =>
+      isCurrent(event) && how(event) === "lost" && context.reason !== "",
     isCurrent: ({ event }) => isCurrent(event),
     allQuiet: ({ context }) => rules.nothingLive(context) && context.tracks.length === 0,
   },
@@ -183,7 +187,7 @@ export const roomSetup = setup({
     becauseConnectionLost: assign({ reason: "connection lost" }),
     becauseFailures: assign({ reason: "too many failures" }),
     becauseCommand: assign(({ event }) =>
-      event.type === "command.end" ? { reason: event.reason } : {},
+      event.type === "command.end" ? { reason: event.reason || "command" } : {},
     ),
     countRejoin: assign(({ context }) => ({ rejoins: context.rejoins + 1 })),
     resetRejoins: assign({ rejoins: 0 }),

@@ -100,7 +100,10 @@ function valueOf(paths: readonly (readonly string[])[]): unknown {
   const keys = [...new Set(paths.map(([key]) => key!))];
   if (keys.length === 1 && paths.every(({ length }) => length === 1)) return keys[0];
   return Object.fromEntries(
-    keys.map((key) => [key, valueOf(paths.filter(([k]) => k === key).map((path) => path.slice(1)))]),
+    keys.map((key) => [
+      key,
+      valueOf(paths.filter(([k]) => k === key).map((path) => path.slice(1))),
+    ]),
   );
 }
 

@@ -3,7 +3,7 @@ import { roomMachine } from "../../src/machines/room.machine.ts";
 import { newRoom, type RoomContext } from "../../src/machines/room.rules.ts";
 import type { Rest } from "./chart.ts";
 import { SETTINGS, words } from "./fixtures.ts";
-import { NOW, testTable, type Cell, type Row } from "./table.ts";
+import { NOW, testTable, type Cell, type Line, type Row } from "./table.ts";
 
 type State =
   | "present.joining"
@@ -73,6 +73,9 @@ const RESTS: Readonly<Record<State, Rest>> = {
 
 const user = { sid: "a", identity: "ann", at: NOW };
 const end = { how: "done", current: true, at: NOW } as const;
+const fixed = { older: { ...older, pausable: false } };
+const cut = { older: { ...older, phase: "interrupted" } };
+
 const EVENTS: Readonly<{ [T in Type]: Extract<RoomEvent, { type: T }> }> = {
   "room.joined": { type: "room.joined", at: NOW },
   "room.reconnecting": { type: "room.reconnecting", at: NOW },
@@ -132,5 +135,643 @@ const EVENTS: Readonly<{ [T in Type]: Extract<RoomEvent, { type: T }> }> = {
     at: NOW,
   },
 };
-import { dump } from "./zz.ts";
-dump(roomMachine, RESTS, EVENTS);
+const STOPS = "stop connection, turn.0 turn.stop, turn.0 turn.stop, track.a track.close";
+const LEAVES = `leaving.disconnecting: ${STOPS}` as const;
+const DRAINED = `leaving.disconnecting: turn.0 turn.stop, ${STOPS}` as const;
+const QUIET_IDLE = `leaving.quiet: ${STOPS}` as const;
+const QUIET =
+  "leaving.quiet: stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close";
+const REJOINS = "present.joining: stop connection, start connection";
+
+const running = {
+  call: "c1",
+  name: "find",
+  n: 2,
+  write: false,
+  idempotent: true,
+  state: "running",
+} as const;
+const write = { ...running, write: true, idempotent: false } as const;
+const live = { older, n: 2 };
+const lost = { how: "lost" };
+
+/** A connection that broke is joined anew, three times at most; a lost one with its owner always. */
+function connectionBreaks(
+  givenUp: Line<State>,
+  joining: Line<State> = REJOINS,
+): readonly Row<State>[] {
+  return [
+    { given: "lost with its owner", event: lost, to: joining },
+    { given: "failed", event: { how: "failed" }, to: joining },
+    {
+      given: "failed too often",
+      event: { how: "failed" },
+      context: { rejoins: 3 },
+      to: givenUp,
+    },
+    { given: "a stale end", event: { current: false }, to: "ignored" },
+  ];
+}
+
+const toolEnds: readonly Row<State>[] = [
+  { given: "a tool nobody knows", to: "same: fact tool.finished" },
+  {
+    given: "its turn answers still",
+    context: { ...live, tools: [running] },
+    to: "same: fact tool.finished, turn.2 tool.result",
+  },
+  {
+    given: "its turn is over",
+    context: { ...live, tools: [{ ...running, n: 1 }] },
+    to: "same: fact tool.finished",
+  },
+  {
+    given: "a read that was lost",
+    context: { ...live, tools: [running] },
+    event: lost,
+    to: "same: start tool.c1",
+  },
+  {
+    given: "a write that was lost",
+    context: { ...live, tools: [write] },
+    event: lost,
+    to: "same: fact tool.finished, turn.2 tool.result",
+  },
+  {
+    given: "a write with a key that was lost",
+    context: { ...live, tools: [{ ...write, idempotent: true }] },
+    event: lost,
+    to: "same: start tool.c1",
+  },
+];
+
+const trackPublished: readonly Row<State>[] = [
+  { given: "a new one", to: "same: open track.b" },
+  { given: "a known one", context: { tracks: [{ ...track, sid: "b" }] }, to: "ignored" },
+  { given: "a screen", event: { kind: "screen" }, to: "ignored" },
+];
+const trackGoes: readonly Row<State>[] = [
+  { given: "a known one", to: "same: track.a track.close" },
+  { given: "one nobody knows", event: { sid: "z" }, to: "ignored" },
+];
+const oneLeaves: readonly Row<State>[] = [
+  { given: "the last one", to: "same: turn.2 turn.stop, turn.0 turn.stop" },
+  {
+    given: "the last one, while another turn listens",
+    context: { newer: 3, n: 3 },
+    to: "same: turn.2 turn.stop, turn.3 turn.stop",
+  },
+  {
+    given: "another stays",
+    context: { participants: [ann, { ...ann, identity: "bob" }] },
+    to: "same",
+  },
+];
+
+const listening = { newer: 3, n: 3 };
+const opens = "same: open turn.3, turn.3 user.started";
+const overSpeech: readonly Row<State>[] = [
+  { given: "a pausable answer", to: `${opens}, turn.2 speech.over` },
+  { given: "a turn listens", context: listening, to: "same: turn.3 user.started" },
+  { given: "an answer that may not be paused", context: fixed, to: opens },
+  { given: "the echo guard runs", context: { spokenMs: 0 }, to: opens },
+  { given: "an answer that was cut", context: cut, to: opens },
+];
+const speechEnds: readonly Row<State>[] = [
+  { given: "speech of a turn that is over", to: "same" },
+  {
+    given: "speech of the turn that listens",
+    context: { ...listening, ranges: [{ n: 3, sid: "a", from: 1_000, to: null }] },
+    to: "same: turn.3 user.ended",
+  },
+];
+const said = (n: number) => ({ ranges: [{ n, sid: "a", from: 1_000, to: 2_000 }] });
+const overWords: readonly Row<State>[] = [
+  { given: "speech of nobody", to: "same: open turn.3, turn.3 user.words" },
+  { given: "a turn listens", context: listening, to: "same: turn.3 user.words" },
+  { given: "speech of the answering turn", context: said(2), to: "same: turn.2 words.late" },
+  {
+    given: "speech of the answering turn, which thinks",
+    context: { ...said(2), older: { ...older, phase: "thinking" } },
+    to: "same: open turn.3, turn.3 user.words",
+  },
+  {
+    given: "speech of a turn that was answered",
+    context: { ...said(1), answered: [1] },
+    to: "same: fact words.late",
+  },
+  {
+    given: "speech of a turn that was not",
+    context: said(1),
+    to: "same: open turn.3, turn.3 user.words",
+  },
+  {
+    given: "a back-channel of a turn that was not",
+    context: said(1),
+    event: { backchannel: true },
+    to: "same: fact words.late",
+  },
+  { given: "echo", event: { echo: true }, to: "same: fact words.echo" },
+];
+const typed: readonly Row<State>[] = [
+  { given: "nobody listens", to: "same: open turn.3, turn.3 user.words" },
+  { given: "a turn listens", context: listening, to: "same: turn.3 user.words" },
+];
+const sayOver: readonly Row<State>[] = [
+  { given: "in its time", to: "same" },
+  { given: "now", event: { now: true }, to: "same: turn.2 turn.stop" },
+  { given: "now, over what may not be paused", event: { now: true }, context: fixed, to: "same" },
+];
+const interrupts: readonly Row<State>[] = [
+  { given: "a pausable answer", to: "same: turn.2 turn.stop" },
+  { given: "an answer that may not be paused", context: fixed, to: "ignored" },
+  {
+    given: "forced",
+    context: fixed,
+    event: { force: true },
+    to: "same: turn.2 turn.stop",
+  },
+];
+const answers: readonly Row<State>[] = [
+  { given: "it may speak", to: "same" },
+  { given: "muted", context: { muted: true }, to: "same: turn.2 turn.stop" },
+];
+
+const CELLS: Readonly<Record<State, Cells>> = {
+  "present.joining": {
+    "room.joined": "present.live.empty",
+    "room.reconnecting": "ignored",
+    "room.reconnected": "ignored",
+    "participant.joined": "same",
+    "participant.left": "same: turn.0 turn.stop, turn.0 turn.stop",
+    "track.published": trackPublished,
+    "track.unpublished": "ignored",
+    "text.received": "same: open turn.1, turn.1 user.words",
+    "command.say": "same",
+    "command.interrupt": "ignored",
+    "command.mute": "same: turn.0 turn.stop",
+    "command.unmute": "same",
+    "command.instruct": "same",
+    "command.end": "present.draining: turn.0 turn.stop, open turn.1",
+    "host.failed": "present.draining: turn.0 turn.stop, turn.0 turn.stop, open turn.1",
+    "connection.ended": [
+      {
+        given: "closed by the room",
+        to: "closed: stop connection, turn.0 turn.stop, turn.0 turn.stop",
+      },
+      ...connectionBreaks(
+        "closed: stop connection, turn.0 turn.stop, turn.0 turn.stop",
+        "again: stop connection, start connection",
+      ),
+    ],
+    "tool.ended": toolEnds,
+    "user.started": "same: open turn.1, turn.1 user.started",
+    "user.ended": "same",
+    "user.words": "same: open turn.1, turn.1 user.words",
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": "same",
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": "same",
+    "turn.took": "same: turn.0 floor.taken",
+    "turn.yielded": "same: turn.0 floor.returned",
+    "tools.requested": "same: start tool.c1",
+  },
+  "present.live.empty": {
+    "room.joined": "ignored",
+    "room.reconnecting": "present.recovering",
+    "room.reconnected": "ignored",
+    "participant.joined": [
+      { given: "the first", to: "present.live.engaged: open turn.1" },
+      { given: "greeted before", context: { greeted: true }, to: "present.live.idle" },
+      { given: "no greeting", context: { texts: [] }, to: "present.live.idle" },
+      { given: "muted", context: { muted: true }, to: "present.live.idle" },
+    ],
+    "participant.left": "same: turn.0 turn.stop, turn.0 turn.stop",
+    "track.published": trackPublished,
+    "track.unpublished": "ignored",
+    "text.received": "same: open turn.1, turn.1 user.words",
+    "command.say": "same",
+    "command.interrupt": "ignored",
+    "command.mute": "same: turn.0 turn.stop",
+    "command.unmute": "same",
+    "command.instruct": "same",
+    "command.end": "present.draining: turn.0 turn.stop, open turn.1",
+    "host.failed": "present.draining: turn.0 turn.stop, turn.0 turn.stop, open turn.1",
+    "connection.ended": [
+      {
+        given: "closed by the room",
+        to: "closed: stop connection, turn.0 turn.stop, turn.0 turn.stop",
+      },
+      ...connectionBreaks("closed: stop connection, turn.0 turn.stop, turn.0 turn.stop"),
+    ],
+    "tool.ended": toolEnds,
+    "user.started": "same: open turn.1, turn.1 user.started",
+    "user.ended": "same",
+    "user.words": "same: open turn.1, turn.1 user.words",
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": "same",
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": "same",
+    "turn.took": "same: turn.0 floor.taken",
+    "turn.yielded": "same: turn.0 floor.returned",
+    "tools.requested": "same: start tool.c1",
+  },
+  "present.live.idle": {
+    "room.joined": "ignored",
+    "room.reconnecting": "present.recovering",
+    "room.reconnected": "ignored",
+    "participant.joined": "same",
+    "participant.left": [
+      { given: "the last one", to: "present.live.empty: turn.0 turn.stop, turn.0 turn.stop" },
+      {
+        given: "another stays",
+        context: { participants: [ann, { ...ann, identity: "bob" }] },
+        to: "same",
+      },
+    ],
+    "track.published": trackPublished,
+    "track.unpublished": "same: track.a track.close",
+    "text.received": "present.live.engaged: open turn.2, turn.2 user.words",
+    "command.say": [
+      { given: "it may speak", to: "present.live.engaged: open turn.2" },
+      { given: "muted", context: { muted: true }, to: "same" },
+    ],
+    "command.interrupt": "ignored",
+    "command.mute": "same: turn.0 turn.stop",
+    "command.unmute": [
+      { given: "nothing to say", to: "same" },
+      {
+        given: "something to say",
+        context: { muted: true, queue: [{ ref: "x1", pausable: true, after: "stay" }] },
+        to: "present.live.engaged: open turn.2",
+      },
+    ],
+    "command.instruct": "same",
+    "command.end": [
+      { given: "a farewell", to: "present.draining: turn.0 turn.stop, open turn.2" },
+      { given: "no farewell", context: { texts: [] }, to: DRAINED },
+      {
+        given: "no farewell, but a tool runs",
+        context: { texts: [], tools: [running] },
+        to: "present.draining: turn.0 turn.stop",
+      },
+    ],
+    "host.failed": [
+      {
+        given: "a farewell",
+        to: "present.draining: turn.0 turn.stop, turn.0 turn.stop, open turn.2",
+      },
+      { given: "no farewell", context: { texts: [] }, to: LEAVES },
+    ],
+    "connection.ended": [
+      { given: "closed by the room", to: QUIET_IDLE },
+      ...connectionBreaks(QUIET_IDLE),
+    ],
+    "tool.ended": [
+      { given: "a tool nobody knows", to: "same: fact tool.finished" },
+      {
+        given: "its turn is over",
+        context: { tools: [{ ...running, n: 1 }] },
+        to: "same: fact tool.finished",
+      },
+      {
+        given: "a read that was lost",
+        context: { tools: [{ ...running, n: 1 }] },
+        event: lost,
+        to: "same: start tool.c1",
+      },
+    ],
+    "user.started": "present.live.engaged: open turn.2, turn.2 user.started",
+    "user.ended": "same",
+    "user.words": [
+      {
+        given: "speech of nobody",
+        to: "present.live.engaged: open turn.2, turn.2 user.words",
+      },
+      {
+        given: "speech of a turn that was answered",
+        context: { ...said(1), answered: [1] },
+        to: "same: fact words.late",
+      },
+      {
+        given: "speech of a turn that was not",
+        context: said(1),
+        to: "present.live.engaged: open turn.2, turn.2 user.words",
+      },
+      { given: "echo", event: { echo: true }, to: "same: fact words.echo" },
+    ],
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": "present.live.engaged",
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": "same",
+    "turn.took": "same: turn.0 floor.taken",
+    "turn.yielded": "same: turn.0 floor.returned",
+    "tools.requested": "same: start tool.c1",
+  },
+  "present.live.engaged": {
+    "room.joined": "ignored",
+    "room.reconnecting": "present.recovering",
+    "room.reconnected": "ignored",
+    "participant.joined": "same",
+    "participant.left": oneLeaves,
+    "track.published": trackPublished,
+    "track.unpublished": trackGoes,
+    "text.received": typed,
+    "command.say": sayOver,
+    "command.interrupt": interrupts,
+    "command.mute": "same: turn.2 turn.stop",
+    "command.unmute": "same",
+    "command.instruct": "same",
+    "command.end": "present.draining: turn.0 turn.stop",
+    "host.failed": "present.draining: turn.2 turn.stop, turn.0 turn.stop",
+    "connection.ended": [{ given: "closed by the room", to: QUIET }, ...connectionBreaks(QUIET)],
+    "tool.ended": toolEnds,
+    "user.started": overSpeech,
+    "user.ended": speechEnds,
+    "user.words": overWords,
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": answers,
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": [
+      { given: "nothing else", to: "present.live.idle" },
+      {
+        given: "a turn listens behind it",
+        context: listening,
+        to: "same: turn.3 previous.ended",
+      },
+      {
+        given: "the last turn",
+        context: { lastTurn: 2 },
+        to: LEAVES,
+      },
+      {
+        given: "cut, a read of it runs",
+        event: { status: "cutOff" },
+        context: { tools: [running] },
+        children: ["connection", "tool.c1:tool"],
+        to: "present.live.idle: stop tool.c1",
+      },
+      {
+        given: "cut, a write of it runs",
+        event: { status: "cutOff" },
+        context: { tools: [write] },
+        children: ["connection", "tool.c1:tool"],
+        to: "present.live.idle",
+      },
+      {
+        given: "done, a read of it runs",
+        context: { tools: [running] },
+        children: ["connection", "tool.c1:tool"],
+        to: "present.live.idle",
+      },
+    ],
+    "turn.took": "same: turn.2 floor.taken",
+    "turn.yielded": "same: turn.2 floor.returned",
+    "tools.requested": "same: start tool.c1",
+  },
+  "present.recovering": {
+    "room.joined": "present.live.engaged",
+    "room.reconnecting": "ignored",
+    "room.reconnected": "present.live.engaged",
+    "participant.joined": "same",
+    "participant.left": oneLeaves,
+    "track.published": trackPublished,
+    "track.unpublished": trackGoes,
+    "text.received": typed,
+    "command.say": sayOver,
+    "command.interrupt": interrupts,
+    "command.mute": "same: turn.2 turn.stop",
+    "command.unmute": "same",
+    "command.instruct": "same",
+    "command.end": "present.draining: turn.0 turn.stop",
+    "host.failed": "present.draining: turn.2 turn.stop, turn.0 turn.stop",
+    "connection.ended": [{ given: "closed by the room", to: QUIET }, ...connectionBreaks(QUIET)],
+    "tool.ended": toolEnds,
+    "user.started": overSpeech,
+    "user.ended": speechEnds,
+    "user.words": overWords,
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": answers,
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": [
+      { given: "nothing else", to: "same" },
+      {
+        given: "a turn listens behind it",
+        context: listening,
+        to: "same: turn.3 previous.ended",
+      },
+      {
+        given: "the last turn",
+        context: { lastTurn: 2 },
+        to: LEAVES,
+      },
+      {
+        given: "cut, a read of it runs",
+        event: { status: "cutOff" },
+        context: { tools: [running] },
+        children: ["connection", "tool.c1:tool"],
+        to: "same: stop tool.c1",
+      },
+      {
+        given: "cut, a write of it runs",
+        event: { status: "cutOff" },
+        context: { tools: [write] },
+        children: ["connection", "tool.c1:tool"],
+        to: "same",
+      },
+      {
+        given: "done, a read of it runs",
+        context: { tools: [running] },
+        children: ["connection", "tool.c1:tool"],
+        to: "same",
+      },
+    ],
+    "turn.took": "same: turn.2 floor.taken",
+    "turn.yielded": "same: turn.2 floor.returned",
+    "tools.requested": "same: start tool.c1",
+  },
+  "present.draining": {
+    "room.joined": "ignored",
+    "room.reconnecting": "ignored",
+    "room.reconnected": "ignored",
+    "participant.joined": "same",
+    "participant.left": "same: turn.2 turn.stop, turn.0 turn.stop",
+    "track.published": trackPublished,
+    "track.unpublished": "same: track.a track.close",
+    "text.received": "same",
+    "command.say": "same",
+    "command.interrupt": "same: turn.2 turn.stop",
+    "command.mute": "same: turn.2 turn.stop",
+    "command.unmute": "same",
+    "command.instruct": "same",
+    "command.end": "same",
+    "host.failed": "same",
+    "connection.ended": [
+      { given: "closed by the room", to: QUIET },
+      {
+        given: "lost with its owner",
+        event: lost,
+        to: "again: stop connection, start connection, turn.0 turn.stop",
+      },
+      { given: "failed", event: { how: "failed" }, to: QUIET },
+      { given: "a stale end", event: { current: false }, to: "ignored" },
+    ],
+    "tool.ended": toolEnds,
+    "user.started": "same",
+    "user.ended": "same",
+    "user.words": "same",
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": "same",
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": LEAVES,
+    "turn.took": "same: turn.2 floor.taken",
+    "turn.yielded": "same: turn.2 floor.returned",
+    "tools.requested": "same: start tool.c1",
+  },
+  "leaving.disconnecting": {
+    "room.joined": "ignored",
+    "room.reconnecting": "ignored",
+    "room.reconnected": "ignored",
+    "participant.joined": "ignored",
+    "participant.left": "ignored",
+    "track.published": "ignored",
+    "track.unpublished": "ignored",
+    "text.received": "ignored",
+    "command.say": "ignored",
+    "command.interrupt": "ignored",
+    "command.mute": "ignored",
+    "command.unmute": "same",
+    "command.instruct": "same",
+    "command.end": "ignored",
+    "host.failed": "ignored",
+    "connection.ended": "leaving.quiet",
+    "tool.ended": "same: fact tool.finished",
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": "same",
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": "same",
+    "turn.took": "same: turn.0 floor.taken",
+    "turn.yielded": "same: turn.0 floor.returned",
+    "tools.requested": "ignored",
+  },
+  "leaving.quiet": {
+    "room.joined": "ignored",
+    "room.reconnecting": "ignored",
+    "room.reconnected": "ignored",
+    "participant.joined": "ignored",
+    "participant.left": "ignored",
+    "track.published": "ignored",
+    "track.unpublished": "ignored",
+    "text.received": "ignored",
+    "command.say": "ignored",
+    "command.interrupt": "ignored",
+    "command.mute": "ignored",
+    "command.unmute": "same",
+    "command.instruct": "same",
+    "command.end": "ignored",
+    "host.failed": "ignored",
+    "connection.ended": "ignored",
+    "tool.ended": "same: fact tool.finished",
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "track.closed": "closed",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": "same",
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": "same",
+    "turn.took": "same: turn.0 floor.taken",
+    "turn.yielded": "same: turn.0 floor.returned",
+    "tools.requested": "ignored",
+  },
+  closed: {
+    "room.joined": "ignored",
+    "room.reconnecting": "ignored",
+    "room.reconnected": "ignored",
+    "participant.joined": "ignored",
+    "participant.left": "ignored",
+    "track.published": "ignored",
+    "track.unpublished": "ignored",
+    "text.received": "ignored",
+    "command.say": "ignored",
+    "command.interrupt": "ignored",
+    "command.mute": "ignored",
+    "command.unmute": "ignored",
+    "command.instruct": "ignored",
+    "command.end": "ignored",
+    "host.failed": "ignored",
+    "connection.ended": "ignored",
+    "tool.ended": "ignored",
+    "user.started": "ignored",
+    "user.ended": "ignored",
+    "user.words": "ignored",
+    "track.closed": "ignored",
+    "track.stt": "ignored",
+    "turn.answering": "ignored",
+    "turn.speaking": "ignored",
+    "turn.interrupted": "ignored",
+    "turn.paused": "ignored",
+    "turn.over": "ignored",
+    "turn.took": "ignored",
+    "turn.yielded": "ignored",
+    "tools.requested": "ignored",
+  },
+};
+
+const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
+  "present.joining": {
+    joinMax: "leaving.disconnecting: stop connection, turn.0 turn.stop, turn.0 turn.stop",
+  },
+  "present.live.empty": {
+    grace: "leaving.disconnecting: stop connection, turn.0 turn.stop, turn.0 turn.stop",
+  },
+  "present.live.idle": {
+    away: [
+      { given: "a prompt is left", to: "present.live.engaged: open turn.2" },
+      { given: "a prompt is left, but no text", context: { texts: [] }, to: "again" },
+      { given: "muted", context: { muted: true }, to: "again" },
+      { given: "prompted", context: { prompts: 1 }, to: "present.live.engaged: open turn.2" },
+      { given: "prompted, no farewell", context: { prompts: 1, texts: [] }, to: LEAVES },
+    ],
+  },
+  "present.live.engaged": {},
+  "present.recovering": {
+    recoverMax:
+      "leaving.disconnecting: stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close",
+  },
+  "present.draining": {
+    drainMax:
+      "leaving.disconnecting: stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close",
+  },
+  "leaving.disconnecting": { leaveMax: "closed" },
+  "leaving.quiet": { leaveMax: "closed" },
+  closed: {},
+};
+
+testTable({ machine: roomMachine, rests: RESTS, events: EVENTS, cells: CELLS, timers: TIMERS });

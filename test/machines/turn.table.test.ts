@@ -180,37 +180,37 @@ const fixed = { pausable: false };
 const wants = { result: { toolCalls: [{ call: "c1", name: "find", write: false }] } };
 const unheard = { runs: [run({ segments: [], positionMs: 0 })] };
 
-const stale: Row<State> = { given: "a stale end", event: { current: false }, then: "ignored" };
-const staleEnd: Row<State> = { ...stale, then: "same" };
-const unpausable: Row<State> = { given: "not pausable", context: fixed, then: "ignored" };
+const stale: Row<State> = { given: "a stale end", event: { current: false }, to: "ignored" };
+const staleEnd: Row<State> = { ...stale, to: "same" };
+const unpausable: Row<State> = { given: "not pausable", context: fixed, to: "ignored" };
 
 /** The speech of a turn that takes no part in the end of its own speculation. */
-const ownReply: readonly Row<State>[] = [{ given: "its speculation", then: "same" }, stale];
+const ownReply: readonly Row<State>[] = [{ given: "its speculation", to: "same" }, stale];
 
 const CELLS: Readonly<Record<State, Cells>> = {
   opening: PASSED,
   "listening.contested.speaking": {
     "user.started": "same",
     "user.ended": [
-      { given: "nothing said yet", then: "listening.contested.silent" },
-      { given: "another voice", context: { voices: ["a", "b"] }, then: "same" },
-      { given: "only a back-channel said", context: { words: [aside] }, then: YIELDED },
+      { given: "nothing said yet", to: "listening.contested.silent" },
+      { given: "another voice", context: { voices: ["a", "b"] }, to: "same" },
+      { given: "only a back-channel said", context: { words: [aside] }, to: YIELDED },
       {
         given: "a back-channel that answers",
         context: { words: [aside], answerable: true },
-        then: "listening.contested.silent",
+        to: "listening.contested.silent",
       },
     ],
     "user.words": [
-      { given: "real words", then: "listening.hearing: room turn.took" },
-      { given: "words not yet stable", event: { final: false, stable: 0 }, then: "same" },
-      { given: "a back-channel", event: { backchannel: true }, then: "same" },
-      { given: "echo", event: { echo: true }, then: "same" },
+      { given: "real words", to: "listening.hearing: room turn.took" },
+      { given: "words not yet stable", event: { final: false, stable: 0 }, to: "same" },
+      { given: "a back-channel", event: { backchannel: true }, to: "same" },
+      { given: "echo", event: { echo: true }, to: "same" },
       {
         given: "a back-channel that answers",
         context: { answerable: true },
         event: { backchannel: true },
-        then: "listening.hearing: room turn.took",
+        to: "listening.hearing: room turn.took",
       },
     ],
     "speech.over": "ignored",
@@ -232,15 +232,15 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "user.started": "listening.contested.speaking",
     "user.ended": "ignored",
     "user.words": [
-      { given: "real words", then: "listening.waiting: room turn.took" },
-      { given: "words not yet stable", event: { final: false, stable: 0 }, then: "same" },
-      { given: "a back-channel", event: { backchannel: true }, then: YIELDED },
-      { given: "echo", event: { echo: true }, then: YIELDED },
+      { given: "real words", to: "listening.waiting: room turn.took" },
+      { given: "words not yet stable", event: { final: false, stable: 0 }, to: "same" },
+      { given: "a back-channel", event: { backchannel: true }, to: YIELDED },
+      { given: "echo", event: { echo: true }, to: YIELDED },
       {
         given: "a back-channel that answers",
         context: { answerable: true },
         event: { backchannel: true },
-        then: "listening.waiting: room turn.took",
+        to: "listening.waiting: room turn.took",
       },
     ],
     "speech.over": "ignored",
@@ -261,39 +261,39 @@ const CELLS: Readonly<Record<State, Cells>> = {
   "listening.hearing": {
     "user.started": "same",
     "user.ended": [
-      { given: "nothing said yet", then: "listening.waiting" },
-      { given: "another voice", context: { voices: ["a", "b"] }, then: "same" },
+      { given: "nothing said yet", to: "listening.waiting" },
+      { given: "another voice", context: { voices: ["a", "b"] }, to: "same" },
       {
         given: "a final that reaches its end",
         context: { words: [words()] },
-        then: "listening.waiting: start reply",
+        to: "listening.waiting: start reply",
       },
     ],
     "user.words": [
-      { given: "new words", then: "same" },
+      { given: "new words", to: "same" },
       {
         given: "speculating, new words",
-        context: speculating,
+        context: { ...speculating, voices: ["a"] },
         children: ["reply"],
-        then: "same: stop reply",
+        to: "same: stop reply",
       },
       {
         given: "speculating, the same words",
-        context: speculating,
+        context: { ...speculating, voices: ["a"] },
         children: ["reply"],
         event: { changed: false },
-        then: "same",
+        to: "same",
       },
       {
         given: "echo guard, two words",
         context: { contest: "echo", previousDone: false },
-        then: "same: room turn.took",
+        to: "same: room turn.took",
       },
       {
         given: "echo guard, one word",
         context: { contest: "echo", previousDone: false },
         event: { words: 1, stable: 1 },
-        then: "same",
+        to: "same",
       },
     ],
     "speech.over": "ignored",
@@ -315,23 +315,23 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "user.started": "listening.hearing",
     "user.ended": "again",
     "user.words": [
-      { given: "a final that settles", then: "again: start reply" },
-      { given: "an interim", event: { final: false }, then: "again" },
-      { given: "words that want more", event: { class: "hanging" }, then: "again" },
-      { given: "the turn before not done", context: { previousDone: false }, then: "again" },
-      { given: "no attempts left", context: { speculations: 3 }, then: "again" },
+      { given: "a final that settles", to: "again: start reply" },
+      { given: "an interim", event: { final: false }, to: "again" },
+      { given: "words that want more", event: { class: "hanging" }, to: "again" },
+      { given: "the turn before not done", context: { previousDone: false }, to: "again" },
+      { given: "no attempts left", context: { speculations: 3 }, to: "again" },
       {
         given: "speculating, new words",
         context: speculating,
         children: ["reply"],
-        then: "again: stop reply, start reply",
+        to: "again: stop reply, start reply",
       },
       {
         given: "speculating, the same words",
         context: speculating,
         children: ["reply"],
         event: { changed: false },
-        then: "again",
+        to: "again",
       },
     ],
     "speech.over": "ignored",
@@ -339,8 +339,8 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "floor.returned": "ignored",
     "previous.paused": "same",
     "previous.ended": [
-      { given: "nothing said yet", then: "again" },
-      { given: "settled words", context: behind, then: "again: start reply" },
+      { given: "nothing said yet", to: "again" },
+      { given: "settled words", context: behind, to: "again: start reply" },
     ],
     "turn.stop": STOPPED,
     "words.late": "same",
@@ -356,13 +356,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "user.started": "listening.hearing",
     "user.ended": "listening.waiting",
     "user.words": [
-      { given: "a final that settles", then: "listening.waiting: start reply" },
-      { given: "an interim", event: { final: false }, then: "listening.waiting" },
+      { given: "a final that settles", to: "listening.waiting: start reply" },
+      { given: "an interim", event: { final: false }, to: "listening.waiting" },
       {
         given: "speculating, new words",
         context: speculating,
         children: ["reply"],
-        then: "listening.waiting: stop reply, start reply",
+        to: "listening.waiting: stop reply, start reply",
       },
     ],
     "speech.over": "ignored",
@@ -371,12 +371,12 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "previous.paused": "same",
     "previous.ended": "listening.waiting",
     "turn.stop": [
-      { given: "no speculation", then: STOPPED },
+      { given: "no speculation", to: STOPPED },
       {
         given: "speculating",
         context: speculating,
         children: ["reply"],
-        then: `abandoned: ${OVER_ABANDONED}, stop reply`,
+        to: `abandoned: ${OVER_ABANDONED}, stop reply`,
       },
     ],
     "words.late": "same",
@@ -412,7 +412,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
-    "speech.over": [{ given: "pausable", then: PAUSES }, unpausable],
+    "speech.over": [{ given: "pausable", to: PAUSES }, unpausable],
     "floor.taken": CUT,
     "floor.returned": "ignored",
     "previous.paused": "ignored",
@@ -426,13 +426,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "speech.segment": "same",
     "reply.position": "ignored",
     "reply.ended": [
-      { given: "done, wants tools", event: wants, then: TOOLS },
-      { given: "done, empty", then: "again: start reply" },
-      { given: "done, empty again", context: { emptyReplies: 1 }, then: FAILED },
-      { given: "done, empty after it spoke", context: { runs: [run(), run()] }, then: COMPLETED },
-      { given: "failed", event: { how: "failed" }, then: FAILED },
-      { given: "lost", event: { how: "lost" }, then: "again: start reply" },
-      { given: "never started", event: { how: "never-started" }, then: "again: start reply" },
+      { given: "done, wants tools", event: wants, to: TOOLS },
+      { given: "done, empty", to: "again: start reply" },
+      { given: "done, empty again", context: { emptyReplies: 1 }, to: FAILED },
+      { given: "done, empty after it spoke", context: { runs: [run(), run()] }, to: COMPLETED },
+      { given: "failed", event: { how: "failed" }, to: FAILED },
+      { given: "lost", event: { how: "lost" }, to: "again: start reply" },
+      { given: "never started", event: { how: "never-started" }, to: "again: start reply" },
       staleEnd,
     ],
   },
@@ -440,30 +440,30 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
-    "speech.over": [{ given: "pausable", then: PAUSES }, unpausable],
+    "speech.over": [{ given: "pausable", to: PAUSES }, unpausable],
     "floor.taken": [
-      { given: "nothing heard", then: `abandoned: stop reply, ${OVER_ABANDONED}` },
+      { given: "nothing heard", to: `abandoned: stop reply, ${OVER_ABANDONED}` },
       {
         given: "some heard",
         context: { runs: [run()] },
-        then: `cutOff: stop reply, ${OVER_CUT}`,
+        to: `cutOff: stop reply, ${OVER_CUT}`,
       },
     ],
     "floor.returned": "ignored",
     "previous.paused": "ignored",
     "previous.ended": "ignored",
     "turn.stop": [
-      { given: "nothing heard", then: `abandoned: stop reply, ${OVER_ABANDONED}` },
+      { given: "nothing heard", to: `abandoned: stop reply, ${OVER_ABANDONED}` },
       {
         given: "some heard",
         context: { runs: [run()] },
-        then: `cutOff: stop reply, ${OVER_CUT}`,
+        to: `cutOff: stop reply, ${OVER_CUT}`,
       },
     ],
     "words.late": "same",
     "tool.result": [
-      { given: "the last one", then: "answering.thinking: start reply" },
-      { given: "another awaited", context: { tools: [tool, second] }, then: "same" },
+      { given: "the last one", to: "answering.thinking: start reply" },
+      { given: "another awaited", context: { tools: [tool, second] }, to: "same" },
     ],
     "stt.state": "same",
     "reply.requested": "same",
@@ -476,7 +476,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
-    "speech.over": [{ given: "pausable", then: PAUSES }, unpausable],
+    "speech.over": [{ given: "pausable", to: PAUSES }, unpausable],
     "floor.taken": CUT,
     "floor.returned": "ignored",
     "previous.paused": "ignored",
@@ -490,19 +490,19 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "speech.segment": "same",
     "reply.position": "again",
     "reply.ended": [
-      { given: "done", then: COMPLETED },
-      { given: "done, wants tools", event: wants, then: TOOLS },
-      { given: "failed", event: { how: "failed" }, then: FAILED },
+      { given: "done", to: COMPLETED },
+      { given: "done, wants tools", event: wants, to: TOOLS },
+      { given: "failed", event: { how: "failed" }, to: FAILED },
       {
         given: "lost",
         event: { how: "lost" },
-        then: "answering.thinking: start reply",
+        to: "answering.thinking: start reply",
       },
       {
         given: "lost after its last word",
         event: { how: "lost" },
         context: { runs: [run({ positionMs: 2_000 })] },
-        then: COMPLETED,
+        to: COMPLETED,
       },
       staleEnd,
     ],
@@ -513,30 +513,30 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "user.words": "ignored",
     "speech.over": "ignored",
     "floor.taken": [
-      { given: "its reply runs", then: CUT },
+      { given: "its reply runs", to: CUT },
       {
         given: "tools asked for, some heard",
         context: { tools: [tool] },
-        then: `cutOff: stop reply, ${OVER_CUT}`,
+        to: `cutOff: stop reply, ${OVER_CUT}`,
       },
       {
         given: "tools asked for, nothing heard",
         context: { tools: [tool], ...unheard },
-        then: `abandoned: stop reply, ${OVER_ABANDONED}`,
+        to: `abandoned: stop reply, ${OVER_ABANDONED}`,
       },
     ],
     "floor.returned": [
-      { given: "something to say", then: "answering.speaking: resume reply" },
-      { given: "nothing yet", context: unheard, then: "answering.thinking: resume reply" },
+      { given: "something to say", to: "answering.speaking: resume reply" },
+      { given: "nothing yet", context: unheard, to: "answering.thinking: resume reply" },
       {
         given: "tools kept",
         context: { tools: [{ ...tool, asked: false }] },
-        then: "answering.working: room tools.requested",
+        to: "answering.working: room tools.requested",
       },
       {
         given: "tools done meanwhile",
         context: { tools: [{ ...tool, done: true }] },
-        then: "answering.thinking: room tools.requested, start reply",
+        to: "answering.thinking: room tools.requested, start reply",
       },
     ],
     "previous.paused": "ignored",
@@ -550,10 +550,10 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "speech.segment": "same",
     "reply.position": "same",
     "reply.ended": [
-      { given: "done", then: COMPLETED },
-      { given: "done, wants tools: they are kept", event: wants, then: "same" },
-      { given: "failed", event: { how: "failed" }, then: FAILED },
-      { given: "lost", event: { how: "lost" }, then: CUT },
+      { given: "done", to: COMPLETED },
+      { given: "done, wants tools: they are kept", event: wants, to: "same" },
+      { given: "failed", event: { how: "failed" }, to: FAILED },
+      { given: "lost", event: { how: "lost" }, to: CUT },
       staleEnd,
     ],
   },
@@ -578,15 +578,15 @@ const CELLS: Readonly<Record<State, Cells>> = {
       {
         given: "stopped, some heard",
         event: { how: "stopped", position: 1_100 },
-        then: `cutOff: ${OVER_CUT}`,
+        to: `cutOff: ${OVER_CUT}`,
       },
       {
         given: "stopped, nothing heard",
         event: { how: "stopped", position: 0 },
         context: { runs: [run({ positionMs: 0 })] },
-        then: STOPPED,
+        to: STOPPED,
       },
-      { given: "never started", event: { how: "never-started" }, context: unheard, then: STOPPED },
+      { given: "never started", event: { how: "never-started" }, context: unheard, to: STOPPED },
       staleEnd,
     ],
   },
@@ -598,9 +598,9 @@ const CELLS: Readonly<Record<State, Cells>> = {
 
 /** Runs as long as the turn listens; ends it as if complete, or without an answer. */
 const listeningMax: readonly Row<State>[] = [
-  { given: "nothing said", then: STOPPED },
-  { given: "words", context: { ...spoken, previousDone: true }, then: ANSWERS },
-  { given: "words, the turn before not done", context: behind, then: "listening.ready" },
+  { given: "nothing said", to: STOPPED },
+  { given: "words", context: { ...spoken, previousDone: true }, to: ANSWERS },
+  { given: "words, the turn before not done", context: behind, to: "listening.ready" },
 ];
 
 const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
@@ -609,11 +609,11 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
     listeningMax,
     pauseMax: YIELDED,
     confirmDuration: [
-      { given: "words come", then: "ignored" },
+      { given: "words come", to: "ignored" },
       {
         given: "no speech-to-text",
         context: { sttDown: true },
-        then: "listening.hearing: room turn.took",
+        to: "listening.hearing: room turn.took",
       },
     ],
   },
@@ -622,23 +622,23 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
   "listening.waiting": {
     listeningMax,
     endOfTurn: [
-      { given: "nothing said", then: "listening.held" },
-      { given: "settled", context: spoken, then: ANSWERS },
-      { given: "settled and speculating", context: speculating, children: ["reply"], then: COMMITS },
+      { given: "nothing said", to: "listening.held" },
+      { given: "settled", context: spoken, to: ANSWERS },
+      { given: "settled and speculating", context: speculating, children: ["reply"], to: COMMITS },
       {
         given: "an interim only",
         context: { words: [words({ final: false })] },
-        then: "listening.held",
+        to: "listening.held",
       },
-      { given: "the turn before not done", context: behind, then: "listening.ready" },
+      { given: "the turn before not done", context: behind, to: "listening.ready" },
     ],
   },
   "listening.held": {
     listeningMax,
     lateFinal: [
-      { given: "nothing said", then: STOPPED },
-      { given: "an interim", context: { words: [words({ final: false })] }, then: ANSWERS },
-      { given: "the turn before not done", context: behind, then: "listening.ready" },
+      { given: "nothing said", to: STOPPED },
+      { given: "an interim", context: { words: [words({ final: false })] }, to: ANSWERS },
+      { given: "the turn before not done", context: behind, to: "listening.ready" },
     ],
   },
   "listening.ready": { listeningMax: "same" },
@@ -649,8 +649,8 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
   "answering.paused": { heldMax: CUT },
   interrupted: {
     interruptedMax: [
-      { given: "some heard", then: `cutOff: ${OVER_CUT}` },
-      { given: "nothing heard", context: unheard, then: STOPPED },
+      { given: "some heard", to: `cutOff: ${OVER_CUT}` },
+      { given: "nothing heard", context: unheard, to: STOPPED },
     ],
   },
   completed: {},

@@ -1,5 +1,6 @@
 import { CallFold } from "../../../src/actors/call-fold.ts";
 import type { CallHost } from "../../../src/actors/call-host.ts";
+import type { MachineSet } from "../../../src/actors/machine-set.ts";
 import { refold } from "../../../src/actors/supervisor.ts";
 import { Replay } from "../../../src/actors/replay.ts";
 import type { LogRecord } from "../../../src/events/record.ts";
@@ -60,7 +61,9 @@ export async function runOnce(seed: number, coverage: Coverage): Promise<RunResu
   const dice = new Dice(seed);
   const settings = dice.pick(SETTINGS);
   const snapshotEveryRecords = dice.pick([undefined, 7, 25]);
-  const options = { seed, coverage, settings, texts: dice.pick(TEXTS), snapshotEveryRecords };
+  const machines = machinesOf(coverage);
+  const texts = dice.pick(TEXTS);
+  const options = { seed, coverage, machines, settings, texts, snapshotEveryRecords };
   const world = new World(options);
   await world.open();
   world.log.weights = dice.pick(FATES);
@@ -179,6 +182,14 @@ function verdict(world: World): readonly string[] {
 }
 
 const plain = watchedMachines(undefined);
+
+/** One copy of the charts for all runs that share a coverage. */
+const watchers = new WeakMap<Coverage, MachineSet>();
+function machinesOf(coverage: Coverage): MachineSet {
+  let machines = watchers.get(coverage);
+  if (!machines) watchers.set(coverage, (machines = watchedMachines(coverage)));
+  return machines;
+}
 
 /** As from a file: nothing of the run's own objects is left. */
 function replayFaults({ log, options }: World): readonly string[] {

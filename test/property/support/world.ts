@@ -10,7 +10,7 @@ import type { CallRef, Json, LogRecord, StoredInput } from "../../../src/events/
 import type { TurnSettings } from "../../../src/events/settings.events.ts";
 import { historyFor, requestDigest, type ReplyInput } from "../../../src/folds/history.ts";
 import { CURRENT_VERSIONS } from "../../../src/machines/machines.ts";
-import { type Coverage, watchedMachines } from "./coverage.ts";
+import type { Coverage } from "./coverage.ts";
 import { Dice } from "./dice.ts";
 import { TOOLS } from "./phrases.ts";
 import { logFor, ScriptedLog } from "./scripted-log.ts";
@@ -24,6 +24,7 @@ import { settle, TestClock } from "./test-clock.ts";
 export interface WorldOptions {
   readonly seed: number;
   readonly coverage: Coverage;
+  readonly machines: MachineSet;
   readonly settings: TurnSettings;
   readonly texts: Readonly<Record<string, string>>;
   readonly snapshotEveryRecords: number | undefined;
@@ -73,14 +74,12 @@ export class World {
   /** Outside inputs given so far. */
   inputs = 0;
   refs = 0;
-  readonly #machines: MachineSet;
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.dice = new Dice(options.seed);
     this.coverage = options.coverage;
     this.log = new ScriptedLog(this.dice, options.coverage);
-    this.#machines = watchedMachines(options.coverage);
   }
 
   violate(check: string, what: string): void {
@@ -186,7 +185,7 @@ export class World {
   }
 
   #supervisor(index: number): Supervisor {
-    const { seed, snapshotEveryRecords } = this.options;
+    const { seed, machines, snapshotEveryRecords } = this.options;
     const owner = (): Owner => this.owners[index]!;
     const broker = {
       log: logFor(this.log, () => this.#mayWrite(owner())),
@@ -197,7 +196,7 @@ export class World {
       clock: this.clock,
       ids: seededIds(seed * 16 + index),
       logger: silentLogger,
-      machines: this.#machines,
+      machines,
       versions: CURRENT_VERSIONS,
       build: "property",
       worker: `w${index}`,
@@ -235,6 +234,9 @@ export class World {
     effect.onTell((command) => {
       this.coverage.count(`tell.${command}`);
       if (command === "commit") fx.committed = true;
+      // As a real playout does: it says within the call how far it is.
+      if (command !== "commit" && this.dice.chance(0.3) && !effect.signal.aborted)
+        this.progress(fx, { type: "reply.position", ms: Math.round(fx.positionMs) });
       if (owner !== this.owner && command !== "pause" && hostOf(owner)?.fenced)
         this.violate("fenced-owner", `told ${command} to an effect`);
     });
