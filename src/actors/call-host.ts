@@ -103,14 +103,13 @@ export class CallHost {
 
   /** Folds an outside input; resolves with its record once that is in the log. */
   offer(offer: Offer): Promise<LogRecord> {
-    const { promise, resolve, reject } = Promise.withResolvers<LogRecord>();
-    if (this.#fence) reject(this.#fence);
-    else if (this.#over) reject(new AppError("call.closed", `call ${this.ref.call} has ended`));
-    else {
-      this.#queue.push({ ...offer, resolve, reject });
-      this.#drain();
-    }
-    return promise;
+    const [record] = this.#enqueue([offer]);
+    return record!;
+  }
+
+  /** Folds inputs that belong together: no timer fires between them, and they land as one. */
+  offerAll(offers: readonly Offer[]): Promise<readonly LogRecord[]> {
+    return Promise.all(this.#enqueue(offers));
   }
 
   /** A command from outside: validated, logged, answered with its record. */
@@ -123,6 +122,18 @@ export class CallHost {
   /** Stops everything here and writes nothing more; the call may go on elsewhere. */
   abandon(why: string): void {
     this.#freeze(new AppError("owner.fenced", why));
+  }
+
+  #enqueue(offers: readonly Offer[]): readonly Promise<LogRecord>[] {
+    const records = offers.map((offer) => {
+      const { promise, resolve, reject } = Promise.withResolvers<LogRecord>();
+      if (this.#fence) reject(this.#fence);
+      else if (this.#over) reject(new AppError("call.closed", `call ${this.ref.call} has ended`));
+      else this.#queue.push({ ...offer, resolve, reject });
+      return promise;
+    });
+    this.#drain();
+    return records;
   }
 
   /** One input after the other; what their steps cause may queue more. */
@@ -145,6 +156,8 @@ export class CallHost {
   #step(waiting: Waiting): void {
     if (this.#over || this.#fence)
       return waiting.reject(this.#fence ?? new AppError("call.closed", "over"));
+    const tooLarge = waiting.text !== undefined && checkSize(waiting.text);
+    if (tooLarge) return waiting.reject(tooLarge);
     const text = waiting.text === undefined ? undefined : this.#salt(waiting.text);
     const { record: bare, plan } = this.fold.step(waiting.input, {
       at: this.now(),
@@ -255,6 +268,13 @@ export class CallHost {
     });
     this.#alarm = { due, cancel };
   }
+}
+
+/** A record that cannot be stored must not be folded: refused here, it is its sender's matter. */
+function checkSize(text: Json): AppError | undefined {
+  const bytes = JSON.stringify(text).length;
+  if (bytes <= LIMITS.recordBytesMax / 2) return undefined;
+  return new AppError("record.tooLarge", `a text of ${bytes} characters does not fit in a record`);
 }
 
 export function digestText(text: TextPart): string {

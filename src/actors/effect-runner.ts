@@ -86,10 +86,13 @@ export class EffectRunner {
   #stop(id: string, seq: number): void {
     const running = this.#running.get(id);
     if (running) return running.abort.abort();
-    // Not started yet, so it never will be (E5).
+    const waiting = this.#durable.length;
     this.#durable = this.#durable.filter((d) => !("start" in d && d.start.id === id));
     this.#early.delete(id);
-    this.#offer({ type: "effect.ended", effect: id, how: "never-started" }, seq);
+    // Another owner ran it, and its end is on its way (L5).
+    if (this.#durable.length === waiting) return;
+    // Not started yet, so it never will be (E5).
+    quietly(this.#offer({ type: "effect.ended", effect: id, how: "never-started" }, seq));
   }
 
   #tellNow(id: string, command: TellCommand): void {
@@ -177,11 +180,25 @@ export class EffectRunner {
       how,
       ...result,
     } as unknown as StoredInput;
-    this.#offer(input, entry.seq, text);
+    this.#offer(input, entry.seq, text).catch((error: unknown) => {
+      // What it has to say does not fit in a record: it ends all the same (E4).
+      if (codeOf(error) !== "record.tooLarge") return;
+      const failed = {
+        type: "effect.ended",
+        effect: entry.id,
+        how: "failed",
+        error: codeOf(error),
+      };
+      quietly(this.#offer(failed, entry.seq));
+    });
   }
 
-  /** Whoever cannot be told any more has been frozen or is over, and logs nothing. */
-  #offer(input: StoredInput, cause: number, text?: Json): void {
-    this.#ports.offer({ input, cause, ...(text !== undefined && { text }) }).catch(() => undefined);
+  #offer(input: StoredInput, cause: number, text?: Json): Promise<LogRecord> {
+    return this.#ports.offer({ input, cause, ...(text !== undefined && { text }) });
   }
+}
+
+/** Whoever cannot be told any more has been frozen or is over, and logs nothing. */
+function quietly(offer: Promise<LogRecord>): void {
+  offer.catch(() => undefined);
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
@@ -73,10 +74,12 @@ export class Supervisor {
     const host = this.#host(ref, state.fold.header, state);
     const { machines, ...owner } = this.#ownerOf(state.fold);
     const input = { type: "owner.changed", ...owner, machines, reason };
-    const offers = [host.offer({ input })];
-    for (const entry of state.fold.liveEffects())
-      offers.push(host.offer({ input: endOfLost(entry), cause: entry.seq }));
-    await Promise.all(offers);
+    // The dead owner's effects and no others: what a due timer starts here is alive.
+    const lost = state.fold.liveEffects().map((entry) => ({
+      input: endOfLost(entry),
+      cause: entry.seq,
+    }));
+    await host.offerAll([{ input }, ...lost]);
     return host;
   }
 
@@ -152,6 +155,9 @@ function endOfLost({ id, src, input }: EffectEntry) {
   return { type: "effect.ended", effect: id, how: unknown ? "unknown" : "lost" };
 }
 
+/** Records folded without letting other calls of this process in between (E7: about 3 ms). */
+const SLICE_RECORDS = 64;
+
 /**
  * A call's state from its log: the newest snapshot that the chain confirms, then the records after
  * it. All records are read, as their text makes the transcript; only the later ones are folded.
@@ -175,7 +181,10 @@ export async function loadCall(
   const confirmed = snapshot && records[snapshot.tail.seq - 1]?.hash === snapshot.tail.hash;
   const usable = confirmed && carries(machines, snapshot.versions);
   const fold = usable ? CallFold.restore(machines, snapshot) : new CallFold(machines);
-  for (const record of records.slice(fold.tail.seq)) refold(fold, record);
+  for (const [index, record] of records.slice(fold.tail.seq).entries()) {
+    if (index % SLICE_RECORDS === SLICE_RECORDS - 1) await nextTurn();
+    refold(fold, record);
+  }
   return { fold, transcript, ended: records.at(-1)?.input.type === "call.ended" };
 }
 

@@ -12,14 +12,12 @@ const share = (fallback: number) => z.number().gt(0).lt(1).default(fallback);
 const group = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
 export const TurnSettings = z.strictObject({
-  vad: group({ minSpeech: ms(64, 32, 2_000), minSilence: ms(250, 32, 5_000), preRoll: ms(300) }),
+  vad: group({ minSpeech: ms(64, 32, 2_000), minSilence: ms(250, 32, 5_000) }),
   endpointing: group({
     minDelay: ms(500),
     unclearDelay: ms(900),
     digitsDelay: ms(1_500),
     maxDelay: ms(3_000),
-    sure: share(0.7),
-    unsure: share(0.3),
   }),
   listening: group({ max: ms(120_000) }),
   transcript: group({ wait: ms(1_000), sttWait: ms(4_000) }),
@@ -39,8 +37,6 @@ export const TurnSettings = z.strictObject({
     maxSpeech: ms(10_000),
   }),
   answer: group({
-    firstToken: ms(3_000),
-    firstAudio: ms(1_500),
     total: ms(10_000),
     stall: ms(2_000),
   }),

@@ -61,14 +61,11 @@ export function requestDigest(
 function messagesOf(transcript: Transcript, turn: TurnTranscript): readonly HistoryMessage[] {
   const { ended } = turn;
   if (!ended) return [];
-  // Its words went to the next turn; what its tools do must be known all the same.
-  if (ended.mergedInto !== null) return replyMessages(transcript, turn);
   const messages: HistoryMessage[] = [];
-  pushUser(messages, transcript, [
-    ...ended.refs,
-    ...ended.late,
-    ...(transcript.late.get(turn.n) ?? []),
-  ]);
+  const refs = transcript.refsOf(turn);
+  // A merged turn's words are the next one's; what came late and what its tools do are not.
+  const merged = ended.mergedInto !== null;
+  pushUser(messages, transcript, merged ? refs.filter((ref) => !ended.refs.includes(ref)) : refs);
   messages.push(...replyMessages(transcript, turn));
   if (ended.status === "cutOff") messages.push({ role: "system", text: CUT_NOTE });
   return messages;

@@ -42,8 +42,10 @@ export interface ToolRun {
   output: Json;
 }
 
-/** What the agent has said within this time may come back as echo. */
-const ECHO_MEMORY_MS = 5_000;
+/** Sound that left this long before a microphone heard something may still be its echo. */
+const ECHO_DELAY_MS = 500;
+/** How long what was said is remembered for that. */
+const ECHO_MEMORY_MS = 30_000;
 
 export class Transcript {
   readonly texts = new Map<string, Utterance>();
@@ -54,7 +56,7 @@ export class Transcript {
   /** Late words by the turn they belong to. */
   readonly late = new Map<number, string[]>();
   #minPart = 0.5;
-  #lastSaid: { text: string; at: number }[] = [];
+  #lastSaid: { readonly run: ReplyRun; readonly text: string; readonly at: number }[] = [];
 
   apply(record: LogRecord): void {
     const { input } = record;
@@ -77,15 +79,24 @@ export class Transcript {
     return turn;
   }
 
+  /** The user's words of an ended turn: a late final may be known by its interim's reference. */
+  refsOf({ n, ended }: TurnTranscript): readonly string[] {
+    const late = this.late.get(n) ?? [];
+    return [...new Set([...(ended?.refs ?? []), ...(ended?.late ?? []), ...late])];
+  }
+
   heard(run: ReplyRun): Heard {
     const position = run.complete ? Number.POSITIVE_INFINITY : run.positionMs;
     return heardOf(run.segments, position, this.#minPart);
   }
 
-  /** Words the agent said lately: what a microphone may give back. */
-  agentWords(at: number): readonly string[] {
-    this.#lastSaid = this.#lastSaid.filter((said) => at - said.at <= ECHO_MEMORY_MS);
-    return this.#lastSaid.flatMap((said) => wordsOf(said.text));
+  /**
+   * Words a microphone may have given back: what the agent was saying when the speech that began at
+   * `from` was heard. Who answers in the agent's own words after it has ended is no echo.
+   */
+  agentWords(from: number): readonly string[] {
+    const sounding = this.#lastSaid.filter((said) => said.at >= from - ECHO_DELAY_MS);
+    return sounding.flatMap((said) => wordsOf(said.text));
   }
 
   #open({ input, text, at }: LogRecord): void {
@@ -128,10 +139,8 @@ export class Transcript {
       run.positionMs = event["ms"] as number;
       run.firstSoundAt ||= at;
       const playing = this.heard(run).heard;
-      this.#lastSaid = [
-        ...this.#lastSaid.filter((said) => said.text !== playing),
-        { text: playing, at },
-      ];
+      const recent = this.#lastSaid.filter((said) => at - said.at <= ECHO_MEMORY_MS);
+      this.#lastSaid = [...recent.filter((said) => said.run !== run), { run, text: playing, at }];
     }
   }
 

@@ -104,14 +104,13 @@ export class TurnFold {
   #summaryOf(turn: TurnTranscript): TurnSummary {
     const { transcript } = this;
     const marks = this.#of(turn.n);
-    const late = transcript.late.get(turn.n) ?? [];
-    const refs = turn.ended ? [...turn.ended.refs, ...turn.ended.late] : [...marks.refs];
+    const refs = turn.ended ? transcript.refsOf(turn) : [...marks.refs];
     const sent = turn.runs.flatMap((run) => run.segments.map((segment) => segment.text));
     const heard = turn.runs.map((run) => transcript.heard(run).heard);
     return {
       n: turn.n,
       status: turn.ended?.status ?? "live",
-      userText: joined([...refs, ...late].map((ref) => transcript.textOf(ref))),
+      userText: joined(refs.map((ref) => transcript.textOf(ref))),
       agentText: joined(sent),
       heardText: joined(heard),
       latencyMs: {

@@ -158,10 +158,7 @@ export const trackMachine = trackSetup.createMachine({
               invoke: {
                 id: "stt",
                 src: "stt",
-                input: ({ context }) => ({
-                  sid: context.sid,
-                  preRoll: context.settings.vad.preRoll,
-                }),
+                input: ({ context }) => ({ sid: context.sid }),
               },
               initial: "up",
               on: {

@@ -4,7 +4,6 @@ import type { Json } from "../../src/events/record.ts";
 import type { Tool, ToolContext } from "../../src/providers/tool.port.ts";
 import type { ScriptedAnswer } from "../../src/providers/scripted/scripted-mouth.ts";
 import { sleep, type Clock } from "../../src/base/clock.ts";
-import type { Simulation } from "../../src/testing/simulation.ts";
 import { ANSWER, assertWhole, GREETING, Stage } from "./support/stage.ts";
 
 /**
@@ -298,7 +297,7 @@ const WANTS_TOOL: ScriptedAnswer = { toolCalls: [{ id: "1", name: "slow", input:
 async function openWithTool(tool: SlowTool): Promise<Stage> {
   const answer = (_: unknown, index: number) => (index === 0 ? WANTS_TOOL : { text: ANSWER });
   const stage = await Stage.open({ answer, tools: [tool] });
-  tool.clock = (stage.simulation satisfies Simulation).clock;
+  tool.clock = stage.simulation.clock;
   return stage;
 }
 
@@ -346,7 +345,7 @@ suite("a call with a slow tool", () => {
     await using stage = await openWithTool(tool);
     await ask(stage);
     const interims = [{ afterMs: 300, text: "and for" }];
-    await stage.say(3_500, "and for six please", { ms: 1_200, interims });
+    await stage.say(3_500, "and for six, please.", { ms: 1_200, interims });
     await stage.say(13_000, "Is it done?", { ms: 700 });
     await stage.close();
     stage.expect(`
@@ -362,12 +361,12 @@ suite("a call with a slow tool", () => {
       3800 t2 abandoned, heard 0
       4950 t3 waiting
       5000 t3 request
-      5600 t3 thinking
-      5600 t3 speaking
-      5700 voice
+      5200 t3 thinking
+      5300 t3 speaking
+      5400 voice
       6600 tool ended done
-      11700 t3 completed, heard 15
-      11700 silence
+      11400 t3 completed, heard 15
+      11400 silence
       13064 t4 hearing
       13950 t4 waiting
       14000 t4 request

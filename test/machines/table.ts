@@ -7,8 +7,8 @@ import type { Rest } from "./chart.ts";
 /**
  * A chart as a total table: what every state does with every event, and with every timer it arms. A
  * cell is `ignored`, `same`, `again` (its timers are armed anew), or the new state; after a colon
- * comes all that is asked of the host, in order, timers aside. `never`: the state is left within the
- * step that enters it.
+ * comes all that is asked of the host, in order, timers aside. `never`: the state is left within
+ * the step that enters it.
  */
 export type Line<State extends string> =
   | "ignored"

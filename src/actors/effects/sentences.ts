@@ -5,6 +5,11 @@
 const END = /[.?!…](?:["')\]]*)\s+|\n+/g;
 const ABBREVIATION = /(?:^|\s)(?:mr|mrs|ms|dr|st|no|vs|etc|e\.g|i\.e|a\.m|p\.m|[a-z])\.$/i;
 
+/**
+ * A text without a full stop is cut at a space here, so that speech begins and records stay small.
+ */
+const CHARS_MAX = 300;
+
 export class SentenceSplitter {
   #rest = "";
 
@@ -20,6 +25,12 @@ export class SentenceSplitter {
       from = end;
     }
     this.#rest = this.#rest.slice(from);
+    while (this.#rest.length > CHARS_MAX) {
+      const space = this.#rest.lastIndexOf(" ", CHARS_MAX);
+      const end = space > 0 ? space : CHARS_MAX;
+      out.push(this.#rest.slice(0, end).trim());
+      this.#rest = this.#rest.slice(end);
+    }
     return out;
   }
 

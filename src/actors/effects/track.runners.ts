@@ -49,7 +49,6 @@ export function detectorRunner(vad: Vad, media: CallMedia): Runner<DetectorInput
 
 export interface SttInput {
   readonly sid: string;
-  readonly preRoll: number;
 }
 
 export function sttRunner(stt: Stt, media: CallMedia): Runner<SttInput> {
@@ -106,7 +105,7 @@ class WordTeller {
     const features = featuresOf(event.text, {
       lang: "en",
       before: this.#before,
-      agent: call.transcript.agentWords(call.clock.now()),
+      agent: call.transcript.agentWords(this.#base() + event.fromMs),
       backchannelMax: call.header.settings.backchannel.maxWords,
     });
     const base = this.#base();

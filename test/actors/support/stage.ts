@@ -41,6 +41,11 @@ export class Stage implements AsyncDisposable {
     return stage;
   }
 
+  /** Clock time of the moment scenarios count from. */
+  get startedAt(): number {
+    return this.simulation.startedAt + ZERO_MS;
+  }
+
   until(ms: number): Promise<void> {
     return this.simulation.until(ZERO_MS + ms);
   }
@@ -69,8 +74,8 @@ export class Stage implements AsyncDisposable {
   }
 
   expect(moments: string): void {
-    const { records, room, startedAt } = this.simulation;
-    assertMoments(momentsOf(records, room.agentSound, startedAt + ZERO_MS), moments);
+    const { records, room } = this.simulation;
+    assertMoments(momentsOf(records, room.agentSound, this.startedAt), moments);
   }
 
   /** Lets the call finish and hangs up; holds for every call whatever was said in it. */

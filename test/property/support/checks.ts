@@ -118,7 +118,8 @@ export class LogChecks {
   #facts({ outcome }: LogRecord): void {
     for (const fact of outcome.emitted) {
       if (fact.type === "turn.ended") this.#ended(fact as unknown as TurnEnded);
-      else if (fact.type === "words.late") this.#place(fact["ref"] as string, "late");
+      else if (fact.type === "words.late")
+        this.#place(fact["ref"] as string, `turn ${fact["n"] as number}`);
       else if (fact.type === "words.echo") this.#place(fact["ref"] as string, "echo");
     }
   }
@@ -132,13 +133,13 @@ export class LogChecks {
       coverage.count("turn.merged");
       if (mergedInto !== n + 1) this.#fault("T9-merge", `turn ${n} went to ${mergedInto}`);
     }
-    const own = mergedInto === null ? refs : [];
-    for (const ref of [...own, ...asides, ...late]) this.#place(ref, `turn ${n}`);
+    if (mergedInto === null)
+      for (const ref of [...refs, ...asides, ...late]) this.#place(ref, `turn ${n}`);
   }
 
   #place(ref: string, where: string): void {
     const before = this.#placed.get(ref);
-    if (before !== undefined && this.#finals.has(ref))
+    if (before !== undefined && before !== where && this.#finals.has(ref))
       this.#fault("T8-words", `${ref} is in ${before} and in ${where}`);
     this.#placed.set(ref, where);
   }

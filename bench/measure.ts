@@ -1,0 +1,75 @@
+import type { Figure } from "./report.ts";
+
+/** Repeats and sums up: on a machine that others use too, one run says little. */
+export type Spread = Required<Pick<Figure, "ours" | "min" | "max" | "count">> & {
+  readonly ours: number;
+};
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  return {
+    ours: percentile(sorted, 0.5),
+    min: sorted[0]!,
+    max: sorted.at(-1)!,
+    count: sorted.length,
+  };
+}
+
+/** The spread of single samples, with their tail. */
+export function samplesOf(values: readonly number[]): Spread & { p95: number; p99: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  return {
+    ...spreadOf(sorted),
+    p95: percentile(sorted, 0.95),
+    p99: percentile(sorted, 0.99),
+  };
+}
+
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+}
+
+export function timeMs(run: () => void): number {
+  const startedAt = performance.now();
+  run();
+  return performance.now() - startedAt;
+}
+
+export async function timeAsyncMs(run: () => Promise<void>): Promise<number> {
+  const startedAt = performance.now();
+  await run();
+  return performance.now() - startedAt;
+}
+
+export interface Rounds {
+  readonly warmups: number;
+  readonly rounds: number;
+}
+
+/**
+ * The figures of several contenders, a round of each in turn, so that a noisy moment meets all of
+ * them. What the warm-up gives is thrown away.
+ */
+export async function takeTurns(
+  { warmups, rounds }: Rounds,
+  contenders: readonly (() => number | Promise<number>)[],
+): Promise<readonly Spread[]> {
+  const values: number[][] = contenders.map(() => []);
+  for (let round = -warmups; round < rounds; round++)
+    for (const [index, contender] of contenders.entries()) {
+      collectGarbage();
+      const value = await contender();
+      if (round >= 0) values[index]!.push(value);
+    }
+  return values.map(spreadOf);
+}
+
+/** Somewhere around `meanMs`, so that inputs meet every phase of the loop and of other timers. */
+export function pause(meanMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, meanMs * (0.5 + Math.random())));
+}
+
+/** What a round leaves behind must not be paid for by the next one. */
+export function collectGarbage(): void {
+  globalThis.gc?.();
+}

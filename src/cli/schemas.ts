@@ -1,0 +1,22 @@
+import type { z } from "zod";
+import { CallList } from "./calls.command.ts";
+import { ChartList } from "./charts.command.ts";
+import { DoctorReport } from "./doctor.command.ts";
+import { ModelList } from "./models.command.ts";
+import { ErrorReport } from "./output.ts";
+import { ReplayReport } from "./replay.command.ts";
+import { ShowReport } from "./show.command.ts";
+import { SimulateReport } from "./simulate.command.ts";
+
+/** What each command prints under `--json`, by the command's name; `error` is any command's. */
+export const SCHEMAS = {
+  simulate: SimulateReport,
+  calls: CallList,
+  show: ShowReport,
+  replay: ReplayReport,
+  charts: ChartList,
+  doctor: DoctorReport,
+  "models list": ModelList,
+  "models pull": ModelList,
+  error: ErrorReport,
+} as const satisfies Record<string, z.ZodType>;

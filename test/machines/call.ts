@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { CallFold } from "../../src/actors/call-fold.ts";
+import type { EffectEntry } from "../../src/actors/effect-table.ts";
+import type { MachineSet } from "../../src/actors/machine-set.ts";
+import type { MachineVersions } from "../../src/events/call.events.ts";
+import { parseInput } from "../../src/events/catalog.ts";
+import type { Json, LogRecord, StoredInput } from "../../src/events/record.ts";
+import { TurnSettings } from "../../src/events/settings.events.ts";
+import type { TurnEnded } from "../../src/events/turn.events.ts";
+import { CURRENT_VERSIONS, MACHINES } from "../../src/machines/machines.ts";
+import { assertInvariants } from "../support/invariants.ts";
+import { restOf } from "./chart.ts";
+import { words } from "./fixtures.ts";
+
+export interface CallOptions {
+  readonly settings?: object;
+  readonly texts?: readonly string[];
+  readonly machines?: MachineSet;
+  readonly versions?: MachineVersions;
+}
+
+/**
+ * A whole call without a host: the real fold of room, tracks and turns, driven by outside inputs at
+ * times of the test's choosing. After every step the invariants of every actor are checked.
+ */
+export class TestCall {
+  readonly fold: CallFold;
+  readonly records: LogRecord[] = [];
+  readonly ended = new Map<number, TurnEnded>();
+  now = 1_000_000;
+  #segments = 0;
+
+  constructor({ settings = {}, texts = [], ...set }: CallOptions = {}) {
+    this.fold = new CallFold(set.machines ?? MACHINES, { checks: true });
+    const header = {
+      call: "c-table",
+      tenant: "acme",
+      room: "front desk",
+      identity: "agent",
+      agent: { name: "table", hash: "none" },
+      settings: TurnSettings.parse(settings),
+      machines: set.versions ?? CURRENT_VERSIONS,
+      build: "test",
+      texts: [...texts],
+      recording: null,
+    };
+    this.input({ type: "call.opened", header: header as unknown as Json });
+  }
+
+  /** Ann is in the room with an open track, and nobody has spoken. */
+  static live(options: CallOptions = {}): TestCall {
+    const call = new TestCall(options);
+    call.connection({ type: "room.joined" });
+    call.connection({ type: "participant.joined", identity: "ann", name: "Ann" });
+    call.connection({ type: "track.published", sid: "a", identity: "ann", kind: "audio" });
+    return call;
+  }
+
+  input(input: StoredInput): LogRecord {
+    const { record } = this.fold.step(parseInput(input), { at: this.now, cause: null });
+    assert.equal(record.outcome.failed, undefined, JSON.stringify(record));
+    this.records.push(record);
+    for (const fact of record.outcome.emitted)
+      if (fact.type === "turn.ended")
+        this.ended.set(fact["n"] as number, fact as unknown as TurnEnded);
+    for (const address of this.fold.addresses())
+      assertInvariants(address.split(".")[0]!, this.fold.snapshotOf(address)!);
+    return record;
+  }
+
+  /** Lets time pass; due timers fire in their order. */
+  wait(ms: number): void {
+    const until = this.now + ms;
+    for (;;) {
+      const [next] = this.fold.table.timers();
+      if (!next || next.due > until) break;
+      this.now = Math.max(this.now, next.due);
+      this.input({ type: "timer.fired", timer: next.id, arm: next.arm });
+    }
+    this.now = until;
+  }
+
+  timer(name: string) {
+    return this.fold.table.timers().find(({ id }) => id.includes(`/${name}.`));
+  }
+
+  /** Fires a timer of this name when it is due, whatever else is due before; a stale one if none. */
+  fire(name: string): LogRecord {
+    const timer = this.timer(name);
+    this.now = Math.max(this.now, timer?.due ?? 0);
+    const id = timer?.id ?? `turn.1/${name}.turn`;
+    return this.input({ type: "timer.fired", timer: id, arm: timer?.arm ?? "1.0" });
+  }
+
+  /** The newest effect of a child, be it stopping or not. */
+  effect(actor: string, child: string): EffectEntry | undefined {
+    return this.fold.table.effects().findLast((e) => e.actor === actor && e.child === child);
+  }
+
+  progress(actor: string, child: string, event: { type: string; [key: string]: Json }): LogRecord {
+    const effect = this.effect(actor, child)?.id ?? `1.0.${child}`;
+    return this.input({ type: "effect.progress", effect, event });
+  }
+
+  connection(event: { type: string; [key: string]: Json }): LogRecord {
+    return this.progress("room", "connection", event);
+  }
+
+  end(actor: string, child: string, more: { how: string; [key: string]: Json }): LogRecord {
+    const effect = this.effect(actor, child)?.id ?? `1.0.${child}`;
+    return this.input({ type: "effect.ended", effect, ...more });
+  }
+
+  command(command: { name: string; [key: string]: Json }): LogRecord {
+    return this.input({ type: "command.received", id: "x1", by: "test", command });
+  }
+
+  // What ann's track gives.
+  started(): LogRecord {
+    return this.progress("track.a", "detector", { type: "vad.started", from: this.now - 64 });
+  }
+
+  hushed(): LogRecord {
+    const to = this.now - 250;
+    const event = { type: "vad.ended", from: to - 1_000, to, silenceMs: 250 };
+    return this.progress("track.a", "detector", event);
+  }
+
+  /** Words said just now; each call is a new speech segment unless it names its `ref`. */
+  heard(type: "stt.interim" | "stt.final", more: { [key: string]: Json } = {}): LogRecord {
+    const { sid: _, identity: __, final: ___, ...features } = words();
+    const ref = `w${++this.#segments}`;
+    const said = { from: this.now - 400, to: this.now, ref, ...more };
+    return this.progress("track.a", "stt", { type, ...features, ...said });
+  }
+
+  /** A user's utterance of a second: from its first sign to its final words and the end of speech. */
+  utterance(more: { [key: string]: Json } = {}): void {
+    this.started();
+    this.now += 1_000;
+    this.heard("stt.final", { from: this.now - 1_064, to: this.now, ...more });
+    this.now += 250;
+    this.hushed();
+  }
+
+  // What a turn's reply meets.
+  segment(n: number, ref = `s${n}`): LogRecord {
+    const event = { type: "reply.segment", ref, chars: 50, words: 10, question: false };
+    return this.progress(`turn.${n}`, "reply", event);
+  }
+
+  /** The segment's sound is known: ten words of 400 ms. */
+  sound(n: number, ref = `s${n}`): LogRecord {
+    const wordEndsMs = Array.from({ length: 10 }, (_, i) => (i + 1) * 400);
+    const event = { type: "speech.segment", ref, ms: 4_000, wordEndsMs, estimated: false };
+    return this.progress(`turn.${n}`, "reply", event);
+  }
+
+  position(n: number, ms: number): LogRecord {
+    return this.progress(`turn.${n}`, "reply", { type: "reply.position", ms });
+  }
+
+  replyEnds(n: number, how: string, more: { [key: string]: Json } = {}): LogRecord {
+    return this.end(`turn.${n}`, "reply", { how, ...more });
+  }
+
+  /** Where a turn is: its leaf without the group's name, its status once over, or `none`. */
+  stateOf(n: number): string {
+    const snapshot = this.fold.snapshotOf(`turn.${n}`);
+    if (snapshot)
+      return restOf(snapshot.value)
+        .join(" + ")
+        .replace(/^(listening|answering)\./, "");
+    return this.ended.get(n)?.status ?? "none";
+  }
+}
