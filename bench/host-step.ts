@@ -26,8 +26,9 @@ export const hostStep: Bench = {
     await using folder = await TempFolder.make();
     await using memory = openMemory({ clock: systemClock });
     await using embedded = await openEmbedded({ dataDir: folder.path, clock: systemClock });
-    const [floor, step, inMemory, inFiles] = await takeTurns(ROUNDS, [
-      () => timeMs(() => raw.run()),
+    const [xstate, lean, step, inMemory, inFiles] = await takeTurns(ROUNDS, [
+      () => timeMs(() => raw.runXstate()),
+      () => timeMs(() => raw.runHost()),
       () => timeMs(() => foldAll(records)),
       () => offerAll(records, memory.log),
       () => offerAll(records, embedded.log),
@@ -39,10 +40,11 @@ export const hostStep: Bench = {
       min: perStep(ms!.min),
       max: perStep(ms!.max),
       count: ms!.count,
-      floor: perStep(floor!.ours),
+      floor: perStep(xstate!.ours),
     });
     const perStep = (ms: number): number => (ms * 1_000) / records.length;
     return [
+      toRow(figure("transitions alone, hot loop", lean)),
       toRow({ ...figure("step, hot loop", step), target: TARGET_US }),
       toRow(figure("offer, hot loop, memory log", inMemory)),
       toRow(figure("offer, hot loop, embedded log", inFiles)),

@@ -1,14 +1,15 @@
 import { initialTransition, transition, type AnyEventObject, type AnyStateMachine } from "xstate";
 import { CallFold } from "../src/actors/call-fold.ts";
 import type { MachineSet, Snapshot } from "../src/actors/machine-set.ts";
+import { pureStart, pureTransition } from "../src/actors/pure-transition.ts";
 import { refold } from "../src/actors/supervisor.ts";
 import { AppError } from "../src/base/errors.ts";
 import type { LogRecord } from "../src/events/record.ts";
 import { MACHINES } from "../src/machines/machines.ts";
 
 /**
- * The floor of folding: the very transitions a log takes, each by XState's own `transition()` and
- * nothing around it. No routing, no plan, no outcome, no hash.
+ * The floor of folding: the very transitions a log takes and nothing around them. No routing, no
+ * plan, no outcome, no hash. Once by XState's own `transition()`, and once by the host's form of it.
  */
 interface Entry {
   readonly machine: AnyStateMachine;
@@ -18,6 +19,13 @@ interface Entry {
   /** Which actor's: its snapshot stands there until the next one takes its place. */
   readonly slot: number;
 }
+
+type Next = (
+  machine: AnyStateMachine,
+  from: Snapshot,
+  event: AnyEventObject,
+) => readonly unknown[];
+type Start = (machine: AnyStateMachine, input: unknown) => readonly unknown[];
 
 export class RawFold {
   readonly #entries: readonly Entry[];
@@ -46,12 +54,18 @@ export class RawFold {
     return this.#entries.length;
   }
 
-  run(): void {
+  runXstate(): void {
+    this.#run(transition, initialTransition);
+  }
+
+  runHost(): void {
+    this.#run(pureTransition, pureStart);
+  }
+
+  #run(next: Next, start: Start): void {
     const snapshots: Snapshot[] = [];
     for (const { machine, input, event, slot } of this.#entries) {
-      const [snapshot] = event
-        ? transition(machine, snapshots[slot]!, event)
-        : initialTransition(machine, input);
+      const [snapshot] = event ? next(machine, snapshots[slot]!, event) : start(machine, input);
       snapshots[slot] = snapshot as Snapshot;
     }
   }

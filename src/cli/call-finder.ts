@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { AppError } from "../base/errors.ts";
+import { AppError, codeOf } from "../base/errors.ts";
 import type { EventLog, LogReading } from "../broker/event-log.port.ts";
 import type { CallRef } from "../events/record.ts";
 import { logPath, readLogFile } from "../main.ts";
@@ -39,7 +39,7 @@ export async function findLog(given: string, config: Config, log: EventLog): Pro
     const ref = await findCall(given, config, log);
     return { ref, read: (from) => log.read(ref, from) };
   } catch (error) {
-    const hidden = headless(given, config);
+    const hidden = codeOf(error) === "call.notFound" ? headless(given, config) : undefined;
     if (hidden === undefined) throw error;
     return { ref: undefined, read: () => readLogFile(hidden) };
   }

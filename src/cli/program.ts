@@ -10,6 +10,7 @@ import { register as registerReplay } from "./replay.command.ts";
 import { register as registerShow } from "./show.command.ts";
 import { register as registerSimulate } from "./simulate.command.ts";
 import { register as registerStart } from "./start.command.ts";
+import { register as registerTransfer } from "./transfer.command.ts";
 
 /** The commands, in the order the help shows them. */
 const COMMANDS: readonly Register[] = [
@@ -18,6 +19,7 @@ const COMMANDS: readonly Register[] = [
   registerCalls,
   registerShow,
   registerReplay,
+  registerTransfer,
   registerCharts,
   registerDoctor,
   registerModels,
@@ -32,6 +34,7 @@ Examples:
   $ turnfold show c0k3 --follow             read it while it goes on
   $ turnfold replay c0k3 --deep             prove that the log gives the same call again
   $ turnfold replay export.jsonl --json     the same for a file, for a program
+  $ turnfold export c0k3 call.jsonl         one file of it; turnfold import takes it in
   $ turnfold charts --format stately        the statecharts, for Stately Studio
   $ turnfold doctor                         what is set up here, and what is not
   $ turnfold models pull                    fetch the speech-to-text models

@@ -7,6 +7,7 @@ import { ErrorReport } from "./output.ts";
 import { ReplayReport } from "./replay.command.ts";
 import { ShowReport } from "./show.command.ts";
 import { SimulateReport } from "./simulate.command.ts";
+import { TransferReport } from "./transfer.command.ts";
 
 /** What each command prints under `--json`, by the command's name; `error` is any command's. */
 export const SCHEMAS = {
@@ -14,6 +15,8 @@ export const SCHEMAS = {
   calls: CallList,
   show: ShowReport,
   replay: ReplayReport,
+  export: TransferReport,
+  import: TransferReport,
   charts: ChartList,
   doctor: DoctorReport,
   "models list": ModelList,

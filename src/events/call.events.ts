@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Token } from "./record.ts";
-import { TurnSettings } from "./settings.events.ts";
+import type { TurnSettings } from "./settings.events.ts";
 
 /** Which version of each machine an epoch is folded with (L4). */
 export const MachineVersions = z.record(z.string(), z.string());
@@ -18,7 +18,8 @@ export const CallHeader = z.strictObject({
   /** The agent's stable identity in the room, kept over takeovers. */
   identity: z.string().min(1),
   agent: z.strictObject({ name: z.string(), hash: z.string() }),
-  settings: TurnSettings,
+  /** Checked when a call opens (`TurnSettings`); read back as it was, whatever is known by then. */
+  settings: z.record(z.string(), z.json()),
   machines: MachineVersions,
   build: z.string(),
   /** Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`. */
@@ -26,7 +27,9 @@ export const CallHeader = z.strictObject({
   /** Where the recording lies and which record time its first sample has, if one is made. */
   recording: z.strictObject({ ref: z.string(), startedAt: z.number() }).nullable(),
 });
-export type CallHeader = z.infer<typeof CallHeader>;
+export type CallHeader = Omit<z.infer<typeof CallHeader>, "settings"> & {
+  settings: TurnSettings;
+};
 
 /** Text part of the header's record. */
 export const AgentTexts = z.record(z.string(), z.string());

@@ -79,10 +79,12 @@ export class Transcript {
     return turn;
   }
 
-  /** The user's words of an ended turn: a late final may be known by its interim's reference. */
+  /** The user's words of an ended turn, each once: a final may bear its interim's reference. */
   refsOf({ n, ended }: TurnTranscript): readonly string[] {
     const late = this.late.get(n) ?? [];
-    return [...new Set([...(ended?.refs ?? []), ...(ended?.late ?? []), ...late])];
+    const refs = new Set([...(ended?.refs ?? []), ...(ended?.late ?? []), ...late]);
+    for (const aside of ended?.asides ?? []) refs.delete(aside);
+    return [...refs];
   }
 
   heard(run: ReplyRun): Heard {
@@ -161,13 +163,16 @@ export class Transcript {
     }
   }
 
-  #fact(fact: LogRecord["outcome"]["emitted"][number], { at }: LogRecord): void {
+  #fact(fact: LogRecord["outcome"]["emitted"][number], { at, input }: LogRecord): void {
     if (fact.type === "turn.ended") {
       const turn = this.turn(fact["n"] as number);
       turn.ended = fact as unknown as TurnEnded;
       turn.endedAt = at;
     } else if (fact.type === "words.late") {
       const n = fact["n"] as number;
+      const event = input["event"] as { readonly backchannel?: boolean } | undefined;
+      // A back-channel of a turn that came to nothing is an aside.
+      if (event?.backchannel && this.turn(n).ended?.status === "abandoned") return;
       this.late.set(n, [...(this.late.get(n) ?? []), fact["ref"] as string]);
     }
   }

@@ -176,27 +176,35 @@ export const roomMachine = roomSetup.createMachine({
           { actions: "endRange" },
         ],
         "user.words": [
-          { guard: "isLateForDone", actions: "lateFact" },
+          { guard: "isRepeated" },
+          {
+            guard: "isLateForDone",
+            actions: ["lateFact", { type: "noteWords", params: { of: "owner" } }],
+          },
           {
             guard: "isLateForOlder",
-            actions: {
-              type: "send",
-              params: ({ context, event }) => rules.late(context, event),
-            },
+            actions: [
+              { type: "send", params: ({ context, event }) => rules.late(context, event) },
+              { type: "noteWords", params: { of: "older" } },
+            ],
           },
           {
             guard: "hasListener",
-            actions: {
-              type: "send",
-              params: ({ context, event }) => rules.pass(context.newer, event),
-            },
+            actions: [
+              { type: "send", params: ({ context, event }) => rules.pass(context.newer, event) },
+              { type: "noteWords", params: { of: "newer" } },
+            ],
           },
-          { guard: "isEcho", actions: "echoFact" },
+          {
+            guard: "isEcho",
+            actions: ["echoFact", { type: "noteWords", params: { of: "nobody" } }],
+          },
           {
             actions: [
               "newListener",
               { type: "open", params: ({ context, event }) => rules.openUser(context, event) },
               { type: "send", params: ({ context, event }) => rules.pass(context.newer, event) },
+              { type: "noteWords", params: { of: "newer" } },
             ],
           },
         ],

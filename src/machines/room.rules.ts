@@ -3,7 +3,7 @@ import type { RoomEvent, Saying } from "../events/room.events.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
 import type { RequestedTool, UserWords } from "../events/turn.events.ts";
 import type { Open, Send } from "./host-actions.ts";
-import type { TurnInput } from "./turn.rules.ts";
+import { overlaps, type TurnInput } from "./turn.rules.ts";
 
 /** What a room knows: who is there, who has the floor, what is to be said, which tools run. */
 export interface RoomContext {
@@ -22,6 +22,8 @@ export interface RoomContext {
   readonly newer: number | null;
   /** The latest speech and whose it is, so that a late final finds its turn. */
   readonly ranges: readonly OwnedRange[];
+  /** The latest words and the turn that has them, so that nothing is taken twice. */
+  readonly heard: readonly HeardWords[];
   readonly queue: readonly Saying[];
   /** The turn after which the room is left. */
   readonly lastTurn: number | null;
@@ -55,6 +57,15 @@ interface OwnedRange {
   readonly to: number | null;
 }
 
+interface HeardWords {
+  readonly ref: string;
+  readonly sid: string;
+  readonly from: number;
+  readonly to: number;
+  readonly final: boolean;
+  readonly n: number;
+}
+
 interface RunningTool extends RequestedTool {
   readonly n: number;
   readonly state: "wanted" | "running" | "stop" | "stopping";
@@ -62,6 +73,7 @@ interface RunningTool extends RequestedTool {
 
 /** Speech is remembered for this many ranges: enough for any late final. */
 const RANGES_MAX = 16;
+const HEARD_MAX = 16;
 const AUDIO_SLACK_MS = 200;
 
 export function newRoom(header: Pick<CallHeader, "settings" | "texts">): RoomContext {
@@ -74,6 +86,7 @@ export function newRoom(header: Pick<CallHeader, "settings" | "texts">): RoomCon
     older: null,
     newer: null,
     ranges: [],
+    heard: [],
     queue: [],
     lastTurn: null,
     tools: [],
@@ -87,8 +100,38 @@ export function newRoom(header: Pick<CallHeader, "settings" | "texts">): RoomCon
   };
 }
 
-/** Whom speech belongs to: the turn whose ranges hold most of it, or nobody. */
-export function ownerOf({ ranges }: RoomContext, words: UserWords): number | null {
+/** Whom words belong to: who has had them, else whose speech holds most of them, or nobody. */
+export function ownerOf(context: RoomContext, words: UserWords): number | null {
+  const before = heardBefore(context, words);
+  return before ? before.n : speakerOf(context, words);
+}
+
+function heardBefore({ heard }: RoomContext, words: UserWords): HeardWords | undefined {
+  return heard.find((h) => h.ref === words.ref || (h.final && words.final && overlaps(h, words)));
+}
+
+/** Told again, as after a resend, when its turn listens no more: it asks nothing new (T8, T10). */
+export function isRepeated(context: RoomContext, words: UserWords): boolean {
+  const before = heardBefore(context, words);
+  return before !== undefined && before.final && before.n !== context.newer;
+}
+
+/** Who takes words; nobody has those of an echo. */
+export type Holder = "owner" | "older" | "newer" | "nobody";
+
+export function withHeard(
+  context: RoomContext,
+  words: UserWords,
+  of: Holder,
+): readonly HeardWords[] {
+  const { ref, sid, from, to, final } = words;
+  const holders = { older: context.older?.n, newer: context.newer, nobody: null };
+  const n = (of === "owner" ? ownerOf(context, words) : holders[of]) ?? 0;
+  const rest = context.heard.filter((h) => h.ref !== ref);
+  return [...rest, { ref, sid, from, to, final, n }].slice(-HEARD_MAX);
+}
+
+function speakerOf({ ranges }: RoomContext, words: UserWords): number | null {
   let best = 0;
   let owner: number | null = null;
   for (const range of ranges) {
@@ -245,12 +288,14 @@ function typedWords(event: RoomEvent): Send["event"] {
 /** The end of a turn gives the floor free; what it leaves undone is stopped. */
 export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomContext> {
   if (event.type !== "turn.over") return {};
-  const { n, kind, status, spokenMs } = event;
+  const { n, kind, status, spokenMs, merge } = event;
+  const heir = merge ? context.newer : null;
   const cut = status === "cutOff" || status === "abandoned";
   return {
     older: context.older?.n === n ? null : context.older,
     newer: context.newer === n ? null : context.newer,
     answered: status === "abandoned" ? context.answered : [...context.answered, n].slice(-4),
+    heard: heir === null ? context.heard : inherit(context.heard, n, heir),
     spokenMs: context.spokenMs + spokenMs,
     prompts: kind === "user" && status !== "abandoned" ? 0 : context.prompts,
     tools: context.tools.map((tool) =>
@@ -259,6 +304,10 @@ export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomC
         : tool,
     ),
   };
+}
+
+function inherit(heard: readonly HeardWords[], from: number, n: number): readonly HeardWords[] {
+  return heard.map((h) => (h.n === from ? { ...h, n } : h));
 }
 
 export function stop(n: number | null, reason: string): Send {

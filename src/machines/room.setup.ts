@@ -54,6 +54,7 @@ export const roomSetup = setup({
       context.newer !== null &&
       context.ranges.some((r) => r.n === context.newer && r.sid === event.sid && r.to === null),
     isContested: ({ context }) => rules.contestOf(context) === "pause",
+    isRepeated: ({ context, event }) => rules.isRepeated(context, event as Words),
     isLateForDone: ({ context, event }) => rules.isLate(context, event as Words),
     isLateForOlder: ({ context, event }) => {
       const { older } = context;
@@ -140,6 +141,9 @@ export const roomSetup = setup({
       ranges: rules.withRange(context, context.newer ?? context.n, event),
     })),
     endRange: assign(({ context, event }) => ({ ranges: rules.endRange(context, event) })),
+    noteWords: assign(({ context, event }, params: { of: rules.Holder }) => ({
+      heard: rules.withHeard(context, event as Words, params.of),
+    })),
     newSaying: assign(({ context }) => ({
       n: context.n + 1,
       older: {

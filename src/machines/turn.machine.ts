@@ -81,6 +81,13 @@ export const turnMachine = turnSetup.createMachine({
               { actions: "take" },
             ],
             "previous.ended": { target: "hearing", actions: "merge" },
+            "turn.stop": {
+              target: "#turn.abandoned",
+              actions: [
+                "becauseStopped",
+                { type: "send", params: ({ context }) => toRoom("turn.yielded", context) },
+              ],
+            },
           },
           states: {
             speaking: {

@@ -163,15 +163,19 @@ export function restOf(delayMs: number, context: TurnContext, at: number): numbe
  * Adds words or replaces those they stand for; audio order, whatever the order of arrival (T21).
  */
 export function takeWords(words: readonly TurnWords[], next: TurnWords): readonly TurnWords[] {
-  const old = words.find((w) => w.ref === next.ref || (w.final && next.final && overlaps(w, next)));
-  if (old?.final && !next.final) return words;
-  const rest = words.filter((w) => w !== old);
+  const old = words.filter(
+    (w) => w.ref === next.ref || (w.final && next.final && overlaps(w, next)),
+  );
+  if (!next.final && old.some((w) => w.final)) return words;
+  const rest = words.filter((w) => !old.includes(w));
   const after = rest.findIndex((w) => w.from > next.from);
   return after < 0 ? [...rest, next] : [...rest.slice(0, after), next, ...rest.slice(after)];
 }
 
+type Span = Pick<TurnWords, "sid" | "from" | "to">;
+
 /** The same speech told twice, as after a resend: 80 % of the shorter range. */
-function overlaps(a: TurnWords, b: TurnWords): boolean {
+export function overlaps(a: Span, b: Span): boolean {
   if (a.sid !== b.sid) return false;
   const shared = Math.min(a.to, b.to) - Math.max(a.from, b.from);
   const shorter = Math.min(a.to - a.from, b.to - b.from);

@@ -108,7 +108,7 @@ export const turnSetup = setup({
       return {
         previousDone: true,
         contest: "none" as const,
-        words: [...merge.words, ...context.words],
+        words: context.words.reduce(rules.takeWords, merge.words),
         mergedFrom: [...context.mergedFrom, merge.from],
       };
     }),

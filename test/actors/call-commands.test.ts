@@ -128,7 +128,10 @@ suite("commands to a call", () => {
     await stage.say(10_000, "Hello, anybody there?", { ms: 600 });
     await stage.close();
     const sounds = stage.simulation.room.agentSound.map(({ at }) => at - stage.startedAt);
-    assert.deepEqual(sounds.filter((ms) => ms >= 4_000 && ms < 11_000), []);
+    assert.deepEqual(
+      sounds.filter((ms) => ms >= 4_000 && ms < 11_000),
+      [],
+    );
     assert.deepEqual(
       stage.turns.map(({ n, status, heardText }) => [n, status, heardText !== ""]),
       [

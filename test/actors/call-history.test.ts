@@ -53,14 +53,17 @@ suite("what the model is asked", () => {
     }
   });
 
-  test("an answer that was paused and went on is a plain answer", async () => {
-    await using stage = await Stage.open();
-    await ask(stage);
-    await stage.say(4_000, "uh-huh", { ms: 350 });
-    await stage.say(11_000, "And on Sunday?", { ms: 800 });
-    await stage.close();
-    const asked = [GREETED, `user: ${QUESTION}`, `assistant: ${ANSWER}`, "user: And on Sunday?"];
-    assert.deepEqual(stage.asked(1), asked);
+  test("an answer that was paused and went on is a plain one, the aside is not told", async () => {
+    // The final comes before, with, and long after the end of the turn that heard it.
+    for (const aside of [{ finalAfterMs: 100 }, {}, { interims: [], finalAfterMs: 2_000 }]) {
+      await using stage = await Stage.open();
+      await ask(stage);
+      await stage.say(4_000, "uh-huh", { ms: 350, ...aside });
+      await stage.say(12_000, "And on Sunday?", { ms: 800 });
+      await stage.close();
+      const asked = [GREETED, `user: ${QUESTION}`, `assistant: ${ANSWER}`, "user: And on Sunday?"];
+      assert.deepEqual(stage.asked(1), asked);
+    }
   });
 
   test("words of a turn nothing was heard of are asked once, with the next ones", async () => {
@@ -71,7 +74,12 @@ suite("what the model is asked", () => {
     await stage.close();
     const both = "user: What time is it? And the date?";
     assert.deepEqual(stage.asked(1), [GREETED, both]);
-    assert.deepEqual(stage.asked(2), [GREETED, both, `assistant: ${ANSWER}`, "user: And on Sunday?"]);
+    assert.deepEqual(stage.asked(2), [
+      GREETED,
+      both,
+      `assistant: ${ANSWER}`,
+      "user: And on Sunday?",
+    ]);
   });
 
   test("a final that comes after the answer began is known once, to the next request", async () => {
@@ -157,7 +165,8 @@ suite("tools in what the model is asked", () => {
     const call = (id: string) => ({ id, name: "look_up", input: id });
     await using stage = await Stage.open({
       tools: [lookUp],
-      answer: (_, index) => (index === 0 ? { toolCalls: [call("a"), call("b")] } : { text: ANSWER }),
+      answer: (_, index) =>
+        index === 0 ? { toolCalls: [call("a"), call("b")] } : { text: ANSWER },
     });
     await ask(stage);
     await stage.close();

@@ -331,7 +331,10 @@ suite("a call with a slow tool", () => {
       11400 t3 completed, heard 15
       11400 silence
       31400 closed`);
-    assert.deepEqual(tool.runs.map(({ stopped }) => stopped), [true]);
+    assert.deepEqual(
+      tool.runs.map(({ stopped }) => stopped),
+      [true],
+    );
     assert.deepEqual(stage.asked(1), [
       `assistant: ${GREETING}`,
       "assistant:  + slow",

@@ -161,6 +161,13 @@ test("show --follow reads on beside the owner until the call ends", async (t) =>
   assert.equal((await run(["show", logFile(data), "--follow"])).code, 2);
 });
 
+test("show of a call that goes on ends with its log", { timeout: 20_000 }, async (t) => {
+  const data = await tempDir(t);
+  await recordCall(data, { open: true });
+  const { code, stdout } = await run(["show", "c-s", "--data", data]);
+  assert.deepEqual([code, stdout.includes("call closed")], [0, false]);
+});
+
 test("output that nobody reads on ends quietly", async (t) => {
   const data = await tempDir(t);
   await recordCall(data);

@@ -260,15 +260,23 @@ test("exit code 2 for what is no log", async (t) => {
   const dir = await tempDir(t);
   const data = join(dir, "data");
   await recordCall(data);
-  await mkdir(join(data, "acme", "c-simply"), { recursive: true });
-  await copyFile(logFile(data), join(data, "acme", "c-simply", "0001.jsonl"));
+  for (const call of ["acme/c-simulated2", "acme/c-twin", "other/c-twin"]) {
+    await mkdir(join(data, call), { recursive: true });
+    await copyFile(logFile(data), join(data, call, "0001.jsonl"));
+  }
+  assert.equal(
+    (await run(["replay", "c-simulated", "--data", data])).code,
+    0,
+    "an id is no prefix",
+  );
   await writeFile(join(dir, "note.txt"), "hello\nworld\n");
   const old = toLines(finished.slice(0, 3)).replace('{"v":1', '{"v":2');
   await writeFile(join(dir, "next.jsonl"), resealed(old));
   for (const [given, code, message] of [
-    ["nobody", "call.notFound", /no call begins with "nobody" in .*data \(2 calls there\)/],
+    ["nobody", "call.notFound", /no call begins with "nobody" in .*data \(4 calls there\)/],
     [join(dir, "gone.jsonl"), "call.notFound", /there is no file/],
-    ["c-sim", "call.ambiguous", /acme\/c-sim(ulated|ply), acme\/c-sim/],
+    ["c-twin", "call.ambiguous", /acme\/c-twin, other\/c-twin|other\/c-twin, acme\/c-twin/],
+    ["c-sim", "call.ambiguous", /acme\/c-simulated2?, acme\/c-sim/],
     [join(dir, "note.txt"), "log.notALog", /note\.txt is not a log/],
     [dir, "call.notFound", /0001\.jsonl/],
     [join(dir, "next.jsonl"), "log.version", /record version 2/],

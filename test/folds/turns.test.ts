@@ -26,6 +26,28 @@ test("a spoken turn has all latencies, measured from the last speech sample", as
   });
 });
 
+test("a pause in the answer does not move its first sound", async () => {
+  const [, turn] = await turnsOf(async (simulation) => {
+    simulation.enter("ann");
+    // Only an agent that has spoken a while is paused: before, it might be its own echo.
+    simulation.say("What are your opening hours?");
+    await simulation.until(8_000);
+    simulation.say("What are your opening hours?");
+    await simulation.run(4_000);
+    simulation.say("mhm", { ms: 400 });
+    await simulation.run(1_000);
+    assert.ok(
+      simulation.records.some(({ outcome }) => {
+        const state = outcome.state["turn.2"] as { answering?: string } | undefined;
+        return state?.answering === "paused";
+      }),
+    );
+    await simulation.quiet();
+  });
+  assert.deepEqual([turn?.status, turn?.heardText], ["completed", ANSWER]);
+  assert.equal(turn?.latencyMs.e2e, 700);
+});
+
 test("latencies that do not apply are null", async () => {
   const [greeting, typed] = await turnsOf(
     async (simulation) => {
@@ -114,6 +136,11 @@ test("a timeline names people, states, effects and what was ignored", async () =
   ])
     assert.ok(texts.includes(text), `${text}\n${texts.join("\n")}`);
   assert.equal(texts.filter((text) => text === "the agent's sound begins").length, 1);
+  assert.deepEqual(
+    texts.filter((text) => text !== text.trim() || text === ""),
+    [],
+    "a state that stays is no entry",
+  );
   const user = entries.find(({ kind }) => kind === "user");
   assert.deepEqual([user?.turn, user?.actor, user?.ignored], [1, "track.TR_ann", false]);
   assert.equal(user?.ms, user!.at - simulation.startedAt);

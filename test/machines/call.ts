@@ -144,13 +144,15 @@ export class TestCall {
   }
 
   // What a turn's reply meets.
-  segment(n: number, ref = `s${n}`): LogRecord {
-    const event = { type: "reply.segment", ref, chars: 50, words: 10, question: false };
+  segment(n: number, question = false): LogRecord {
+    const ref = `s${n}.${++this.#segments}`;
+    const event = { type: "reply.segment", ref, chars: 50, words: 10, question };
     return this.progress(`turn.${n}`, "reply", event);
   }
 
   /** The segment's sound is known: ten words of 400 ms. */
-  sound(n: number, ref = `s${n}`): LogRecord {
+  sound(n: number): LogRecord {
+    const ref = `s${n}.${this.#segments}`;
     const wordEndsMs = Array.from({ length: 10 }, (_, i) => (i + 1) * 400);
     const event = { type: "speech.segment", ref, ms: 4_000, wordEndsMs, estimated: false };
     return this.progress(`turn.${n}`, "reply", event);

@@ -121,7 +121,7 @@ async function seek(
     const [start = -1, stop = -1] = lineEnds(window.subarray(0, bytesRead));
     const decoded = stop < 0 ? undefined : quietly(window.toString("utf8", start + 1, stop));
     if (stop >= 0 && !decoded) break;
-    if (decoded) found = { startByte: middle + start + 1, seq: decoded.seq };
+    if (decoded && decoded.seq <= from) found = { startByte: middle + start + 1, seq: decoded.seq };
     else end = middle;
   }
   return found;

@@ -32,7 +32,8 @@ export const FIX = toPattern(
 export const BOOK = toPattern(
   String.raw`\b(?:book|books|booked|booking|reserve|reserving|reservation|tables?|`,
   String.raw`appointment|schedule|slots?|availability|available|space|seat us|come (?:in|`,
-  String.raw`by|over) (?:on|for|at)|squeeze us in|fit us in|free on|have (?:dinner|`,
+  String.raw`by|over) (?:on|for|at)|(?:like|want|love|hoping|planning) to (?:come|visit|`,
+  String.raw`eat|dine|have (?:dinner|lunch))|squeeze us in|fit us in|free on|have (?:dinner|`,
   String.raw`lunch) (?:with you|there|at yours)|make a new (?:1|booking))\b`,
 );
 /** A wish for a table beside a question: "for my birthday I need a table". */

@@ -29,7 +29,8 @@ const WHO = toPattern(
   String.raw`\b(?:(?:are|r) you (?:a |an |really |actually |even )*(?:robot|human|real|`,
   String.raw`person|bot|machine|computer|ai|program|recording|language model|chatbot|llm|`,
   String.raw`assistant|alive)|who are you|what are you|who is this|who am i (?:talking|`,
-  String.raw`speaking)|am i (?:talking|speaking) (?:to|with)|is this (?:a |an )?(?:robot|`,
+  String.raw`speaking)|am i (?:talking|speaking) (?:to|with)|is this (?:a |an )?`,
+  String.raw`(?:real |actual |live )?(?:robot|`,
   String.raw`bot|ai|recording|machine|person|human|computer)|chat ?gpt|gpt|`,
   String.raw`language model|large model|artificial intelligence|what model|which model|`,
   String.raw`siri|alexa|who (?:made|built|created|programmed) you|how do you work|`,
@@ -59,7 +60,7 @@ const HOURS_TOPIC: Topic = {
     (HOLIDAY.test(text) && /\b(?:open|what about|how about|and)\b/.test(text)) ||
     ((last === "hours" || last === "holidays") &&
       (weekday !== undefined || /\bweek(?:end|days?)\b/.test(text)) &&
-      !/\b(?:table|book|reserve|reservation|people)\b/.test(text)),
+      !/\b(?:table|book|reserve|reservation|people|to (?:come|visit|eat|dine))\b/.test(text)),
   says: ({ text, weekday }) => {
     if (HOLIDAY.test(text))
       return "We are closed on Christmas and New Year's Day; other holidays are like Sunday.";

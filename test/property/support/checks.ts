@@ -133,13 +133,17 @@ export class LogChecks {
       coverage.count("turn.merged");
       if (mergedInto !== n + 1) this.#fault("T9-merge", `turn ${n} went to ${mergedInto}`);
     }
-    if (mergedInto === null)
-      for (const ref of [...refs, ...asides, ...late]) this.#place(ref, `turn ${n}`);
+    const own = mergedInto === null ? [...refs, ...asides] : [];
+    if (new Set([...refs, ...asides]).size < refs.length + asides.length)
+      this.#fault("T8-words", `turn ${n} has words twice`);
+    for (const ref of [...own, ...late]) this.#place(ref, `turn ${n}`);
   }
 
   #place(ref: string, where: string): void {
+    // An interim that was left behind says nothing about its final.
+    if (!this.#finals.has(ref)) return;
     const before = this.#placed.get(ref);
-    if (before !== undefined && before !== where && this.#finals.has(ref))
+    if (before !== undefined && before !== where)
       this.#fault("T8-words", `${ref} is in ${before} and in ${where}`);
     this.#placed.set(ref, where);
   }
