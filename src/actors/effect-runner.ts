@@ -97,6 +97,8 @@ export class EffectRunner {
 
   #tellNow(id: string, command: TellCommand): void {
     const running = this.#running.get(id);
+    // One that was stopped meanwhile is told nothing more: it may only take its leave.
+    if (running?.abort.signal.aborted) return;
     if (running) running.tell(command);
     else if (this.#durable.some((d) => "start" in d && d.start.id === id))
       this.#early.set(id, [...(this.#early.get(id) ?? []), command]);

@@ -13,6 +13,7 @@ const texts: AgentTexts = {
     "You are the receptionist of Juniper House, a small restaurant. " +
     "Answer in one or two short sentences.",
   greeting: "Hello, this is Juniper House. How can I help you?",
+  apology: "I am sorry, that did not work. Could you say it again?",
   away: "Are you still there?",
   farewell: "Goodbye, and thank you for calling.",
 };

@@ -44,17 +44,48 @@ function canonical(value: object, inner: (value: unknown) => string): string {
   if (proto !== Object.prototype && proto !== null)
     throw new AppError("bug", `a ${value.constructor?.name ?? "strange"} object is not JSON`);
   let body = "{";
-  for (const key of Object.keys(value).sort()) {
+  for (const key of sortKeys(Object.keys(value))) {
     if (body.length > 1) body += ",";
-    body += `${JSON.stringify(key)}:${inner((value as Record<string, unknown>)[key])}`;
+    body += nameOf(key) + inner((value as Record<string, unknown>)[key]);
   }
   return `${body}}`;
 }
 
+/** In place, by UTF-16 code units as `sort` does, but faster for the few keys an object has. */
+function sortKeys(keys: string[]): string[] {
+  if (keys.length > 64) return keys.sort();
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i]!;
+    let at = i;
+    for (; at > 0 && keys[at - 1]! > key; at--) keys[at] = keys[at - 1]!;
+    keys[at] = key;
+  }
+  return keys;
+}
+
+/** Quoted keys with their colon: charts and records use the same few hundred all the time. */
+const names = new Map<string, string>();
+const NAMES_MAX = 2_000;
+
+function nameOf(key: string): string {
+  let name = names.get(key);
+  if (name !== undefined) return name;
+  name = `${quote(key)}:`;
+  if (names.size < NAMES_MAX) names.set(key, name);
+  return name;
+}
+
+/** Printable ASCII without quote and backslash: such a text is its own JSON. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function quote(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
 function scalar(value: unknown): string {
-  if (typeof value === "number" && !Number.isFinite(value))
-    throw new AppError("bug", `${value} is not JSON`);
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) throw new AppError("bug", `${typeof value} is not JSON`);
-  return text;
+  if (typeof value === "string") return quote(value);
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value !== "number" || !Number.isFinite(value))
+    throw new AppError("bug", `${typeof value === "number" ? value : typeof value} is not JSON`);
+  return String(value);
 }

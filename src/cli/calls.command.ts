@@ -8,6 +8,10 @@ import { lockHolder, openStore } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
 
+/**
+ * The list of calls: from the two ends of each log, so that a folder of thousands is listed in
+ * seconds. A call that cannot be read is listed as damaged and hides no other.
+ */
 const STATUSES = ["live", "unfinished", "closed", "failed", "damaged"] as const;
 
 /** `turnfold calls --json`. */

@@ -10,6 +10,7 @@ import { toStately } from "./charts/stately.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT } from "./output.ts";
 
+/** The statecharts as documents: taken from the very machines that run, never drawn by hand. */
 const FORMATS = ["mermaid", "json", "stately"] as const;
 type Format = (typeof FORMATS)[number];
 

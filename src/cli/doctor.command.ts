@@ -4,6 +4,8 @@ import { Check, checkAll } from "./doctor-checks.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output, type Style } from "./output.ts";
 
+/** Shows what `doctor-checks.ts` finds; what it means for `npm start` is the exit code. */
+
 /** `turnfold doctor --json`. */
 export const DoctorReport = z.strictObject({ ok: z.boolean(), checks: z.array(Check) });
 

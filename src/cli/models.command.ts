@@ -6,6 +6,12 @@ import { findModels, pullModels, type PullProgress } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
 
+/**
+ * The speech models from the command line. Nothing is fetched twice, and how far it is goes to
+ * stderr, so that stdout holds the answer alone.
+ */
+const SPEECH = { name: "moonshine-tiny-en", purpose: "speech to text, English, offline" };
+
 /** `turnfold models list --json` and `turnfold models pull --json`. */
 export const ModelList = z.strictObject({
   /** Where models lie. */
@@ -22,8 +28,6 @@ export const ModelList = z.strictObject({
     }),
   ),
 });
-
-const SPEECH = { name: "moonshine-tiny-en", purpose: "speech to text, English, offline" };
 
 export function register(program: Command, cli: Cli): void {
   const models = program

@@ -12,7 +12,12 @@ import { register as registerSimulate } from "./simulate.command.ts";
 import { register as registerStart } from "./start.command.ts";
 import { register as registerTransfer } from "./transfer.command.ts";
 
-/** The commands, in the order the help shows them. */
+/**
+ * The program as a function: a command line in, an exit code out, all words through `CliIo`. So a
+ * test runs it in its own process, and `cli.ts` is all that touches the real one.
+ */
+
+/** The commands, in the order the help shows them; one is added here and nowhere else. */
 const COMMANDS: readonly Register[] = [
   registerStart,
   registerSimulate,

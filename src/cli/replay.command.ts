@@ -11,6 +11,10 @@ import { findLog } from "./call-finder.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
 
+/**
+ * The proof on the command line: prints what `actors/replay.ts` finds, and makes its verdict the
+ * exit code. It opens the store for reading only, so a replay can never change what it judges.
+ */
 const VERDICTS = ["reproduced", "diverged", "damaged", "folded"] as const;
 
 /** `turnfold replay --json`. */

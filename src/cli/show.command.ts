@@ -11,6 +11,10 @@ import { findLog, type FoundLog } from "./call-finder.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, usageError, type Output, type Style } from "./output.ts";
 
+/**
+ * A call for people: what `folds/timeline.ts` makes of its records, line by line. A followed call
+ * is read as any other reader reads it: without the lock, and again from where it ended last time.
+ */
 const Latency = z.number().nullable();
 
 /** One turn, as `folds/turns.ts` gives it. */

@@ -3,10 +3,11 @@ import { createApp, listen } from "../api/server.ts";
 import { systemClock } from "../base/clock.ts";
 import { toAppError } from "../base/errors.ts";
 import { stderrLogger } from "../base/logger.ts";
-import { ENVIRONMENT, type Config } from "../config.ts";
+import type { Config } from "../config.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
-import { findModels, openLocalProviders, openStore, pullModels } from "../main.ts";
+import { openLocalProviders, openStore } from "../main.ts";
 import { defineCommand, type Register } from "./command.ts";
+import { ensureModels } from "./models.command.ts";
 import { EXIT, type Output } from "./output.ts";
 import { simulateOn } from "./simulate/run.ts";
 import { SAMPLE } from "./simulate/script.ts";
@@ -50,25 +51,12 @@ function toPort(value: string): number {
 
 /** Missing models are fetched once; a failure is told and is no reason not to start. */
 async function pullOnce(config: Config, out: Output): Promise<void> {
-  const found = await findModels(config.modelsDir);
-  if (found.ok) return;
-  out.line("Fetching the speech-to-text models (85 MB, once) ...");
-  let told = 0;
   try {
-    await pullModels({
-      cacheDir: config.modelsDir,
-      env: ENVIRONMENT,
-      clock: systemClock,
-      onProgress: ({ phase, bytes, bytesTotal }) => {
-        const tenth = Math.floor((10 * bytes) / bytesTotal);
-        if (phase === "download" && tenth > told) out.line(`  ${(told = tenth) * 10} %`);
-      },
-    });
-    out.line("  done.");
+    await ensureModels(config, out);
   } catch (error) {
     const { code, message } = toAppError(error, "models.pull");
-    out.line(`  not now (${code}: ${message})`);
-    out.line("  Without them callers type and the agent speaks. Later: turnfold models pull");
+    out.note(`not now (${code}): ${message}`);
+    out.note("without them callers type and the agent speaks; later: turnfold models pull");
   }
 }
 

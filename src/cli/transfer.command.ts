@@ -65,7 +65,9 @@ async function runExport({ args, config, out }: Invocation<object>): Promise<num
 
 async function runImport({ args, config, out }: Invocation<object>): Promise<number> {
   const file = args[0]!;
-  const checked = await replay(readLogFile(file), { machines: MACHINES });
+  const reading = readLogFile(file);
+  const torn = (): boolean => reading.tornBytes > 0;
+  const checked = await replay(reading, { machines: MACHINES, torn });
   if (checked.verdict === "diverged" || checked.verdict === "damaged")
     throw new AppError(
       "log.damaged",

@@ -40,6 +40,10 @@ export const roomMachine = roomSetup.createMachine({
           "noteTurnOver",
         ],
       },
+      {
+        guard: "needsApology",
+        actions: ["noteTurnOver", { type: "queueText", params: { ref: "apology", after: "stay" } }],
+      },
       { actions: "noteTurnOver" },
     ],
     "turn.took": {
@@ -53,7 +57,7 @@ export const roomMachine = roomSetup.createMachine({
     },
     "track.closed": { actions: "dropTrack" },
     "track.stt": {
-      actions: { type: "send", params: ({ context, event }) => rules.sttState(context, event) },
+      actions: ["noteStt", { type: "send", params: ({ context }) => rules.sttState(context) }],
     },
     "tool.ended": [
       { guard: "toolMayRepeat", actions: "repeatTool" },
@@ -122,15 +126,7 @@ export const roomMachine = roomSetup.createMachine({
             "addTrack",
             {
               type: "open",
-              params: ({ context, event }) => ({
-                address: `track.${event.sid}`,
-                machine: "track",
-                input: {
-                  sid: event.sid,
-                  identity: event.identity,
-                  settings: context.settings,
-                },
-              }),
+              params: ({ context, event }) => rules.openTrack(context, event),
             },
           ],
         },
@@ -176,7 +172,7 @@ export const roomMachine = roomSetup.createMachine({
           { actions: "endRange" },
         ],
         "user.words": [
-          { guard: "isRepeated" },
+          { guard: "isRepeated", actions: { type: "noteWords", params: { of: "owner" } } },
           {
             guard: "isLateForDone",
             actions: ["lateFact", { type: "noteWords", params: { of: "owner" } }],
@@ -280,7 +276,7 @@ export const roomMachine = roomSetup.createMachine({
               actions: { type: "because", params: { reason: "could not join" } },
             },
           },
-          on: { "room.joined": { target: "live", actions: "resetRejoins" } },
+          on: { "room.joined": { target: "live", actions: ["resetRejoins", "forgetPresent"] } },
         },
         live: {
           initial: "empty",

@@ -42,6 +42,8 @@ interface Track {
   readonly sid: string;
   readonly identity: string;
   readonly closing: boolean;
+  /** Its speech-to-text is gone for now: who speaks is not written down. */
+  readonly sttDown: boolean;
 }
 
 interface Answering {
@@ -64,6 +66,8 @@ interface HeardWords {
   readonly to: number;
   readonly final: boolean;
   readonly n: number;
+  /** Beside the words of its turn, and not among them: a merge leaves it behind. */
+  readonly late: boolean;
 }
 
 interface RunningTool extends RequestedTool {
@@ -127,8 +131,11 @@ export function withHeard(
   const { ref, sid, from, to, final } = words;
   const holders = { older: context.older?.n, newer: context.newer, nobody: null };
   const n = (of === "owner" ? ownerOf(context, words) : holders[of]) ?? 0;
-  const rest = context.heard.filter((h) => h.ref !== ref);
-  return [...rest, { ref, sid, from, to, final, n }].slice(-HEARD_MAX);
+  const before = context.heard.find((h) => h.ref === ref);
+  const late = of !== "newer" && (before === undefined || before.n !== n || before.late);
+  const rest = context.heard.filter((h) => h !== before);
+  const known = final || before?.final === true;
+  return [...rest, { ref, sid, from, to, final: known, n, late }].slice(-HEARD_MAX);
 }
 
 function speakerOf({ ranges }: RoomContext, words: UserWords): number | null {
@@ -185,6 +192,7 @@ function userTurn(context: RoomContext, at: number): TurnInput {
     previousDone: context.older === null,
     pausable: context.settings.interruption.enabled,
     saying: null,
+    sttDown: isSttDown(context),
     settings: context.settings,
     at,
   };
@@ -199,6 +207,7 @@ function agentTurn(context: RoomContext): TurnInput {
     previousDone: true,
     pausable: saying?.pausable ?? true,
     saying: saying ? [saying.ref] : [],
+    sttDown: false,
     settings: context.settings,
     at: 0,
   };
@@ -244,9 +253,17 @@ export function passOn({ newer }: RoomContext, event: RoomEvent): Send {
   return toTurn(newer ?? 0, { type: "previous.paused", answerable });
 }
 
-export function sttState({ newer }: RoomContext, event: RoomEvent): Send {
-  const down = event.type === "track.stt" && event.down;
-  return toTurn(newer ?? 0, { type: "stt.state", down });
+export function sttState(context: RoomContext): Send {
+  return toTurn(context.newer ?? 0, { type: "stt.state", down: isSttDown(context) });
+}
+
+function isSttDown({ tracks }: RoomContext): boolean {
+  return tracks.some((track) => track.sttDown);
+}
+
+export function openTrack({ settings }: RoomContext, event: RoomEvent): Open {
+  const { sid, identity } = event as Extract<RoomEvent, { type: "track.published" }>;
+  return { address: `track.${sid}`, machine: "track", input: { sid, identity, settings } };
 }
 
 export function closeTrack(sid: string): Send {
@@ -307,7 +324,7 @@ export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomC
 }
 
 function inherit(heard: readonly HeardWords[], from: number, n: number): readonly HeardWords[] {
-  return heard.map((h) => (h.n === from ? { ...h, n } : h));
+  return heard.map((h) => (h.n === from && !h.late ? { ...h, n } : h));
 }
 
 export function stop(n: number | null, reason: string): Send {

@@ -59,7 +59,8 @@ export const roomSetup = setup({
     isLateForOlder: ({ context, event }) => {
       const { older } = context;
       if (older === null || rules.ownerOf(context, event as Words) !== older.n) return false;
-      const news = (event as Words).final && (event as Words).changed;
+      const { final, changed, backchannel } = event as Words;
+      const news = final && changed && !backchannel;
       return older.phase !== "thinking" || !news || context.newer !== null;
     },
     isEcho: ({ event }) => (event as Words).echo,
@@ -72,6 +73,11 @@ export const roomSetup = setup({
       context.prompts < context.settings.silence.prompts && context.texts.includes("away"),
     mayWait: ({ context }) => context.prompts < context.settings.silence.prompts,
     hasFarewell: ({ context }) => context.texts.includes("farewell"),
+    needsApology: ({ context, event }) =>
+      event.type === "turn.over" &&
+      event.kind === "user" &&
+      event.status === "failed" &&
+      context.texts.includes("apology"),
     isLastTurn: ({ context, event }) => event.type === "turn.over" && event.n === context.lastTurn,
     mayDrain: ({ context }) =>
       rules.nothingLive(context) && context.queue.length === 0 && context.tools.length === 0,
@@ -117,16 +123,25 @@ export const roomSetup = setup({
           : p,
       ),
     })),
+    // Who left while nobody was there to see it: the connection tells who is here.
+    forgetPresent: assign(({ context }) => ({
+      participants: context.participants.map((p) => ({ ...p, present: false })),
+    })),
     addTrack: assign(({ context, event }) =>
       event.type === "track.published"
         ? {
             tracks: [
               ...context.tracks,
-              { sid: event.sid, identity: event.identity, closing: false },
+              { sid: event.sid, identity: event.identity, closing: false, sttDown: false },
             ],
           }
         : {},
     ),
+    noteStt: assign(({ context, event }) => ({
+      tracks: context.tracks.map((t) =>
+        event.type === "track.stt" && t.sid === event.sid ? { ...t, sttDown: event.down } : t,
+      ),
+    })),
     markClosing: assign(({ context }) => {
       const first = context.tracks.find((track) => !track.closing);
       return {

@@ -105,6 +105,7 @@ export const turnMachine = turnSetup.createMachine({
               on: {
                 "user.started": { actions: "hear" },
                 "user.ended": { actions: "hush" },
+                "stt.state": { target: "speaking", reenter: true, actions: "noteStt" },
               },
             },
             silent: {
@@ -162,11 +163,7 @@ export const turnMachine = turnSetup.createMachine({
               },
               { target: "waiting", reenter: true, actions: "take" },
             ],
-            "previous.ended": {
-              target: "waiting",
-              reenter: true,
-              actions: "merge",
-            },
+            "previous.ended": { target: "waiting", reenter: true, actions: "merge" },
           },
         },
         held: {
@@ -174,10 +171,7 @@ export const turnMachine = turnSetup.createMachine({
             lateFinal: [
               { guard: "mayAnswer", target: "#turn.answering" },
               { guard: "mustWaitForPrevious", target: "ready" },
-              {
-                target: "#turn.abandoned",
-                actions: "becauseNoWords",
-              },
+              { target: "#turn.abandoned", actions: "becauseNoWords" },
             ],
           },
           on: {
@@ -344,9 +338,11 @@ export const turnMachine = turnSetup.createMachine({
               { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
               { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
               {
-                target: "#turn.interrupted",
+                guard: "willHaveHeard",
+                target: "#turn.cutOff",
                 actions: ["noteEnd", "becauseLost"],
               },
+              { target: "#turn.abandoned", actions: ["noteEnd", "becauseLost"] },
             ],
           },
         },
@@ -360,6 +356,7 @@ export const turnMachine = turnSetup.createMachine({
       on: {
         "reply.ended": [
           { guard: "isStale" },
+          { guard: "wasHeardOut", target: "completed", actions: "noteEnd" },
           { guard: "willHaveHeard", target: "cutOff", actions: "noteEnd" },
           { target: "abandoned", actions: "noteEnd" },
         ],

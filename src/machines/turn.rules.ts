@@ -76,6 +76,7 @@ export interface TurnInput {
   readonly previousDone: boolean;
   readonly pausable: boolean;
   readonly saying: readonly string[] | null;
+  readonly sttDown: boolean;
   readonly settings: TurnSettings;
   readonly at: number;
 }
@@ -98,7 +99,7 @@ export function newTurn(input: TurnInput): TurnContext {
     words: [],
     late: [],
     mergedFrom: [],
-    sttDown: false,
+    sttDown: input.sttDown,
     speculating: false,
     speculations: 0,
     saying: input.saying,
@@ -163,13 +164,21 @@ export function restOf(delayMs: number, context: TurnContext, at: number): numbe
  * Adds words or replaces those they stand for; audio order, whatever the order of arrival (T21).
  */
 export function takeWords(words: readonly TurnWords[], next: TurnWords): readonly TurnWords[] {
-  const old = words.filter(
-    (w) => w.ref === next.ref || (w.final && next.final && overlaps(w, next)),
-  );
+  const old = words.filter((w) => tellsSame(w, next));
   if (!next.final && old.some((w) => w.final)) return words;
   const rest = words.filter((w) => !old.includes(w));
   const after = rest.findIndex((w) => w.from > next.from);
   return after < 0 ? [...rest, next] : [...rest.slice(0, after), next, ...rest.slice(after)];
+}
+
+/** Words that come after their turn has asked: what it has of them is set right, the rest is late. */
+export function takeLate({ words, late }: TurnContext, next: TurnWords): Partial<TurnContext> {
+  if (words.some((w) => tellsSame(w, next))) return { words: takeWords(words, next) };
+  return { late: [...late.filter((ref) => ref !== next.ref), next.ref] };
+}
+
+function tellsSame(old: TurnWords, next: TurnWords): boolean {
+  return old.ref === next.ref || (old.final && next.final && overlaps(old, next));
 }
 
 type Span = Pick<TurnWords, "sid" | "from" | "to">;
@@ -269,8 +278,10 @@ export function withRun(runs: readonly Run[], change: (run: Run) => Run): readon
 
 /** Words that go to the next turn when nothing of this one's answer was heard. */
 export function mergeOf(context: TurnContext): Merged | null {
-  const cut = context.kind === "user" && context.reason === "floor taken";
-  return cut && !anyHeard(context) ? { from: context.n, words: context.words } : null;
+  const cut = context.reason === "floor taken" || context.reason === "answer lost";
+  return cut && context.kind === "user" && !anyHeard(context)
+    ? { from: context.n, words: context.words }
+    : null;
 }
 
 /** The fact a turn leaves. Back-channels of an abandoned turn are asides, echo is nobody's. */

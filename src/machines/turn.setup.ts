@@ -60,6 +60,8 @@ export const turnSetup = setup({
     wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
     isDone: ({ event }) => isDone(event),
     isDoneAfterTools: ({ context, event }) => isDone(event) && rules.anyHeard(context),
+    wasHeardOut: ({ context, event }) =>
+      isDone(event) && toolCalls(event).length === 0 && rules.hasSegments(context),
     isEmptyAgain: ({ context, event }) => isDone(event) && context.emptyReplies > 0,
     hasFailed: ({ event }) => isEnd(event) && event.how === "failed",
     wasLostAfterAll: ({ context, event }) =>
@@ -98,9 +100,11 @@ export const turnSetup = setup({
       const { type: _, at: __, ...words } = event;
       return { words: rules.takeWords(context.words, words) };
     }),
-    takeLate: assign(({ context, event }) =>
-      event.type === "words.late" ? { late: [...context.late, event.ref] } : {},
-    ),
+    takeLate: assign(({ context, event }) => {
+      if (event.type !== "words.late") return {};
+      const { type: _, at: __, ...words } = event;
+      return rules.takeLate(context, words);
+    }),
     merge: assign(({ context, event }) => {
       if (event.type !== "previous.ended") return {};
       const { merge } = event;
@@ -124,9 +128,14 @@ export const turnSetup = setup({
     becauseStopped: assign(({ event }) => ({
       reason: event.type === "turn.stop" ? event.reason : "stopped",
     })),
-    forgetSpeculation: assign(({ context }) =>
-      context.speculating ? { speculating: false, runs: context.runs.slice(0, -1) } : {},
-    ),
+    // One that failed would fail again: the normal request at the end of turn is the next try (3e).
+    forgetSpeculation: assign(({ context, event }) => {
+      if (!context.speculating) return {};
+      const { maxAttempts } = context.settings.speculation;
+      const failed = isEnd(event) && event.how === "failed";
+      const speculations = failed ? maxAttempts : context.speculations;
+      return { speculating: false, speculations, runs: context.runs.slice(0, -1) };
+    }),
     startReply: spawnChild("reply", { id: "reply", input: replyInput }),
     stopReply: stopChild("reply"),
     countEmpty: assign(({ context }) => ({ emptyReplies: context.emptyReplies + 1 })),

@@ -7,7 +7,7 @@ import type { CallHost } from "../actors/call-host.ts";
 import type { Runners } from "../actors/effect.ts";
 import type { MachineSet } from "../actors/machine-set.ts";
 import { Supervisor } from "../actors/supervisor.ts";
-import { SimulatedClock } from "../base/clock.ts";
+import { SimulatedClock, type Clock } from "../base/clock.ts";
 import { seededIds } from "../base/id.ts";
 import { silentLogger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -42,6 +42,8 @@ export interface SimulationOptions {
   readonly seed?: number;
   readonly snapshotEveryRecords?: number;
   readonly ttsFails?: (text: string) => boolean;
+  /** How far the clock of each owner, in order, stands off the true time. */
+  readonly skewsMs?: readonly number[];
 }
 
 export class Simulation implements AsyncDisposable {
@@ -114,9 +116,15 @@ export class Simulation implements AsyncDisposable {
     await this.clock.run(this.clock.now() + maxMs, () => this.#isQuiet());
   }
 
-  /** Another owner takes the call, as after the death of this one. */
-  async takeover(reason: "takeover" | "resume" = "takeover"): Promise<void> {
-    this.supervisor.abandonAll("the worker died");
+  /**
+   * Another owner takes the call: after the death of this one, or while it `lives` on and is yet to
+   * learn of it.
+   */
+  async takeover(
+    reason: "takeover" | "resume" = "takeover",
+    old: "dead" | "lives" = "dead",
+  ): Promise<void> {
+    if (old === "dead") this.supervisor.abandonAll("the worker died");
     this.supervisor = this.#newOwner();
     this.host = await this.supervisor.resume(this.host.ref, reason);
     await this.clock.advance(0);
@@ -137,16 +145,17 @@ export class Simulation implements AsyncDisposable {
 
   #newOwner(): Supervisor {
     const options = this.#options;
+    const clock = skewed(this.clock, options.skewsMs?.[this.#owners] ?? 0);
     const supervisor = new Supervisor({
       broker: this.broker,
-      clock: this.clock,
+      clock,
       ids: seededIds((options.seed ?? 1) * 1_000 + this.#owners++),
       logger: silentLogger,
       machines: options.machines ?? MACHINES,
       versions: options.versions ?? CURRENT_VERSIONS,
       build: "simulated",
       worker: `w${this.#owners}`,
-      runnersFor: () => this.#runners(),
+      runnersFor: () => this.#runners(clock),
       ...(options.snapshotEveryRecords !== undefined && {
         snapshotEveryRecords: options.snapshotEveryRecords,
       }),
@@ -155,8 +164,8 @@ export class Simulation implements AsyncDisposable {
     return supervisor;
   }
 
-  #runners(): Runners {
-    const { clock, room, llm } = this;
+  #runners(clock: Clock): Runners {
+    const { room, llm } = this;
     const media = new CallMedia(clock);
     const tools = this.#options.tools ?? [];
     const tts = new ScriptedTts(clock, this.#options.ttsFails);
@@ -168,6 +177,11 @@ export class Simulation implements AsyncDisposable {
       tool: toolRunner(tools, this.broker.blobs),
     };
   }
+}
+
+function skewed(clock: Clock, skewMs: number): Clock {
+  if (skewMs === 0) return clock;
+  return { now: () => clock.now() + skewMs, after: (delayMs, fn) => clock.after(delayMs, fn) };
 }
 
 function openMemoryOn(clock: SimulatedClock): Promise<Broker> {

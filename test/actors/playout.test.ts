@@ -44,7 +44,10 @@ suite("a paced speaker", () => {
     const { clock, speaker, heard } = new Sink();
     const writes = [0, 20, 40, 60].map(() => watch(speaker.write(frame(20))));
     await clock.advance(0);
-    assert.deepEqual(writes.map(({ done }) => done), [true, true, true, false]);
+    assert.deepEqual(
+      writes.map(({ done }) => done),
+      [true, true, true, false],
+    );
     assert.deepEqual([speaker.queuedMs, speaker.playedMs], [80, 0]);
     await clock.advance(20);
     assert.ok(writes[3]!.done);

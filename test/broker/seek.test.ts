@@ -7,7 +7,7 @@ import { logFile, readRecords, simulateIn, tempDir } from "../support/recorded-c
 
 const REF = { tenant: "acme", call: "c-simulated" };
 
-test("a reading from any record on gives the rest, or names the line that is damaged", async (t) => {
+test("a reading from any record on gives the rest, or names the damaged line", async (t) => {
   const data = await tempDir(t);
   await using simulation = await simulateIn(data, { answer: () => ({ text: "Yes. ".repeat(40) }) });
   simulation.enter("ann");

@@ -76,7 +76,8 @@ test("mermaid draws every state and every transition", async () => {
   for (const [, chart] of allCharts())
     for (const state of statesOf(chart.root)) {
       const id = state.path.replaceAll(".", "_");
-      assert.ok(stdout.includes(`state "${state.key}" as ${id}`), state.path);
+      const label = state.type === "parallel" ? `${state.key} (parallel)` : state.key;
+      assert.ok(stdout.includes(`state "${label}" as ${id}`), state.path);
       for (const one of state.transitions) {
         const line =
           one.target === null
@@ -86,7 +87,7 @@ test("mermaid draws every state and every transition", async () => {
       }
     }
   assert.match(stdout, /^ {2}turn_listening_waiting --> turn_answering : after endOfTurn \[/m);
-  assert.match(stdout, /^ +--$/m, "parallel regions are divided");
+  assert.match(stdout, /^ +state "open \(parallel\)" as track_open \{$/m);
   assert.equal(stdout.split("{").length, stdout.split("}").length);
 });
 

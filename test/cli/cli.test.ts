@@ -23,7 +23,7 @@ import { run, runJson } from "../support/run-cli.ts";
 
 const BIN = join(import.meta.dirname, "../../bin/turnfold.js");
 
-test("help has examples for each command, and mistakes get a suggestion and exit code 2", async () => {
+test("help has examples for each command, mistakes a suggestion and exit code 2", async () => {
   const help = await run(["--help"]);
   assert.deepEqual([help.code, help.stderr], [0, ""]);
   assert.ok(help.stdout.startsWith("Usage: turnfold"));

@@ -315,7 +315,7 @@ test("exit code 3 where the machine versions are not carried", async (t) => {
   assert.match(plain.stdout, /^folded, not verified.*\n\s+not carried .*turn 9/s);
 });
 
-test("a later epoch of versions that are not carried is folded too, and cannot hide damage", async () => {
+test("a later epoch of strange versions is folded too, and cannot hide damage", async () => {
   const index = finished.findIndex(({ input }) => input.type === "owner.changed");
   const machines = { ...CURRENT_VERSIONS, turn: "9", room: "9" };
   const changed = {

@@ -27,7 +27,13 @@ export class TestCall {
   readonly fold: CallFold;
   readonly records: LogRecord[] = [];
   readonly ended = new Map<number, TurnEnded>();
+  /** The actor of every effect there ever was. */
+  readonly actors = new Map<string, string>();
   now = 1_000_000;
+  /** The older of the two turns a test looks at. */
+  n = 1;
+  /** Range of the speech that turn n began with. */
+  said = { from: 0, to: 0 };
   #segments = 0;
 
   constructor({ settings = {}, texts = [], ...set }: CallOptions = {}) {
@@ -57,9 +63,10 @@ export class TestCall {
   }
 
   input(input: StoredInput): LogRecord {
-    const { record } = this.fold.step(parseInput(input), { at: this.now, cause: null });
+    const { record, plan } = this.fold.step(parseInput(input), { at: this.now, cause: null });
     assert.equal(record.outcome.failed, undefined, JSON.stringify(record));
     this.records.push(record);
+    for (const { id, actor } of plan.start) this.actors.set(id, actor);
     for (const fact of record.outcome.emitted)
       if (fact.type === "turn.ended")
         this.ended.set(fact["n"] as number, fact as unknown as TurnEnded);
@@ -130,40 +137,61 @@ export class TestCall {
   heard(type: "stt.interim" | "stt.final", more: { [key: string]: Json } = {}): LogRecord {
     const { sid: _, identity: __, final: ___, ...features } = words();
     const ref = `w${++this.#segments}`;
-    const said = { from: this.now - 400, to: this.now, ref, ...more };
+    const said = { from: this.now - 300, to: this.now, ref, ...more };
     return this.progress("track.a", "stt", { type, ...features, ...said });
   }
 
-  /** A user's utterance of a second: from its first sign to its final words and the end of speech. */
-  utterance(more: { [key: string]: Json } = {}): void {
-    this.started();
-    this.now += 1_000;
-    this.heard("stt.final", { from: this.now - 1_064, to: this.now, ...more });
+  /** Final words that continue the newest speech of the caller, and its end. */
+  finishes(ref: string): void {
+    this.now += 400;
+    this.heard("stt.final", { ref });
     this.now += 250;
     this.hushed();
   }
 
+  /** Speech of a second under `ref`; its words are final or remain an interim. */
+  utterance(ref: string, type: "stt.interim" | "stt.final" = "stt.final"): void {
+    this.started();
+    this.now += 1_000;
+    this.said = { from: this.now - 1_064, to: this.now };
+    this.heard(type, { ref, ...this.said });
+    this.now += 250;
+    this.hushed();
+  }
+
+  /** The final words of that speech, once it is over. */
+  late(ref: string, changed: boolean): LogRecord {
+    return this.heard("stt.final", { ref, changed, ...this.said });
+  }
+
+  /** Somebody else speaks up. */
+  joins(): LogRecord {
+    this.connection({ type: "participant.joined", identity: "bob", name: "Bob" });
+    this.connection({ type: "track.published", sid: "b", identity: "bob", kind: "audio" });
+    return this.progress("track.b", "detector", { type: "vad.started", from: this.now - 64 });
+  }
+
   // What a turn's reply meets.
-  segment(n: number, question = false): LogRecord {
+  segment(question = false, n = this.n): LogRecord {
     const ref = `s${n}.${++this.#segments}`;
     const event = { type: "reply.segment", ref, chars: 50, words: 10, question };
     return this.progress(`turn.${n}`, "reply", event);
   }
 
   /** The segment's sound is known: ten words of 400 ms. */
-  sound(n: number): LogRecord {
+  sound(n = this.n): LogRecord {
     const ref = `s${n}.${this.#segments}`;
     const wordEndsMs = Array.from({ length: 10 }, (_, i) => (i + 1) * 400);
     const event = { type: "speech.segment", ref, ms: 4_000, wordEndsMs, estimated: false };
     return this.progress(`turn.${n}`, "reply", event);
   }
 
-  position(n: number, ms: number): LogRecord {
-    return this.progress(`turn.${n}`, "reply", { type: "reply.position", ms });
+  position(ms: number): LogRecord {
+    return this.progress(`turn.${this.n}`, "reply", { type: "reply.position", ms });
   }
 
-  replyEnds(n: number, how: string, more: { [key: string]: Json } = {}): LogRecord {
-    return this.end(`turn.${n}`, "reply", { how, ...more });
+  replyEnds(how: string, more: { [key: string]: Json } = {}): LogRecord {
+    return this.end(`turn.${this.n}`, "reply", { how, ...more });
   }
 
   /** Where a turn is: its leaf without the group's name, its status once over, or `none`. */

@@ -27,7 +27,7 @@ export function words(more: Partial<TurnWords> = {}): TurnWords {
 
 export function turn(more: Partial<TurnContext> = {}): TurnContext {
   const plain = { n: 2, kind: "user", contest: "none", pausable: true, saying: null } as const;
-  const input = { ...plain, previousDone: true, settings: SETTINGS, at: 9_000 };
+  const input = { ...plain, previousDone: true, sttDown: false, settings: SETTINGS, at: 9_000 };
   return { ...newTurn(input), silentSince: 9_750, ...more };
 }
 

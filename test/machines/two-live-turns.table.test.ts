@@ -3,28 +3,35 @@ import { test } from "node:test";
 import type { TestCall } from "./call.ts";
 import {
   PAIRS,
+  afterTool,
+  done,
   fixed,
   guarded,
+  hushedOver,
   interrupted,
-  listening,
   live,
   mark,
   outcomeSince,
   overtaken,
   paused,
+  returned,
+  says,
   speaking,
+  strict,
   thinking,
+  thinkingEarly,
   toolOfDone,
   waiting,
+  withTexts,
   working,
   type Pair,
 } from "./two-live-turns.ts";
 
 /**
- * Both turns at once, for everything that can happen: turn 1 is n, turn 2 is n+1. Each cell is an
- * outside input to the fold of a whole call. An outcome is both states, then what was asked of the
- * effects and what was told, in order. `docs/spec/two-live-turns.md` explains the differences by
- * their ids.
+ * Both live turns at once, for everything that can happen. Each cell is an outside input to the fold
+ * of a whole call. An outcome is the states of n and n+1, then what was asked of effects and told,
+ * in order. What a cell has in `differs` is explained under that id in
+ * `docs/spec/two-live-turns.md`; the reasons of the impossible stand there too.
  */
 type Event =
   | "user.started"
@@ -49,439 +56,548 @@ type Event =
   | "answer timers"
   | "listening.max";
 
-type Reason = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8";
-
 interface Case {
   readonly given?: string;
   /** Another way to the pair than the usual one. */
   readonly from?: () => TestCall;
   /** Another input than the row's usual one; may be several. */
-  readonly by?: (call: TestCall) => unknown;
+  readonly by?: Input;
   readonly to: string;
-  /** Timers of both turns that run afterwards. */
+  /** Timers of both turns and the room that run afterwards. */
   readonly armed?: string;
   /** Why it cannot occur; what is done if it does stands in `to`. */
-  readonly impossible?: Reason;
+  readonly impossible?: "I1" | "I2" | "I3" | "I5" | "I6" | "I8";
   /** A difference from the table that was planned. */
   readonly differs?: string;
 }
+type Input = (call: TestCall) => unknown;
 
-const final =
-  (more: Record<string, never> | object = {}) =>
-  (call: TestCall) =>
-    call.heard("stt.final", more as never);
-const interim =
-  (more: object = {}) =>
-  (call: TestCall) =>
-    call.heard("stt.interim", more as never);
-const say = (now: boolean) => (call: TestCall) =>
-  call.command({ name: "say", ref: "x1", chars: 20, now });
-const stop = (force: boolean) => (call: TestCall) => call.command({ name: "interrupt", force });
-const fire = (name: string) => (call: TestCall) => call.fire(name);
+const heard =
+  (type: "stt.interim" | "stt.final", more: object = {}): Input =>
+  (call) =>
+    call.heard(type, more as never);
+const say =
+  (now: boolean): Input =>
+  (call) =>
+    call.command({ name: "say", ref: "x1", chars: 20, now });
+const stop =
+  (force: boolean): Input =>
+  (call) =>
+    call.command({ name: "interrupt", force });
+const fire =
+  (name: string): Input =>
+  (call) =>
+    call.fire(name);
 const end =
-  (how: string, more: object = {}) =>
-  (call: TestCall) =>
-    call.replyEnds(1, how, more as never);
-/** The words of the speech of turn 1, once more and final. */
-const lateWords =
-  (more: object = {}) =>
-  (call: TestCall) => {
-    const range = (
-      call.fold.snapshotOf("room")?.context as { ranges: { from: number; to: number }[] }
-    ).ranges[0]!;
-    return call.heard("stt.final", { ref: "w1", from: range.from, to: range.to, ...more } as never);
-  };
-const WANTS = {
-  result: { toolCalls: [{ call: "c1", name: "find", write: false, idempotent: true }] },
-};
+  (how: string, more: object = {}): Input =>
+  (call) =>
+    call.replyEnds(how, more as never);
+/** One input after the other. */
+const all =
+  (...inputs: readonly Input[]): Input =>
+  (call) =>
+    inputs.forEach((input) => input(call));
 
-const EVENTS: Readonly<Record<Event, (call: TestCall) => unknown>> = {
+const CALLS = [{ call: "c1", name: "find", write: false, idempotent: true }];
+const WANTS = { result: { toolCalls: CALLS }, position: 1_200 };
+const BACKCHANNEL = heard("stt.final", { words: 1, stable: 1, backchannel: true });
+const HUSH: Input = (call) => call.hushed();
+const STT_DOWN: Input = (call) =>
+  call.progress("track.a", "stt", { type: "stt.down", resendFrom: 0 });
+/** The end of the speech of n+1 with its final words, up to its end of turn. */
+const FINISH = all((call) => call.finishes("w2"), fire("endOfTurn"));
+const LATE =
+  (changed: boolean): Input =>
+  (call) =>
+    call.late("w1", changed);
+const STOPPED = (position: number): Input => end("stopped", { position });
+
+const EVENTS: Readonly<Record<Event, Input>> = {
   "user.started": (call) => call.started(),
-  "words, interim and real": interim(),
-  "words, final and real": final(),
-  "words, back-channel": final({ words: 1, stable: 1, backchannel: true }),
-  "late final of n": lateWords(),
-  "user.ended": (call) => call.hushed(),
+  "words, interim and real": heard("stt.interim"),
+  "words, final and real": heard("stt.final"),
+  "words, back-channel": BACKCHANNEL,
+  "late final of n": LATE(true),
+  "user.ended": HUSH,
   "end-of-turn timer": fire("endOfTurn"),
   "resume and pause timers": fire("resumeAfter"),
-  "reply.segment": (call) => call.segment(1),
+  "reply.segment": (call) => call.segment(),
   "reply.ended done": end("done", { position: 4_000 }),
   "reply.ended failed": end("failed", { position: 1_200, error: "provider.failed" }),
   "reply.ended otherwise": end("lost", { position: 1_200 }),
-  "reply.position": (call) => call.position(1, 1_250),
+  "reply.position": (call) => call.position(1_250),
   "tool ends": (call) => call.end("room", "tool.c1", { how: "done" }),
   say: say(false),
   interrupt: stop(false),
   mute: (call) => call.command({ name: "mute" }),
   "participant.left": (call) => call.connection({ type: "participant.left", identity: "ann" }),
-  "stt.down": (call) => call.progress("track.a", "stt", { type: "stt.down", resendFrom: 0 }),
+  "stt.down": STT_DOWN,
   "answer timers": fire("stall"),
   "listening.max": fire("listeningMax"),
 };
 
-const stale = (impossible: Reason): readonly Case[] => [{ impossible, to: "ignored: stale timer" }];
-const noEffect = (impossible: Reason): Case => ({ impossible, to: "ignored: unknown effect" });
+const NO_TIMER = "ignored: stale timer";
+const NO_EFFECT = "ignored: unknown effect";
+const STOPPING = "ignored: progress of a stopped effect";
+const I1: readonly Case[] = [{ impossible: "I1", to: NO_TIMER }];
+const I2: readonly Case[] = [
+  { given: "resume", impossible: "I2", to: NO_TIMER },
+  { given: "pauseMax", by: fire("pauseMax"), impossible: "I2", to: NO_TIMER },
+];
+/** All four timers of an answer. */
+const NO_ANSWER: readonly Case[] = [
+  { given: "stall", impossible: "I1", to: NO_TIMER },
+  { given: "total", by: fire("answerTotal"), impossible: "I1", to: NO_TIMER },
+];
+const SOFT = "no detector saw it";
+
+/** A turn that heard speech and never got words for it. */
+function wordless(): TestCall {
+  const call = live();
+  call.started();
+  call.now += 1_000;
+  call.said = { from: call.now - 1_064, to: call.now };
+  call.hushed();
+  call.fire("endOfTurn");
+  return call;
+}
 
 const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = {
   "done / none": {
-    "user.started": [{ to: "completed / hearing" }],
-    "words, interim and real": [{ given: "no detector saw it", to: "completed / waiting" }],
-    "words, final and real": [{ given: "no detector saw it", to: "completed / waiting: ask 2" }],
-    "words, back-channel": [{ given: "as real words", to: "completed / waiting: ask 2" }],
+    "user.started": [{ to: "completed / hearing", armed: "listeningMax" }],
+    "words, interim and real": [{ given: SOFT, to: "completed / waiting" }],
+    "words, final and real": [{ given: SOFT, to: "completed / waiting: ask n+1" }],
+    "words, back-channel": [{ given: "as real words", to: "completed / waiting: ask n+1" }],
     "late final of n": [
-      { given: "n was answered", to: "completed / none: late words of 1" },
+      {
+        given: "n was answered",
+        from: () => done(says(thinkingEarly())),
+        to: "completed / none: late words of n",
+      },
       {
         given: "n had no words",
         from: () => {
-          const call = live();
-          call.started();
-          call.now += 1_000;
-          call.hushed();
-          call.fire("endOfTurn");
+          const call = wordless();
           call.fire("lateFinal");
           return call;
         },
-        to: "abandoned / waiting: ask 2",
+        to: "abandoned / waiting: ask n+1",
       },
     ],
-    "user.ended": [{ to: "completed / none" }],
-    "end-of-turn timer": stale("I1"),
-    "resume and pause timers": [...stale("I2"), { ...stale("I2")[0]!, by: fire("pauseMax") }],
-    "reply.segment": [noEffect("I5")],
-    "reply.ended done": [{ to: "ignored: unknown effect" }],
-    "reply.ended failed": [{ to: "ignored: unknown effect" }],
-    "reply.ended otherwise": [{ to: "ignored: unknown effect" }],
-    "reply.position": [{ to: "ignored: unknown effect" }],
-    "tool ends": [{ from: toolOfDone, to: "abandoned / none: tool done" }],
-    say: [{ to: "completed / thinking: ask 2" }],
+    "user.ended": [
+      { from: () => done(returned()), to: "completed / abandoned" },
+      { given: "nobody was heard", to: "ignored: no transition" },
+    ],
+    "end-of-turn timer": I1,
+    "resume and pause timers": I2,
+    "reply.segment": [{ impossible: "I5", to: NO_EFFECT }],
+    "reply.ended done": [{ to: NO_EFFECT }],
+    "reply.ended failed": [{ to: NO_EFFECT }],
+    "reply.ended otherwise": [{ to: NO_EFFECT }],
+    "reply.position": [{ to: NO_EFFECT }],
+    "tool ends": [{ from: toolOfDone, to: "abandoned / none: tool done", differs: "D9" }],
+    say: [{ to: "completed / thinking: ask n+1" }],
     interrupt: [{ to: "ignored: no transition" }],
     mute: [{ to: "completed / none: muted" }],
-    "participant.left": [{ to: "completed / none" }],
+    "participant.left": [{ to: "completed / none", armed: "grace" }],
     "stt.down": [{ to: "completed / none" }],
-    "answer timers": stale("I1"),
-    "listening.max": stale("I1"),
+    "answer timers": NO_ANSWER,
+    "listening.max": I1,
   },
   "listening / none": {
     "user.started": [
-      { given: "it hears", to: "hearing / none" },
-      { given: "it waits", from: waiting, to: "hearing / none", armed: "listeningMax" },
+      { given: "it hears another voice", by: (call) => call.joins(), to: "hearing / none" },
+      {
+        given: "it waits",
+        from: waiting,
+        to: "hearing / none",
+        armed: "listeningMax",
+      },
     ],
     "words, interim and real": [
-      { given: "it hears", to: "hearing / none" },
-      { given: "it waits and speculates", from: waiting, to: "waiting / none: stop reply of 1" },
-    ],
-    "words, final and real": [
-      { given: "it hears", to: "hearing / none" },
+      { given: "it hears", to: "hearing / none: words of n" },
       {
         given: "it waits and speculates",
         from: waiting,
-        to: "waiting / none: stop reply of 1, ask 1",
+        to: "waiting / none: stop n, words of n",
       },
     ],
-    "words, back-channel": [{ given: "as real words", to: "hearing / none" }],
-    "late final of n": [{ given: "its own", to: "hearing / none" }],
+    "words, final and real": [
+      { given: "it hears", to: "hearing / none: words of n" },
+      {
+        given: "it waits and speculates",
+        from: waiting,
+        to: "waiting / none: stop n, ask n, words of n",
+      },
+    ],
+    "words, back-channel": [{ given: "as real words", to: "hearing / none: words of n" }],
+    "late final of n": [{ given: "its own", to: "hearing / none: words of n" }],
     "user.ended": [{ to: "waiting / none", armed: "endOfTurn listeningMax" }],
     "end-of-turn timer": [
-      { given: "settled, speculating", from: waiting, to: "thinking / none: commit reply of 1" },
+      { given: "settled, speculating", from: waiting, to: "thinking / none: commit n" },
       {
         given: "settled",
         from: () => waiting(live({ settings: { speculation: { enabled: false } } })),
-        to: "thinking / none: ask 1",
+        to: "thinking / none: ask n",
       },
-      {
-        given: "unsettled",
-        by: (call) => {
-          call.hushed();
-          call.fire("endOfTurn");
-        },
-        to: "held / none",
-      },
+      { given: "unsettled", by: all(HUSH, fire("endOfTurn")), to: "held / none" },
       {
         given: "no words at the end of the wait",
-        from: () => {
-          const call = live();
-          call.started();
-          call.now += 1_000;
-          call.hushed();
-          call.fire("endOfTurn");
-          return call;
-        },
+        from: wordless,
         by: fire("lateFinal"),
         to: "abandoned / none",
       },
     ],
-    "resume and pause timers": stale("I2"),
-    "reply.segment": [{ impossible: "I3", from: waiting, to: "ignored: no transition" }],
-    "reply.ended done": [{ impossible: "I3", from: waiting, to: "waiting / none: ask 1" }],
+    "resume and pause timers": I2,
+    "reply.segment": [{ from: waiting, impossible: "I3", to: "ignored: no transition" }],
+    "reply.ended done": [{ from: waiting, impossible: "I3", to: "waiting / none: ask n" }],
     "reply.ended failed": [{ given: "a speculation", from: waiting, to: "waiting / none" }],
     "reply.ended otherwise": [
-      { given: "a speculation", from: waiting, to: "waiting / none: ask 1" },
+      { given: "a lost speculation", from: waiting, to: "waiting / none: ask n", differs: "D2" },
     ],
-    "reply.position": [{ impossible: "I3", from: waiting, to: "ignored: no transition" }],
+    "reply.position": [{ from: waiting, impossible: "I3", to: "ignored: no transition" }],
     "tool ends": [
       {
         given: "a tool of an earlier turn",
         from: () => {
-          const call = toolOfDone();
+          const call = afterTool();
           call.started();
           return call;
         },
-        to: "abandoned / hearing: tool done",
+        to: "hearing / none: tool done",
       },
     ],
     say: [{ to: "hearing / none: queued" }],
-    interrupt: [{ to: "ignored: no transition" }],
+    interrupt: [
+      { to: "ignored: no transition" },
+      { given: "it speculates", from: waiting, to: "ignored: no transition", differs: "D3" },
+    ],
     mute: [
       { to: "hearing / none: muted" },
       {
-        given: "until its end of turn",
+        given: "then its end of turn",
         from: waiting,
-        by: (call) => {
-          call.command({ name: "mute" });
-          call.fire("endOfTurn");
-        },
-        to: "TODO",
+        by: all((call) => call.command({ name: "mute" }), fire("endOfTurn")),
+        to: "interrupted / none: stop n, muted",
+        differs: "D4",
+      },
+      {
+        given: "then its end of turn and the last word of its speculation",
+        from: waiting,
+        by: all((call) => call.command({ name: "mute" }), fire("endOfTurn"), STOPPED(0)),
+        to: "abandoned / none: stop n, muted",
+        differs: "D4",
       },
     ],
     "participant.left": [
-      { to: "abandoned / none" },
-      { given: "it speculates", from: waiting, to: "abandoned / none: stop reply of 1" },
+      { to: "abandoned / none", armed: "grace", differs: "D5" },
+      { given: "it speculates", from: waiting, to: "abandoned / none: stop n", armed: "grace" },
+      {
+        given: "another stays",
+        from: () => {
+          const call = live();
+          call.joins();
+          call.started();
+          return call;
+        },
+        to: "hearing / none",
+        differs: "D5",
+      },
     ],
-    "stt.down": [{ to: "hearing / none" }],
-    "answer timers": stale("I1"),
-    "listening.max": [{ given: "words", to: "thinking / none: ask 1" }],
+    "stt.down": [
+      { to: "hearing / none" },
+      {
+        given: "then its end of turn",
+        by: all(STT_DOWN, HUSH, fire("endOfTurn"), (call) => call.wait(2_900)),
+        to: "held / none",
+      },
+      {
+        given: "before it opened",
+        from: () => {
+          const call = live();
+          STT_DOWN(call);
+          call.started();
+          call.now += 1_000;
+          call.hushed();
+          return call;
+        },
+        by: all(fire("endOfTurn"), (call) => call.wait(2_900)),
+        to: "held / none",
+      },
+    ],
+    "answer timers": NO_ANSWER,
+    "listening.max": [
+      { given: "words", to: "thinking / none: ask n" },
+      { given: "none", from: wordless, to: "abandoned / none" },
+    ],
   },
   "thinking / none": {
-    "user.started": [{ to: "paused / contested.speaking: pause reply of 1", armed: "TODO" }],
-    "words, interim and real": [
-      { given: "no detector saw it", to: "interrupted / waiting: stop reply of 1" },
+    "user.started": [
       {
-        given: "and the answer's last word",
-        by: (call) => {
-          call.heard("stt.interim");
-          call.replyEnds(1, "stopped", { position: 0 });
-        },
-        to: "abandoned / waiting: stop reply of 1, merged into 2",
+        to: "paused / contested.speaking: pause n",
+        armed: "confirmDuration heldMax listeningMax pauseMax",
       },
     ],
-    "words, final and real": [
-      { given: "no detector saw it", to: "interrupted / waiting: stop reply of 1" },
+    "words, interim and real": [
+      { given: SOFT, to: "interrupted / waiting: stop n" },
+      {
+        given: "then the last word of n",
+        by: all(heard("stt.interim"), STOPPED(0)),
+        to: "abandoned / waiting: stop n, merged into n+1",
+      },
     ],
+    "words, final and real": [{ given: SOFT, to: "interrupted / waiting: stop n" }],
     "words, back-channel": [{ to: "thinking / abandoned: aside" }],
     "late final of n": [
-      { given: "other words", to: "interrupted / waiting: stop reply of 1" },
+      { given: "new words", from: thinkingEarly, to: "interrupted / waiting: stop n" },
       {
         given: "the same words",
-        by: lateWords({ changed: false }),
-        to: "thinking / none: late words kept",
+        from: thinkingEarly,
+        by: LATE(false),
+        to: "thinking / none: words of n",
       },
     ],
-    "user.ended": [{ to: "thinking / none" }],
-    "end-of-turn timer": stale("I1"),
-    "resume and pause timers": stale("I2"),
+    "user.ended": [{ from: () => returned(thinking()), to: "thinking / abandoned" }],
+    "end-of-turn timer": I1,
+    "resume and pause timers": I2,
     "reply.segment": [{ to: "speaking / none" }],
     "reply.ended done": [
       { given: "tools wanted", by: end("done", WANTS), to: "working / none: run tool.c1" },
-      { given: "empty", to: "thinking / none: ask 1" },
+      { given: "empty", to: "thinking / none: ask n" },
       {
         given: "empty twice",
-        by: (call) => {
-          call.replyEnds(1, "done");
-          call.replyEnds(1, "done");
-        },
-        to: "failed / none: ask 1",
+        from: () => thinking(withTexts()),
+        by: all(end("done"), end("done")),
+        to: "failed / thinking: ask n, ask n+1",
       },
     ],
-    "reply.ended failed": [{ to: "failed / none" }],
-    "reply.ended otherwise": [{ given: "lost", to: "thinking / none: ask 1" }],
+    "reply.ended failed": [
+      { given: "no text to say", to: "failed / none" },
+      {
+        given: "an apology",
+        from: () => thinking(withTexts()),
+        to: "failed / thinking: ask n+1",
+      },
+    ],
+    "reply.ended otherwise": [{ given: "lost", to: "thinking / none: ask n" }],
     "reply.position": [{ to: "ignored: no transition", differs: "D1" }],
-    "tool ends": [{ from: working, to: "thinking / none: ask 1, tool done" }],
+    "tool ends": [{ from: working, to: "thinking / none: ask n, tool done" }],
     say: [
       { to: "thinking / none: queued" },
-      { given: "now", by: say(true), to: "interrupted / none: stop reply of 1, queued" },
-    ],
-    interrupt: [
-      { to: "interrupted / none: stop reply of 1" },
+      { given: "now", by: say(true), to: "interrupted / none: stop n, queued" },
       {
-        given: "and the answer's last word",
-        by: (call) => {
-          stop(false)(call);
-          call.replyEnds(1, "stopped", { position: 0 });
-        },
-        to: "abandoned / none: stop reply of 1",
+        given: "now, then the last word of n",
+        by: all(say(true), STOPPED(0)),
+        to: "abandoned / thinking: stop n, ask n+1",
       },
     ],
-    mute: [{ to: "interrupted / none: stop reply of 1, muted" }],
-    "participant.left": [{ to: "interrupted / none: stop reply of 1" }],
+    interrupt: [
+      { to: "interrupted / none: stop n" },
+      {
+        given: "then the last word of n",
+        by: all(stop(false), STOPPED(0)),
+        to: "abandoned / none: stop n",
+      },
+    ],
+    mute: [{ to: "interrupted / none: stop n, muted" }],
+    "participant.left": [
+      { to: "interrupted / none: stop n" },
+      {
+        given: "then the last word of n",
+        by: (call) => {
+          call.connection({ type: "participant.left", identity: "ann" });
+          call.replyEnds("stopped", { position: 0 });
+        },
+        to: "abandoned / none: stop n",
+        armed: "grace",
+      },
+    ],
     "stt.down": [{ to: "thinking / none" }],
     "answer timers": [
-      { given: "total", by: fire("answerTotal"), to: "failed / none: stop reply of 1" },
-      ...stale("I1"),
+      { given: "total", by: fire("answerTotal"), to: "failed / none: stop n", differs: "D1" },
+      {
+        given: "total, an apology",
+        from: () => thinking(withTexts()),
+        by: fire("answerTotal"),
+        to: "failed / thinking: stop n, ask n+1",
+      },
+      { given: "stall", impossible: "I1", to: NO_TIMER },
     ],
-    "listening.max": stale("I1"),
+    "listening.max": I1,
   },
   "speaking / none": {
-    "user.started": [{ to: "paused / contested.speaking: pause reply of 1", armed: "TODO" }],
-    "words, interim and real": [
-      { given: "no detector saw it", to: "interrupted / waiting: stop reply of 1" },
+    "user.started": [
+      {
+        to: "paused / contested.speaking: pause n",
+        armed: "confirmDuration heldMax listeningMax pauseMax",
+      },
     ],
-    "words, final and real": [
-      { given: "no detector saw it", to: "interrupted / waiting: stop reply of 1" },
-    ],
+    "words, interim and real": [{ given: SOFT, to: "interrupted / waiting: stop n" }],
+    "words, final and real": [{ given: SOFT, to: "interrupted / waiting: stop n" }],
     "words, back-channel": [
       { to: "speaking / abandoned: aside" },
       {
-        given: "the sentence asks",
+        given: "the sentence asks, no detector saw it",
         from: () => speaking(live(), true),
-        to: "interrupted / waiting: stop reply of 1",
+        to: "speaking / abandoned: aside",
+        differs: "D6",
       },
     ],
-    "late final of n": [{ to: "speaking / none: late words kept" }],
-    "user.ended": [{ to: "speaking / none" }],
-    "end-of-turn timer": stale("I1"),
-    "resume and pause timers": stale("I2"),
+    "late final of n": [
+      {
+        given: "of its words",
+        from: () => says(thinkingEarly()),
+        to: "speaking / none: words of n",
+      },
+    ],
+    "user.ended": [{ from: () => returned(), to: "speaking / abandoned" }],
+    "end-of-turn timer": I1,
+    "resume and pause timers": I2,
     "reply.segment": [{ to: "speaking / none" }],
-    "reply.ended done": [{ to: "completed / none" }],
-    "reply.ended failed": [{ to: "failed / none" }],
-    "reply.ended otherwise": [{ given: "lost", to: "cutOff / thinking: ask 2" }],
+    "reply.ended done": [
+      { to: "completed / none", armed: "away" },
+      { given: "tools wanted", by: end("done", WANTS), to: "working / none: run tool.c1" },
+    ],
+    "reply.ended failed": [
+      {
+        given: "an apology",
+        from: () => speaking(withTexts()),
+        to: "failed / thinking: ask n+1",
+      },
+    ],
+    "reply.ended otherwise": [{ given: "lost", to: "thinking / none: ask n", differs: "D7" }],
     "reply.position": [{ to: "speaking / none", armed: "stall" }],
-    "tool ends": [{ given: "a tool of an earlier turn", from: toolBehindSpeech, to: "TODO" }],
+    "tool ends": [
+      {
+        given: "a tool of an earlier turn",
+        from: () => speaking(afterTool()),
+        to: "speaking / none: tool done",
+      },
+    ],
     say: [
       { to: "speaking / none: queued" },
-      { given: "now", by: say(true), to: "interrupted / none: stop reply of 1, queued" },
+      { given: "now", by: say(true), to: "interrupted / none: stop n, queued" },
     ],
     interrupt: [
-      { to: "interrupted / none: stop reply of 1" },
+      { to: "interrupted / none: stop n" },
       {
-        given: "and the answer's last word",
-        by: (call) => {
-          stop(false)(call);
-          call.replyEnds(1, "stopped", { position: 1_100 });
-        },
-        to: "cutOff / none: stop reply of 1",
+        given: "then the last word of n",
+        by: all(stop(false), STOPPED(1_100)),
+        to: "cutOff / none: stop n",
       },
     ],
-    mute: [{ to: "interrupted / none: stop reply of 1, muted" }],
-    "participant.left": [{ to: "interrupted / none: stop reply of 1" }],
+    mute: [{ to: "interrupted / none: stop n, muted" }],
+    "participant.left": [{ to: "interrupted / none: stop n" }],
     "stt.down": [{ to: "speaking / none" }],
     "answer timers": [
-      { given: "stall", to: "failed / none: stop reply of 1" },
-      { ...stale("I1")[0]!, by: fire("answerTotal") },
+      { given: "stall", to: "failed / none: stop n" },
+      {
+        given: "stall, an apology",
+        from: () => speaking(withTexts()),
+        to: "failed / thinking: stop n, ask n+1",
+      },
+      { given: "total", by: fire("answerTotal"), impossible: "I1", to: NO_TIMER },
     ],
-    "listening.max": stale("I1"),
+    "listening.max": I1,
   },
   "paused / listening": {
     "user.started": [
       {
-        given: "VAD silent before",
-        from: () => hushedOver(),
+        given: "silent before",
+        from: hushedOver,
         to: "paused / contested.speaking",
         armed: "confirmDuration heldMax listeningMax pauseMax",
       },
     ],
     "words, interim and real": [
-      { to: "interrupted / hearing: stop reply of 1" },
+      { to: "interrupted / hearing: stop n" },
       {
-        given: "nothing heard of n",
-        from: () => {
-          const call = thinking();
-          call.started();
-          return call;
-        },
-        by: (call) => {
-          call.heard("stt.interim");
-          call.replyEnds(1, "stopped", { position: 0 });
-        },
-        to: "abandoned / hearing: stop reply of 1, merged into 2",
+        given: "nothing of n heard, then its last word",
+        from: () => paused(thinking()),
+        by: all(heard("stt.interim"), STOPPED(0)),
+        to: "abandoned / hearing: stop n, merged into n+1",
       },
     ],
-    "words, final and real": [{ to: "interrupted / hearing: stop reply of 1" }],
+    "words, final and real": [{ to: "interrupted / hearing: stop n" }],
     "words, back-channel": [
-      { given: "VAD on", to: "paused / contested.speaking" },
+      { given: "still heard", to: "paused / contested.speaking" },
       {
-        given: "VAD silent",
-        from: () => hushedOver(),
-        to: "speaking / abandoned: resume reply of 1, aside",
+        given: "silent again",
+        from: hushedOver,
+        to: "speaking / abandoned: resume n, aside",
       },
       {
         given: "the sentence asks",
-        from: () => {
-          const call = speaking(live(), true);
-          call.started();
-          return call;
-        },
-        to: "interrupted / hearing: stop reply of 1",
+        from: () => paused(speaking(live(), true)),
+        to: "interrupted / hearing: stop n",
       },
     ],
-    "late final of n": [{ to: "paused / contested.speaking: late words kept" }],
+    "late final of n": [
+      {
+        from: () => paused(says(thinkingEarly())),
+        to: "paused / contested.speaking: words of n",
+      },
+    ],
     "user.ended": [
-      { given: "no words", to: "paused / contested.silent", armed: "TODO" },
+      {
+        given: "no words",
+        to: "paused / contested.silent",
+        armed: "heldMax listeningMax pauseMax resumeAfter",
+      },
       {
         given: "only a back-channel",
-        by: (call) => {
-          EVENTS["words, back-channel"](call);
-          call.hushed();
-        },
-        to: "speaking / abandoned: resume reply of 1, aside",
+        by: all(BACKCHANNEL, HUSH),
+        to: "speaking / abandoned: resume n, aside",
       },
     ],
-    "end-of-turn timer": stale("I6"),
+    "end-of-turn timer": [{ impossible: "I6", to: NO_TIMER }],
     "resume and pause timers": [
-      { given: "resume", from: () => hushedOver(), to: "speaking / abandoned: resume reply of 1" },
-      { given: "pauseMax", by: fire("pauseMax"), to: "speaking / abandoned: resume reply of 1" },
+      { given: "resume", from: hushedOver, to: "speaking / abandoned: resume n" },
+      { given: "pauseMax", by: fire("pauseMax"), to: "speaking / abandoned: resume n" },
       {
-        given: "nothing said of n yet",
-        from: () => {
-          const call = thinking();
-          call.started();
-          return call;
-        },
+        given: "pauseMax, nothing said yet",
+        from: () => paused(thinking()),
         by: fire("pauseMax"),
-        to: "thinking / abandoned: resume reply of 1",
+        to: "thinking / abandoned: resume n",
       },
     ],
     "reply.segment": [{ to: "paused / contested.speaking" }],
     "reply.ended done": [
       { given: "played out before the pause held", to: "completed / hearing" },
-      {
-        given: "tools wanted",
-        by: end("done", WANTS),
-        to: "paused / contested.speaking",
-      },
+      { given: "tools wanted", by: end("done", WANTS), to: "paused / contested.speaking" },
       {
         given: "tools wanted, then the floor comes back",
-        by: (call) => {
-          end("done", WANTS)(call);
-          call.fire("pauseMax");
-        },
+        by: all(end("done", WANTS), fire("pauseMax")),
         to: "working / abandoned: run tool.c1",
+      },
+      {
+        given: "tools wanted, then real words",
+        by: all(end("done", WANTS), heard("stt.interim")),
+        to: "cutOff / hearing",
       },
     ],
     "reply.ended failed": [{ to: "failed / hearing" }],
-    "reply.ended otherwise": [{ given: "lost", to: "cutOff / hearing" }],
+    "reply.ended otherwise": [
+      { given: "lost", to: "cutOff / hearing" },
+      {
+        given: "lost, nothing heard",
+        from: () => paused(thinking()),
+        by: end("lost"),
+        to: "abandoned / hearing: merged into n+1",
+      },
+    ],
     "reply.position": [{ to: "paused / contested.speaking" }],
     "tool ends": [
       {
         given: "a tool of n",
-        from: () => {
-          const call = working();
-          call.started();
-          return call;
-        },
+        from: () => paused(working()),
         to: "paused / contested.speaking: tool done",
       },
       {
         given: "a tool of n, then the floor comes back",
-        from: () => {
-          const call = working();
-          call.started();
-          return call;
-        },
-        by: (call) => {
-          call.end("room", "tool.c1", { how: "done" });
-          call.fire("pauseMax");
-        },
-        to: "thinking / abandoned: tool done, ask 1",
+        from: () => paused(working()),
+        by: all((call) => call.end("room", "tool.c1", { how: "done" }), fire("pauseMax")),
+        to: "thinking / abandoned: tool done, ask n",
       },
     ],
     say: [
@@ -489,78 +605,89 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
       {
         given: "now",
         by: say(true),
-        to: "interrupted / contested.speaking: stop reply of 1, queued",
+        to: "interrupted / contested.speaking: stop n, queued",
+        differs: "D8",
       },
     ],
     interrupt: [
-      { to: "interrupted / contested.speaking: stop reply of 1" },
+      { to: "interrupted / contested.speaking: stop n", differs: "D8" },
       {
-        given: "and the answer's last word",
-        by: (call) => {
-          stop(false)(call);
-          call.replyEnds(1, "stopped", { position: 1_100 });
-        },
-        to: "cutOff / hearing: stop reply of 1",
+        given: "then the last word of n",
+        by: all(stop(false), STOPPED(1_100)),
+        to: "cutOff / hearing: stop n",
       },
     ],
-    mute: [{ to: "interrupted / contested.speaking: stop reply of 1, muted" }],
-    "participant.left": [{ to: "interrupted / abandoned: stop reply of 1" }],
+    mute: [{ to: "interrupted / contested.speaking: stop n, muted", differs: "D8" }],
+    "participant.left": [{ to: "interrupted / abandoned: stop n" }],
     "stt.down": [
       { given: "speech is short", to: "paused / contested.speaking" },
       {
         given: "speech goes on",
-        by: (call) => {
-          EVENTS["stt.down"](call);
-          call.wait(1_000);
-        },
-        to: "interrupted / hearing: stop reply of 1",
+        by: all(STT_DOWN, fire("confirmDuration")),
+        to: "interrupted / hearing: stop n",
       },
       {
         given: "speech has gone on",
-        by: (call) => {
-          call.wait(1_000);
-          EVENTS["stt.down"](call);
+        by: all((call) => call.wait(1_000), STT_DOWN),
+        to: "paused / contested.speaking",
+        differs: "D10",
+      },
+      {
+        given: "it was down before",
+        from: () => {
+          const call = speaking();
+          STT_DOWN(call);
+          return paused(call);
         },
-        to: "interrupted / hearing: stop reply of 1",
+        by: fire("confirmDuration"),
+        to: "interrupted / hearing: stop n",
       },
     ],
-    "answer timers": stale("I1"),
-    "listening.max": [{ impossible: "I8", to: "ready" }],
+    "answer timers": NO_ANSWER,
+    "listening.max": [{ impossible: "I8", to: "paused / abandoned", differs: "D11" }],
   },
   "interrupted / none": {
     "user.started": [{ to: "interrupted / hearing" }],
-    "words, interim and real": [{ given: "no detector saw it", to: "interrupted / waiting" }],
-    "words, final and real": [{ given: "no detector saw it", to: "interrupted / waiting" }],
+    "words, interim and real": [{ given: SOFT, to: "interrupted / waiting" }],
+    "words, final and real": [{ given: SOFT, to: "interrupted / waiting" }],
     "words, back-channel": [{ given: "as real words", to: "interrupted / waiting" }],
-    "late final of n": [{ to: "interrupted / none: late words kept" }],
-    "user.ended": [{ to: "interrupted / none" }],
-    "end-of-turn timer": stale("I1"),
-    "resume and pause timers": stale("I2"),
-    "reply.segment": [{ to: "ignored: progress of a stopped effect" }],
+    "late final of n": [
+      {
+        from: () => interrupted(says(thinkingEarly())),
+        to: "interrupted / none: words of n",
+      },
+    ],
+    "user.ended": [{ from: () => interrupted(returned()), to: "interrupted / abandoned" }],
+    "end-of-turn timer": I1,
+    "resume and pause timers": I2,
+    "reply.segment": [{ to: STOPPING }],
     "reply.ended done": [
-      { given: "all heard", to: "completed / none" },
-      { given: "some heard", by: end("done", { ...WANTS, position: 1_200 }), to: "cutOff / none" },
+      { given: "all was heard", to: "completed / none" },
+      { given: "tools wanted", by: end("done", WANTS), to: "cutOff / none" },
     ],
     "reply.ended failed": [{ to: "cutOff / none" }],
     "reply.ended otherwise": [
-      { given: "stopped", by: end("stopped", { position: 1_200 }), to: "cutOff / none" },
+      { given: "stopped", by: STOPPED(1_200), to: "cutOff / none" },
       { given: "lost", to: "cutOff / none" },
       {
         given: "stopped, nothing heard",
-        from: () => {
-          const call = thinking();
-          stop(false)(call);
-          return call;
-        },
-        by: end("stopped"),
+        from: () => interrupted(thinking()),
+        by: STOPPED(0),
+        to: "abandoned / none",
+      },
+      {
+        given: "never started",
+        from: () => interrupted(thinking()),
+        by: end("never-started"),
         to: "abandoned / none",
       },
     ],
-    "reply.position": [{ to: "interrupted / none" }],
+    "reply.position": [{ to: STOPPING, differs: "D12" }],
     "tool ends": [
       {
-        from: () => toolBehind(interruptedAgain),
-        to: "TODO",
+        given: "a tool of an earlier turn",
+        from: () => interrupted(speaking(afterTool())),
+        to: "interrupted / none: tool done",
       },
     ],
     say: [{ to: "interrupted / none: queued" }],
@@ -569,201 +696,176 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "participant.left": [{ to: "interrupted / none" }],
     "stt.down": [{ to: "interrupted / none" }],
     "answer timers": [
-      ...stale("I1"),
+      ...NO_ANSWER,
       { given: "interrupted.max", by: fire("interruptedMax"), to: "cutOff / none" },
     ],
-    "listening.max": stale("I1"),
+    "listening.max": I1,
   },
   "interrupted / listening": {
     "user.started": [
-      { given: "it hears", to: "interrupted / hearing" },
+      { given: "it hears another voice", by: (call) => call.joins(), to: "interrupted / hearing" },
       {
         given: "it waits",
-        by: (call) => {
-          call.hushed();
-          call.started();
-        },
+        by: all(HUSH, (call) => call.started()),
         to: "interrupted / hearing",
-        armed: "TODO",
+        armed: "interruptedMax listeningMax",
       },
     ],
     "words, interim and real": [{ to: "interrupted / hearing" }],
     "words, final and real": [{ to: "interrupted / hearing" }],
     "words, back-channel": [{ to: "interrupted / hearing" }],
-    "late final of n": [{ to: "interrupted / hearing: late words kept" }],
-    "user.ended": [{ to: "interrupted / waiting", armed: "TODO" }],
-    "end-of-turn timer": [
+    "late final of n": [
       {
-        given: "settled, n not done",
-        by: (call) => {
-          finalOfTwo(call);
-          call.hushed();
-          call.fire("endOfTurn");
-        },
-        to: "interrupted / ready",
-      },
-      {
-        given: "settled, then n done",
-        by: (call) => {
-          finalOfTwo(call);
-          call.hushed();
-          call.fire("endOfTurn");
-          call.replyEnds(1, "stopped", { position: 1_200 });
-        },
-        to: "cutOff / thinking: ask 2",
+        from: () => overtaken(says(thinkingEarly())),
+        to: "interrupted / hearing: words of n",
       },
     ],
-    "resume and pause timers": stale("I2"),
-    "reply.segment": [{ to: "ignored: progress of a stopped effect" }],
-    "reply.ended done": [{ given: "all heard", to: "completed / hearing" }],
+    "user.ended": [{ to: "interrupted / waiting", armed: "endOfTurn interruptedMax listeningMax" }],
+    "end-of-turn timer": [
+      { given: "settled, n not done", by: FINISH, to: "interrupted / ready" },
+      {
+        given: "settled, then n is done",
+        by: all(FINISH, STOPPED(1_200)),
+        to: "cutOff / thinking: ask n+1",
+      },
+    ],
+    "resume and pause timers": I2,
+    "reply.segment": [{ to: STOPPING }],
+    "reply.ended done": [{ given: "all was heard", to: "completed / hearing" }],
     "reply.ended failed": [{ to: "cutOff / hearing" }],
     "reply.ended otherwise": [
-      { given: "stopped", by: end("stopped", { position: 1_200 }), to: "cutOff / hearing" },
+      { given: "stopped", by: STOPPED(1_200), to: "cutOff / hearing" },
       {
         given: "stopped, nothing heard",
-        from: () => {
-          const call = thinking();
-          call.started();
-          call.heard("stt.interim", { ref: "w2" });
-          return call;
-        },
-        by: end("stopped"),
-        to: "abandoned / hearing: merged into 2",
+        from: () => overtaken(thinking()),
+        by: STOPPED(0),
+        to: "abandoned / hearing: merged into n+1",
       },
     ],
-    "reply.position": [{ to: "interrupted / hearing" }],
-    "tool ends": [{ from: toolBehindOvertaken, to: "TODO" }],
+    "reply.position": [{ to: STOPPING, differs: "D12" }],
+    "tool ends": [
+      {
+        given: "a tool of an earlier turn",
+        from: () => overtaken(speaking(afterTool())),
+        to: "interrupted / hearing: tool done",
+      },
+    ],
     say: [{ to: "interrupted / hearing: queued" }],
     interrupt: [{ to: "interrupted / hearing" }],
     mute: [{ to: "interrupted / hearing: muted" }],
     "participant.left": [{ to: "interrupted / abandoned" }],
     "stt.down": [{ to: "interrupted / hearing" }],
     "answer timers": [
-      ...stale("I1"),
+      ...NO_ANSWER,
       { given: "interrupted.max", by: fire("interruptedMax"), to: "cutOff / hearing" },
+      {
+        given: "interrupted.max, n+1 is ready",
+        by: all(FINISH, fire("interruptedMax")),
+        to: "cutOff / thinking: ask n+1",
+      },
     ],
     "listening.max": [{ to: "interrupted / ready" }],
   },
   "not pausable / listening": {
-    "user.started": [{ to: "speaking / hearing" }],
+    "user.started": [
+      { given: "another voice", by: (call) => call.joins(), to: "speaking / hearing" },
+    ],
     "words, interim and real": [
       { to: "speaking / hearing" },
-      {
-        given: "echo guard, two words",
-        from: guarded,
-        to: "interrupted / hearing: stop reply of 1",
-      },
+      { given: "echo guard, two words", from: guarded, to: "interrupted / hearing: stop n" },
       {
         given: "echo guard, one word",
         from: guarded,
-        by: interim({ words: 1, stable: 1 }),
+        by: heard("stt.interim", { words: 1, stable: 1 }),
         to: "speaking / hearing",
       },
     ],
-    "words, final and real": [{ to: "speaking / hearing" }],
+    "words, final and real": [
+      { to: "speaking / hearing" },
+      { given: "echo guard", from: guarded, to: "interrupted / hearing: stop n" },
+    ],
     "words, back-channel": [{ to: "speaking / hearing" }],
-    "late final of n": [{ to: "speaking / hearing: late words kept" }],
-    "user.ended": [{ to: "speaking / waiting", armed: "TODO" }],
-    "end-of-turn timer": [
+    "late final of n": [
       {
-        given: "real words",
-        by: (call) => {
-          finalOfTwo(call);
-          call.hushed();
-          call.fire("endOfTurn");
-        },
-        to: "speaking / ready",
-      },
-      {
-        given: "only a back-channel",
-        by: (call) => {
-          EVENTS["words, back-channel"](call);
-          call.hushed();
-          call.fire("endOfTurn");
-        },
-        to: "speaking / abandoned: aside",
+        from: () => paused(says(thinkingEarly(strict()))),
+        to: "speaking / hearing: words of n",
       },
     ],
-    "resume and pause timers": stale("I2"),
-    "reply.segment": [{ to: "speaking / hearing" }],
+    "user.ended": [{ to: "speaking / waiting", armed: "endOfTurn listeningMax stall" }],
+    "end-of-turn timer": [
+      { given: "real words", by: FINISH, to: "speaking / ready" },
+      {
+        given: "only a back-channel",
+        by: all(BACKCHANNEL, HUSH, fire("endOfTurn")),
+        to: "speaking / ready",
+        differs: "D13",
+      },
+    ],
+    "resume and pause timers": I2,
+    "reply.segment": [
+      { given: "it speaks", to: "speaking / hearing" },
+      {
+        given: "it thinks",
+        from: () => paused(thinking(strict())),
+        to: "speaking / hearing",
+      },
+    ],
     "reply.ended done": [
       { to: "completed / hearing" },
       {
         given: "n+1 is ready",
-        by: (call) => {
-          finalOfTwo(call);
-          call.hushed();
-          call.fire("endOfTurn");
-          call.replyEnds(1, "done", { position: 4_000 });
-        },
-        to: "completed / thinking: ask 2",
+        by: all(FINISH, end("done", { position: 4_000 })),
+        to: "completed / thinking: ask n+1",
       },
     ],
-    "reply.ended failed": [{ to: "failed / hearing" }],
-    "reply.ended otherwise": [{ given: "lost", to: "cutOff / hearing" }],
+    "reply.ended failed": [
+      { to: "failed / hearing" },
+      {
+        given: "n+1 is ready",
+        by: all(FINISH, end("failed", { position: 1_200 })),
+        to: "failed / thinking: ask n+1",
+      },
+    ],
+    "reply.ended otherwise": [{ given: "lost", to: "thinking / hearing: ask n", differs: "D7" }],
     "reply.position": [{ to: "speaking / hearing" }],
     "tool ends": [
       {
         given: "a tool of n",
-        from: () => {
-          const call = working(live({ settings: { interruption: { enabled: false } } }));
-          call.started();
-          return call;
-        },
-        to: "thinking / hearing: ask 1, tool done",
+        from: () => paused(working(strict())),
+        to: "thinking / hearing: ask n, tool done",
       },
     ],
     say: [
       { to: "speaking / hearing: queued" },
-      { given: "now", by: say(true), to: "speaking / hearing" },
+      { given: "now", by: say(true), to: "speaking / hearing: queued", differs: "D14" },
     ],
     interrupt: [
       { to: "ignored: no transition" },
-      { given: "forced", by: stop(true), to: "interrupted / hearing: stop reply of 1" },
-      { given: "echo guard", from: guarded, to: "interrupted / hearing: stop reply of 1" },
+      { given: "forced", by: stop(true), to: "interrupted / hearing: stop n" },
+      { given: "echo guard", from: guarded, to: "interrupted / hearing: stop n" },
     ],
-    mute: [{ to: "interrupted / hearing: stop reply of 1, muted" }],
-    "participant.left": [{ to: "interrupted / abandoned: stop reply of 1" }],
+    mute: [{ to: "interrupted / hearing: stop n, muted" }],
+    "participant.left": [{ to: "interrupted / abandoned: stop n" }],
     "stt.down": [{ to: "speaking / hearing" }],
-    "answer timers": [{ given: "stall", to: "failed / hearing: stop reply of 1" }],
-    "listening.max": [
+    "answer timers": [
+      { given: "stall", to: "failed / hearing: stop n" },
       {
-        given: "words",
-        by: (call) => {
-          finalOfTwo(call);
-          call.fire("listeningMax");
-        },
-        to: "speaking / ready",
+        given: "total",
+        from: () => paused(thinking(strict())),
+        by: fire("answerTotal"),
+        to: "failed / hearing: stop n",
       },
+    ],
+    "listening.max": [
+      { given: "words", by: all(heard("stt.final"), fire("listeningMax")), to: "speaking / ready" },
     ],
   },
 };
 
-function hushedOver(): TestCall {
-  const call = paused();
-  call.now += 500;
-  call.hushed();
-  return call;
-}
-function finalOfTwo(call: TestCall): void {
-  call.now += 400;
-  call.heard("stt.final", { ref: "w2", from: call.now - 664, to: call.now });
-  call.now += 250;
-}
-function toolBehindSpeech(): TestCall {
-  return toolOfDone();
-}
-function toolBehind(_: unknown): TestCall {
-  return toolOfDone();
-}
-const interruptedAgain = 0;
-function toolBehindOvertaken(): TestCall {
-  return toolOfDone();
-}
-
 for (const pair of Object.keys(CELLS) as Pair[])
   for (const event of Object.keys(CELLS[pair]) as Event[])
     test(`${pair}: ${event}`, () => {
+      assert.ok(CELLS[pair][event].length > 0);
       for (const row of CELLS[pair][event]) checkCase(pair, event, row);
     });
 
@@ -774,10 +876,8 @@ function checkCase(pair: Pair, event: Event, row: Case): void {
   const given = row.given === undefined ? "" : ` (${row.given})`;
   assert.equal(outcomeSince(call, before), row.to, `${pair}: ${event}${given}`);
   if (row.armed === undefined) return;
-  const armed = call.fold.table.timers().map(({ id }) => id.split(/[/.]/)[2]!);
+  const armed = call.fold.table
+    .timers()
+    .map(({ id }) => id.split(/[/.]/).at(id[0] === "r" ? 1 : 2)!);
   assert.equal(armed.sort().join(" "), row.armed, `${pair}: timers after ${event}${given}`);
 }
-void fixed;
-void interrupted;
-void listening;
-void overtaken;

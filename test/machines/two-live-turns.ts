@@ -1,7 +1,6 @@
 import { TestCall, type CallOptions } from "./call.ts";
 
-/** How a call is brought to each pair of live turns: turn 1 is n, turn 2 is n+1. */
-
+/** How a call is brought to each pair of live turns, n and n+1, and how what follows is told. */
 export type Pair =
   | "done / none"
   | "listening / none"
@@ -12,89 +11,132 @@ export type Pair =
   | "interrupted / listening"
   | "not pausable / listening";
 
-const NO_GUARD = { interruption: { echoGuard: 0 } };
-
 export function live(more: CallOptions = {}): TestCall {
-  const settings = { ...NO_GUARD, ...more.settings };
-  return TestCall.live({ ...more, settings });
+  return TestCall.live({ ...more, settings: { interruption: { echoGuard: 0 }, ...more.settings } });
 }
 
-/** Turn 1 hears the caller and has words of theirs. */
+/** A call whose agent may not be interrupted. */
+export function strict(): TestCall {
+  return live({ settings: { interruption: { enabled: false } } });
+}
+
+export function withTexts(): TestCall {
+  return live({ texts: ["apology"] });
+}
+
+/** Nobody can tell yet whether the agent hears itself. */
+function guardedCall(): TestCall {
+  return live({ settings: { interruption: { echoGuard: 60_000 } } });
+}
+
+/** Turn n hears the caller and has words of theirs. */
 export function listening(call = live()): TestCall {
   call.started();
   call.now += 400;
-  call.heard("stt.interim", { ref: "w1", from: call.now - 464 });
+  call.said = { from: call.now - 464, to: call.now };
+  call.heard("stt.interim", { ref: "w1", ...call.said });
   return call;
 }
 
-/** Turn 1 waits for the end of turn; its words are settled, its speculation runs. */
+/** Turn n waits for the end of turn; its words are settled, its speculation runs. */
 export function waiting(call = live()): TestCall {
-  call.utterance({ ref: "w1" });
+  call.utterance("w1");
   return call;
 }
 
 export function thinking(call = live()): TestCall {
   waiting(call).fire("endOfTurn");
+  call.now += 300;
   return call;
 }
 
-/** Its reply has ended and the tool `c1` runs. */
+/** It was answered for its interim words; the final ones may yet come. */
+export function thinkingEarly(call = live()): TestCall {
+  call.utterance("w1", "stt.interim");
+  call.fire("endOfTurn");
+  call.fire("lateFinal");
+  return call;
+}
+
+/** The reply of n has ended and the tool `c1` runs. */
 export function working(call = live(), write = false): TestCall {
   const toolCalls = [{ call: "c1", name: "find", write, idempotent: false }];
-  thinking(call).replyEnds(1, "done", { result: { toolCalls } });
+  thinking(call).replyEnds("done", { result: { toolCalls } });
   return call;
 }
 
-/** The turn that asked for it is over; its write goes on. */
+/** The turn that asked for `c1` is over and its write goes on. */
 export function toolOfDone(call = live()): TestCall {
   working(call, true).command({ name: "interrupt", force: false });
   return call;
 }
 
-/** One of four seconds of speech was heard. */
-export function speaking(call = live(), question = false): TestCall {
-  thinking(call).segment(1, question);
-  call.sound(1);
-  call.now += 1_000;
-  call.position(1, 1_000);
+/** The same, and n is a turn after it. */
+export function afterTool(call = live()): TestCall {
+  toolOfDone(call).now += 1_000;
+  call.n = 2;
   return call;
 }
 
-/** Turn 2 was opened by speech over the answer, and nothing is decided. */
-export function paused(call = live()): TestCall {
-  speaking(call).started();
+/** One of the four seconds of its sentence was heard. */
+export function says(call: TestCall, question = false): TestCall {
+  call.segment(question);
+  call.sound();
+  call.now += 1_000;
+  call.position(1_000);
+  return call;
+}
+
+export function speaking(call = live(), question = false): TestCall {
+  return says(thinking(call), question);
+}
+
+/** Speech over the answer opened n+1, and nothing is decided. */
+export function paused(call = speaking()): TestCall {
+  call.started();
   call.now += 200;
   return call;
 }
 
-export function interrupted(call = live()): TestCall {
-  speaking(call).command({ name: "interrupt", force: false });
+/** The same, and the caller is silent again. */
+export function hushedOver(call = speaking()): TestCall {
+  paused(call).now += 500;
+  call.hushed();
   return call;
 }
 
-export function overtaken(call = live()): TestCall {
+/** The floor came back although the caller is still heard. */
+export function returned(call = speaking()): TestCall {
+  paused(call).fire("pauseMax");
+  return call;
+}
+
+export function interrupted(call = speaking()): TestCall {
+  call.command({ name: "interrupt", force: false });
+  return call;
+}
+
+/** Real words took the floor. */
+export function overtaken(call = speaking()): TestCall {
   paused(call).heard("stt.interim", { ref: "w2" });
   return call;
 }
 
-/** Turn 1 may not be interrupted. */
-export function fixed(call = live({ settings: { interruption: { enabled: false } } })): TestCall {
-  speaking(call).started();
-  call.now += 200;
+export function fixed(): TestCall {
+  return paused(speaking(strict()));
+}
+
+export function guarded(): TestCall {
+  return paused(speaking(guardedCall()));
+}
+
+export function done(call = speaking()): TestCall {
+  call.replyEnds("done", { position: 4_000 });
   return call;
 }
 
-/** The agent has said too little for its echo to be told from the caller. */
-export function guarded(): TestCall {
-  return fixed(live({ settings: { interruption: { echoGuard: 60_000 } } }));
-}
-
 export const PAIRS: Readonly<Record<Pair, () => TestCall>> = {
-  "done / none": () => {
-    const call = speaking();
-    call.replyEnds(1, "done", { position: 4_000 });
-    return call;
-  },
+  "done / none": () => done(),
   "listening / none": () => listening(),
   "thinking / none": () => thinking(),
   "speaking / none": () => speaking(),
@@ -104,74 +146,80 @@ export const PAIRS: Readonly<Record<Pair, () => TestCall>> = {
   "not pausable / listening": () => fixed(),
 };
 
-interface Marks {
-  readonly records: number;
-  readonly queue: number;
-  readonly muted: boolean;
-  readonly late: number;
-  readonly effects: ReadonlyMap<string, string>;
-}
-
 interface Room {
   readonly queue: readonly unknown[];
   readonly muted: boolean;
 }
 
+interface Turn {
+  readonly late: readonly string[];
+  readonly words: readonly unknown[];
+}
+
+export interface Marks {
+  readonly records: number;
+  readonly queue: number;
+  readonly muted: boolean;
+  readonly late: number;
+  readonly words: string;
+}
+
+/** Where a call stands before an input, to tell afterwards what it did. */
 export function mark(call: TestCall): Marks {
   const room = call.fold.snapshotOf("room")?.context as Room;
+  const turn = call.fold.snapshotOf(`turn.${call.n}`)?.context as Turn | undefined;
   return {
     records: call.records.length,
     queue: room.queue.length,
     muted: room.muted,
-    late: lateOf(call),
-    effects: new Map(call.fold.table.effects().map((e) => [e.id, e.actor])),
+    late: turn?.late.length ?? 0,
+    words: JSON.stringify(turn?.words ?? []),
   };
 }
 
-/** Both turns, then all that happened since the mark, in words. */
+/** Both turns, then all that was asked of effects and told since the mark, in order. */
 export function outcomeSince(call: TestCall, before: Marks): string {
   const records = call.records.slice(before.records);
   const ignored = records.length === 1 ? records[0]!.outcome.ignored : undefined;
   if (ignored !== undefined) return `ignored: ${ignored}`;
   const after = mark(call);
   const did = records.flatMap(({ outcome }) => [
-    ...outcome.effects.flatMap((change) => effectWords(call, before, change)),
-    ...outcome.emitted.flatMap(factWords),
+    ...outcome.effects.flatMap((change) => effectWords(call, change)),
+    ...outcome.emitted.flatMap((fact) => factWords(call, fact)),
   ]);
   if (after.queue > before.queue) did.push("queued");
   if (after.muted && !before.muted) did.push("muted");
-  if (after.late > before.late) did.push("late words kept");
-  const where = `${call.stateOf(1)} / ${call.stateOf(2)}`;
+  if (after.late > before.late) did.push("late");
+  const here = call.fold.snapshotOf(`turn.${call.n}`) !== undefined;
+  if (here && after.words !== before.words) did.push("words of n");
+  const where = `${call.stateOf(call.n)} / ${call.stateOf(call.n + 1)}`;
   return did.length > 0 ? `${where}: ${did.join(", ")}` : where;
 }
 
-function lateOf(call: TestCall): number {
-  const context = call.fold.snapshotOf("turn.1")?.context as { late?: readonly string[] };
-  return context?.late?.length ?? 0;
+function nameOf(call: TestCall, n: number): string {
+  return n === call.n ? "n" : n === call.n + 1 ? "n+1" : `turn ${n}`;
 }
 
-function effectWords(
-  call: TestCall,
-  before: Marks,
-  change: readonly (string | number)[],
-): readonly string[] {
-  const [what, id, src] = change as readonly string[];
-  const actor = call.fold.table.effect(id!)?.actor ?? before.effects.get(id!) ?? "";
-  const child = id!.split(".").slice(2).join(".");
-  const whose = actor === "room" ? child : `${child} of ${actor.replace("turn.", "")}`;
-  if (what === "start")
-    return [src === "reply" ? `ask ${actor.replace("turn.", "")}` : `run ${child}`];
+function effectWords(call: TestCall, change: readonly (string | number)[]): readonly string[] {
+  const [what, id = "", src] = change as readonly string[];
+  const actor = call.actors.get(id) ?? "";
+  const child = id.split(".").slice(2).join(".");
+  const turn = actor.startsWith("turn.") ? nameOf(call, Number(actor.slice(5))) : "";
+  const whose = turn === "" ? child : turn;
+  if (what === "start") return [src === "reply" ? `ask ${whose}` : `run ${child}`];
   if (what === "stop") return [`stop ${whose}`];
   return what === "tell" ? [`${src} ${whose}`] : [];
 }
 
-function factWords(fact: { type: string; [key: string]: unknown }): readonly string[] {
-  if (fact.type === "words.late") return [`late words of ${String(fact["n"])}`];
+function factWords(
+  call: TestCall,
+  fact: { readonly type: string; readonly [key: string]: unknown },
+): readonly string[] {
+  if (fact.type === "words.late") return [`late words of ${nameOf(call, fact["n"] as number)}`];
   if (fact.type === "words.echo") return ["echo"];
   if (fact.type === "tool.finished") return [`tool ${String(fact["how"])}`];
   if (fact.type !== "turn.ended") return [];
-  const asides = (fact["asides"] as readonly string[]).length > 0 ? ["aside"] : [];
-  return fact["mergedInto"] === null
-    ? asides
-    : [...asides, `merged into ${String(fact["mergedInto"])}`];
+  const aside = (fact["asides"] as readonly string[]).length > 0 ? ["aside"] : [];
+  const heir = fact["mergedInto"] as number | null;
+  return heir === null ? aside : [...aside, `merged into ${nameOf(call, heir)}`];
 }

@@ -18,6 +18,7 @@ export class Playout {
   #zeroMs = 0;
   #stoppedAtMs: number | undefined;
   #held = false;
+  #stopped = false;
   #complete = false;
   #started = false;
   #pumping = false;
@@ -50,6 +51,7 @@ export class Playout {
   }
 
   write(samples: Int16Array): void {
+    if (this.#stopped) return;
     this.#samples.push(samples);
     this.#length += samples.length;
     this.#pump();
@@ -70,7 +72,7 @@ export class Playout {
   }
 
   resume(): void {
-    if (!this.#held) return;
+    if (!this.#held || this.#stopped) return;
     this.#held = false;
     if (this.#started && this.#stoppedAtMs !== undefined) {
       this.#handed = samplesOf(this.#stoppedAtMs, this.#speaker.rateHz);
@@ -84,6 +86,7 @@ export class Playout {
   stop(): number {
     if (this.#started && this.#stoppedAtMs === undefined) this.#clear();
     this.#held = true;
+    this.#stopped = true;
     this.#samples = [];
     this.#done.resolve();
     return this.positionMs;
@@ -107,33 +110,42 @@ export class Playout {
   }
 
   #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    void this.#run().finally(() => {
-      this.#pumping = false;
-    });
+    if (!this.#pumping) void this.#run();
   }
 
+  /** One at a time; whatever changes while it waits, it looks again before it ends. */
   async #run(): Promise<void> {
-    const frame = samplesOf(LIMITS.frameMs, this.#speaker.rateHz);
-    while (!this.#held && this.#handed < this.#length) {
-      const samples = this.#take(this.#handed, frame);
-      // A short last frame waits for more, unless there is none to come.
-      if (samples.length < frame && !this.#complete) return;
-      if (!this.#started) {
-        this.#started = true;
-        this.#zeroMs = this.#speaker.playedMs;
-        this.#onStart();
+    this.#pumping = true;
+    while (!this.#held) {
+      const samples = this.#next();
+      if (samples) await this.#hand(samples);
+      else if (!this.#complete) break;
+      else {
+        await this.#speaker.drained();
+        if (this.#held || this.#handed < this.#length) continue;
+        this.#done.resolve();
+        break;
       }
-      this.#handed += samples.length;
-      await this.#speaker.write({ samples, rateHz: this.#speaker.rateHz });
     }
-    if (!this.#held && this.#complete && this.#handed >= this.#length) await this.#drain();
+    this.#pumping = false;
   }
 
-  async #drain(): Promise<void> {
-    await this.#speaker.drained();
-    if (!this.#held && this.#handed >= this.#length) this.#done.resolve();
+  /** The next frame; a short one waits for more, unless there is none to come. */
+  #next(): Int16Array | undefined {
+    const frame = samplesOf(LIMITS.frameMs, this.#speaker.rateHz);
+    const samples = this.#take(this.#handed, frame);
+    const isWhole = samples.length === frame || (this.#complete && samples.length > 0);
+    return isWhole ? samples : undefined;
+  }
+
+  #hand(samples: Int16Array): Promise<void> {
+    if (!this.#started) {
+      this.#started = true;
+      this.#zeroMs = this.#speaker.playedMs;
+      this.#onStart();
+    }
+    this.#handed += samples.length;
+    return this.#speaker.write({ samples, rateHz: this.#speaker.rateHz });
   }
 
   /** Up to `count` samples from `from` on. */

@@ -63,6 +63,7 @@ class Reply {
   #speech: Promise<void> = Promise.resolve();
   #segments = 0;
   #requestedAt = 0;
+  #firstTokenAt: number | undefined;
   #characters = 0;
   #positions: Cancel | undefined;
 
@@ -122,6 +123,7 @@ class Reply {
     for await (const event of llm.stream({ messages, tools: specs }, signal)) {
       if (signal.aborted) return;
       if (event.type === "text") {
+        this.#firstTokenAt ??= call.clock.now();
         this.#effect.live("reply", { turn: this.#effect.input.turn, text: event.text });
         for (const sentence of splitter.push(event.text)) this.#say(sentence);
       } else if (event.type === "toolCall") this.#toolCalls.push(event.call);
@@ -146,19 +148,18 @@ class Reply {
   /** Queues a sentence; the first failure of any ends the reply. */
   #say(sentence: string): void {
     const index = this.#segments++;
-    const heardAt = this.#effect.call.clock.now();
-    this.#speech = this.#speech.then(() => this.#speak(sentence, index, heardAt));
+    this.#speech = this.#speech.then(() => this.#speak(sentence, index));
     this.#speech.catch(() => undefined);
   }
 
-  async #speak(text: string, index: number, heardAt: number): Promise<void> {
+  async #speak(text: string, index: number): Promise<void> {
     await this.#committed.promise;
     if (this.#effect.signal.aborted) return;
     const ref = `${this.#effect.id}.${index}`;
     const words = wordsOf(text).length;
     const segment = { ref, chars: text.length, words, question: text.trimEnd().endsWith("?") };
-    const ttftMs = heardAt - this.#requestedAt;
-    const first = index === 0 && this.#requestedAt > 0;
+    const first = index === 0 && this.#firstTokenAt !== undefined;
+    const ttftMs = (this.#firstTokenAt ?? 0) - this.#requestedAt;
     await this.#effect.progress(
       { type: "reply.segment", ...segment, ...(first && { ttftMs }) },
       { text },

@@ -22,8 +22,9 @@ export function toolRunner(tools: readonly Tool[], blobs: Blobs): Runner<ToolInp
       const abort = new AbortController();
       signal.addEventListener("abort", () => abort.abort(), { once: true });
       const timeout = sleep(call.clock, tool.timeoutMs, abort.signal).then(() => TIMED_OUT);
-      const work = tool.run(inputOf(call, input), { key: input.key, signal: abort.signal });
+      const context = { key: input.key, signal: abort.signal };
       try {
+        const work = tool.run(inputOf(call, input), context);
         const output = await Promise.race([work, timeout]);
         if (output === TIMED_OUT) return { text: { output: { error: "the tool took too long" } } };
         return { text: { output: await fit(output as Json, blobs) } };

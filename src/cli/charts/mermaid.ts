@@ -3,7 +3,8 @@ import type { Chart, ChartState, ChartTransition } from "./chart.ts";
 /**
  * A chart as a Mermaid `stateDiagram-v2` of nested states. Transitions are drawn after all states,
  * as they may cross borders; one without a target is a line of its state's own, for a loop would
- * read as leaving and entering again.
+ * read as leaving and entering again. Regions of a parallel state are states in a state that says
+ * so: Mermaid's own divider breaks its layout when a transition touches what is in a region.
  */
 export function toMermaid(chart: Chart): string {
   const lines = [`%% ${chart.machine}, version ${chart.version}`, "stateDiagram-v2"];
@@ -22,14 +23,13 @@ export function labelOf({ kind, on, guard, actions }: ChartTransition): string {
 function stateLines(state: ChartState, depth: number): string[] {
   const pad = "  ".repeat(depth);
   const id = idOf(state.path);
-  const named = `${pad}state "${state.key}" as ${id}`;
+  const label = state.type === "parallel" ? `${state.key} (parallel)` : state.key;
+  const named = `${pad}state "${label}" as ${id}`;
   if (state.states.length === 0) {
     const end = state.type === "final" ? [`${pad}${id} --> [*]`] : [];
     return [named, ...end];
   }
-  const inner = state.states.map((child) => stateLines(child, depth + 1));
-  const parallel = state.type === "parallel";
-  const body = inner.flatMap((lines, i) => (parallel && i > 0 ? [`${pad}  --`, ...lines] : lines));
+  const body = state.states.flatMap((child) => stateLines(child, depth + 1));
   const start =
     state.initial === null ? [] : [`${pad}  [*] --> ${idOf(`${state.path}.${state.initial}`)}`];
   return [`${named} {`, ...start, ...body, `${pad}}`];

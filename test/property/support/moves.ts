@@ -19,7 +19,10 @@ export const MOVES: Readonly<Record<string, Move>> = {
   join: on("connection", 4, (world, fx) => {
     if (fx.joined && !world.dice.chance(0.05)) return false;
     fx.joined = true;
-    return tell(world, fx, { type: "room.joined" });
+    tell(world, fx, { type: "room.joined" });
+    for (const identity of world.present)
+      tell(world, fx, { type: "participant.joined", identity, name: identity });
+    return true;
   }),
   enter: onJoined(0.6, (world, fx) => {
     const identity = world.dice.pick(["ann", "bob", "cid"]);
