@@ -47,7 +47,8 @@ export function createApp(ports: ServerPorts): Hono {
   app.get("/api/calls", async (context) => {
     const refs = await ports.broker.log.calls();
     const recent = refs.slice(0, CALLS_MAX);
-    return context.json(await Promise.all(recent.map((ref) => summaryOf(ports.broker.log, ref))));
+    const rows = await Promise.all(recent.map((ref) => summaryOf(ports.broker.log, ref)));
+    return context.json(rows.filter((row) => row !== undefined));
   });
   app.post("/api/sample", async (context) => {
     const ref = await ports.runSample((of) => feed.grew(of));

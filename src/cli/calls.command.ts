@@ -1,17 +1,10 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { codeOf } from "../base/errors.ts";
-import type { EventLog } from "../broker/event-log.port.ts";
-import type { CallHeader } from "../events/call.events.ts";
-import type { CallRef, LogRecord } from "../events/record.ts";
+import { summaryOf, type CallSummary } from "../api/call-summary.ts";
 import { lockHolder, openStore } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
 
-/**
- * The list of calls: from the two ends of each log, so that a folder of thousands is listed in
- * seconds. A call that cannot be read is listed as damaged and hides no other.
- */
 const STATUSES = ["live", "unfinished", "closed", "failed", "damaged"] as const;
 
 /** `turnfold calls --json`. */
@@ -58,8 +51,8 @@ async function runCalls({ options, config, out }: Invocation<Options>): Promise<
   const calls: CallRow[] = [];
   for (const ref of refs) {
     out.progress(`reading … ${calls.length} of ${refs.length} calls`);
-    const row = await rowOf(broker.log, ref, owned);
-    if (row) calls.push(row);
+    const summary = await summaryOf(broker.log, ref);
+    if (summary) calls.push(toRow(summary, owned));
   }
   out.json(CallList, { calls });
   print(calls, out);
@@ -67,60 +60,10 @@ async function runCalls({ options, config, out }: Invocation<Options>): Promise<
   return EXIT.ok;
 }
 
-/** Records at the end that are looked through for the number of the last turn. */
-const LAST_RECORDS = 64;
-
-/** From the header and the end of the log alone: nothing is folded, so many calls are cheap. */
-async function rowOf(log: EventLog, ref: CallRef, owned: boolean): Promise<CallRow | undefined> {
-  const header = await firstOf(log, ref);
-  if (!header) return undefined;
-  const about = header.input["header"] as unknown as CallHeader;
-  const { room, agent } = about;
-  const started = new Date(header.at).toISOString();
-  const known = { ...ref, room, agent: agent.name, started };
-  try {
-    const { last, turns } = await endOf(log, ref);
-    const over = last.input.type === "call.ended";
-    const open = owned ? ("live" as const) : ("unfinished" as const);
-    return {
-      ...known,
-      durationMs: last.at - header.at,
-      turns,
-      records: last.seq,
-      status: over ? (last.input["how"] as "closed" | "failed") : open,
-      reason: over ? (last.input["reason"] as string) : null,
-    };
-  } catch (error) {
-    // One damaged call must not hide the others.
-    if (codeOf(error) !== "log.damaged") throw error;
-    const reason = (error as Error).message;
-    return { ...known, durationMs: 0, turns: 0, records: 0, status: "damaged", reason };
-  }
-}
-
-async function firstOf(log: EventLog, ref: CallRef): Promise<LogRecord | undefined> {
-  for await (const record of log.read(ref)) return record;
-  return undefined;
-}
-
-/** Turn numbers have no gaps, so the highest one near the end is their count. */
-async function endOf(log: EventLog, ref: CallRef): Promise<{ last: LogRecord; turns: number }> {
-  const { seq } = await log.tail(ref);
-  for (let count = LAST_RECORDS; ; count *= 4) {
-    const from = Math.max(1, seq - count);
-    let last: LogRecord | undefined;
-    let turns = 0;
-    for await (const record of log.read(ref, from)) {
-      last = record;
-      turns = Math.max(turns, ...turnsIn(record));
-    }
-    if (last && (turns > 0 || from === 1)) return { last, turns };
-  }
-}
-
-function turnsIn({ outcome }: LogRecord): readonly number[] {
-  const actors = Object.keys(outcome.state).filter((actor) => actor.startsWith("turn."));
-  return actors.map((actor) => Number(actor.slice("turn.".length)));
+function toRow({ startedAt, status, ...about }: CallSummary, owned: boolean): CallRow {
+  const live = owned && status === "unfinished";
+  const started = new Date(startedAt).toISOString();
+  return { ...about, started, status: live ? "live" : status };
 }
 
 const COLUMNS = ["call", "tenant", "room", "agent", "started", "duration", "turns", "records"];

@@ -1,11 +1,11 @@
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { Usage } from "../events/effect.events.ts";
-import { TURN_STATUSES } from "../events/turn.events.ts";
 import { openStore } from "../main.ts";
 import { findCall } from "./call-finder.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
 import { EXIT, type Output, usageError } from "./output.ts";
+import { TurnReport } from "./show.command.ts";
 import { simulate } from "./simulate/run.ts";
 import { SAMPLE, wavAct, type Act } from "./simulate/script.ts";
 
@@ -18,21 +18,7 @@ export const SimulateReport = z.strictObject({
   log: z.string(),
   records: z.int(),
   stateHash: z.string(),
-  turns: z.array(
-    z.strictObject({
-      n: z.int(),
-      status: z.enum([...TURN_STATUSES, "live"]),
-      userText: z.string(),
-      agentText: z.string(),
-      heardText: z.string(),
-      latencyMs: z.strictObject({
-        endOfTurn: z.number().nullable(),
-        llmTtft: z.number().nullable(),
-        ttsTtfb: z.number().nullable(),
-        e2e: z.number().nullable(),
-      }),
-    }),
-  ),
+  turns: z.array(TurnReport),
   usage: z.array(Usage),
 });
 

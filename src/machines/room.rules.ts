@@ -114,10 +114,14 @@ function heardBefore({ heard }: RoomContext, words: UserWords): HeardWords | und
   return heard.find((h) => h.ref === words.ref || (h.final && words.final && overlaps(h, words)));
 }
 
-/** Told again, as after a resend, when its turn listens no more: it asks nothing new (T8, T10). */
+/**
+ * Words that ask nothing new (T8, T10): told again, as after a resend, when their turn listens no
+ * more, or only the interim of what is over.
+ */
 export function isRepeated(context: RoomContext, words: UserWords): boolean {
   const before = heardBefore(context, words);
-  return before !== undefined && before.final && before.n !== context.newer;
+  if (before?.final && before.n !== context.newer) return true;
+  return !words.final && isLate(context, words);
 }
 
 /** Who takes words; nobody has those of an echo. */

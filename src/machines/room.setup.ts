@@ -59,9 +59,10 @@ export const roomSetup = setup({
     isLateForOlder: ({ context, event }) => {
       const { older } = context;
       if (older === null || rules.ownerOf(context, event as Words) !== older.n) return false;
-      const { final, changed, backchannel } = event as Words;
-      const news = final && changed && !backchannel;
-      return older.phase !== "thinking" || !news || context.newer !== null;
+      const { final, changed, backchannel, echo } = event as Words;
+      const news = final && changed && !backchannel && !echo;
+      const cuts = older.phase === "thinking" && rules.contestOf(context) !== "none";
+      return !cuts || !news || context.newer !== null;
     },
     isEcho: ({ event }) => (event as Words).echo,
     isMuted: ({ context }) => context.muted,

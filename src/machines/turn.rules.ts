@@ -174,6 +174,7 @@ export function takeWords(words: readonly TurnWords[], next: TurnWords): readonl
 /** Words that come after their turn has asked: what it has of them is set right, the rest is late. */
 export function takeLate({ words, late }: TurnContext, next: TurnWords): Partial<TurnContext> {
   if (words.some((w) => tellsSame(w, next))) return { words: takeWords(words, next) };
+  if (!next.final || next.echo) return {};
   return { late: [...late.filter((ref) => ref !== next.ref), next.ref] };
 }
 

@@ -23,11 +23,11 @@ async function listCalls() {
         ariaCurrent: String(call.call === shown),
       });
       const when = new Date(call.startedAt).toLocaleString();
-      const seconds = Math.round((call.endedAt - call.startedAt) / 1000);
+      const seconds = Math.round(call.durationMs / 1000);
       button.append(
         call.room,
         element("br"),
-        element("small", {}, `${when}, ${seconds} s, ${call.status}`),
+        element("small", {}, `${when}, ${seconds} s, ${call.turns} turns, ${call.status}`),
       );
       button.addEventListener("click", () => showCall(call));
       return element("li", {}, button);

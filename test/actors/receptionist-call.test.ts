@@ -4,8 +4,8 @@ import { replay } from "../../src/actors/replay.ts";
 import { RECEPTIONIST } from "../../src/agent/receptionist.ts";
 import { turnSummaries } from "../../src/folds/turns.ts";
 import { MACHINES } from "../../src/machines/machines.ts";
-import { createReceptionistTools } from "../../src/providers/local/receptionist-tools.ts";
-import { createReceptionist } from "../../src/providers/local/receptionist.llm.ts";
+import { createReceptionistTools } from "../../src/providers/local/receptionist/tools.ts";
+import { createReceptionist } from "../../src/providers/local/receptionist/receptionist.llm.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
 
 /** The sample agent over whole calls on virtual time: what it knows, it knows from the log alone. */

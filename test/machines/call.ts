@@ -123,8 +123,8 @@ export class TestCall {
   }
 
   // What ann's track gives.
-  started(): LogRecord {
-    return this.progress("track.a", "detector", { type: "vad.started", from: this.now - 64 });
+  started(sid = "a"): LogRecord {
+    return this.progress(`track.${sid}`, "detector", { type: "vad.started", from: this.now - 64 });
   }
 
   hushed(): LogRecord {
@@ -149,26 +149,26 @@ export class TestCall {
     this.hushed();
   }
 
-  /** Speech of a second under `ref`; its words are final or remain an interim. */
-  utterance(ref: string, type: "stt.interim" | "stt.final" = "stt.final"): void {
+  /** What turn n begins with, a second of speech; its words are final or remain an interim. */
+  utterance(type: "stt.interim" | "stt.final" = "stt.final"): void {
     this.started();
     this.now += 1_000;
     this.said = { from: this.now - 1_064, to: this.now };
-    this.heard(type, { ref, ...this.said });
+    this.heard(type, { ref: `u${this.n}`, ...this.said });
     this.now += 250;
     this.hushed();
   }
 
   /** The final words of that speech, once it is over. */
-  late(ref: string, changed: boolean): LogRecord {
-    return this.heard("stt.final", { ref, changed, ...this.said });
+  late(changed: boolean): LogRecord {
+    return this.heard("stt.final", { ref: `u${this.n}`, changed, ...this.said });
   }
 
-  /** Somebody else speaks up. */
-  joins(): LogRecord {
+  /** Bob is there too, with the track `b`. */
+  joins(): this {
     this.connection({ type: "participant.joined", identity: "bob", name: "Bob" });
     this.connection({ type: "track.published", sid: "b", identity: "bob", kind: "audio" });
-    return this.progress("track.b", "detector", { type: "vad.started", from: this.now - 64 });
+    return this;
   }
 
   // What a turn's reply meets.

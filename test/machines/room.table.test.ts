@@ -20,7 +20,7 @@ type Cells = Readonly<Record<Type, Cell<State>>>;
 
 const TEXTS = ["greeting", "away", "farewell", "apology"];
 const ann = { identity: "ann", name: "Ann", present: true };
-const track = { sid: "a", identity: "ann", closing: false };
+const track = { sid: "a", identity: "ann", closing: false, sttDown: false };
 const inRoom = { participants: [ann], tracks: [track], greeted: true };
 const older = { n: 2, phase: "speaking", pausable: true } as const;
 const talk = { n: 2, older, spokenMs: 9_000 };
@@ -247,6 +247,7 @@ const speechEnds: readonly Row<State>[] = [
   },
 ];
 const said = (n: number) => ({ ranges: [{ n, sid: "a", from: 1_000, to: 2_000 }] });
+const told = { ref: "w1", sid: "a", from: 1_000, to: 2_000, final: true, late: false };
 const overWords: readonly Row<State>[] = [
   { given: "speech of nobody", to: "same: open turn.3, turn.3 user.words" },
   { given: "a turn listens", context: listening, to: "same: turn.3 user.words" },
@@ -273,6 +274,12 @@ const overWords: readonly Row<State>[] = [
     to: "same: fact words.late",
   },
   { given: "echo", event: { echo: true }, to: "same: fact words.echo" },
+  { given: "told again", context: { heard: [{ ...told, n: 2 }] }, to: "same" },
+  {
+    given: "told again, to the turn that listens",
+    context: { ...listening, heard: [{ ...told, n: 3 }] },
+    to: "same: turn.3 user.words",
+  },
 ];
 const typed: readonly Row<State>[] = [
   { given: "nobody listens", to: "same: open turn.3, turn.3 user.words" },
@@ -518,6 +525,22 @@ const CELLS: Readonly<Record<State, Cells>> = {
         to: LEAVES,
       },
       {
+        given: "failed, the caller waits",
+        event: { status: "failed" },
+        to: "same: open turn.3",
+      },
+      {
+        given: "failed, no apology to say",
+        event: { status: "failed" },
+        context: { texts: [] },
+        to: "present.live.idle",
+      },
+      {
+        given: "a text of the agent failed",
+        event: { status: "failed", kind: "agent" },
+        to: "present.live.idle",
+      },
+      {
         given: "cut, a read of it runs",
         event: { status: "cutOff" },
         context: { tools: [running] },
@@ -580,6 +603,22 @@ const CELLS: Readonly<Record<State, Cells>> = {
         given: "the last turn",
         context: { lastTurn: 2 },
         to: LEAVES,
+      },
+      {
+        given: "failed, the caller waits",
+        event: { status: "failed" },
+        to: "same",
+      },
+      {
+        given: "failed, no apology to say",
+        event: { status: "failed" },
+        context: { texts: [] },
+        to: "same",
+      },
+      {
+        given: "a text of the agent failed",
+        event: { status: "failed", kind: "agent" },
+        to: "same",
       },
       {
         given: "cut, a read of it runs",

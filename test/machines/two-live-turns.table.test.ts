@@ -9,6 +9,7 @@ import {
   guarded,
   hushedOver,
   interrupted,
+  listening,
   live,
   mark,
   outcomeSince,
@@ -101,6 +102,7 @@ const all =
 const CALLS = [{ call: "c1", name: "find", write: false, idempotent: true }];
 const WANTS = { result: { toolCalls: CALLS }, position: 1_200 };
 const BACKCHANNEL = heard("stt.final", { words: 1, stable: 1, backchannel: true });
+const BOB: Input = (call) => call.started("b");
 const HUSH: Input = (call) => call.hushed();
 const STT_DOWN: Input = (call) =>
   call.progress("track.a", "stt", { type: "stt.down", resendFrom: 0 });
@@ -109,7 +111,7 @@ const FINISH = all((call) => call.finishes("w2"), fire("endOfTurn"));
 const LATE =
   (changed: boolean): Input =>
   (call) =>
-    call.late("w1", changed);
+    call.late(changed);
 const STOPPED = (position: number): Input => end("stopped", { position });
 
 const EVENTS: Readonly<Record<Event, Input>> = {
@@ -206,7 +208,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
   },
   "listening / none": {
     "user.started": [
-      { given: "it hears another voice", by: (call) => call.joins(), to: "hearing / none" },
+      { given: "another voice", from: () => listening().joins(), by: BOB, to: "hearing / none" },
       {
         given: "it waits",
         from: waiting,
@@ -295,8 +297,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
       {
         given: "another stays",
         from: () => {
-          const call = live();
-          call.joins();
+          const call = live().joins();
           call.started();
           return call;
         },
@@ -703,7 +704,12 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
   },
   "interrupted / listening": {
     "user.started": [
-      { given: "it hears another voice", by: (call) => call.joins(), to: "interrupted / hearing" },
+      {
+        given: "another voice",
+        from: () => overtaken().joins(),
+        by: BOB,
+        to: "interrupted / hearing",
+      },
       {
         given: "it waits",
         by: all(HUSH, (call) => call.started()),
@@ -768,7 +774,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
   },
   "not pausable / listening": {
     "user.started": [
-      { given: "another voice", by: (call) => call.joins(), to: "speaking / hearing" },
+      { given: "another voice", from: () => fixed().joins(), by: BOB, to: "speaking / hearing" },
     ],
     "words, interim and real": [
       { to: "speaking / hearing" },

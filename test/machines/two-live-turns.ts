@@ -34,13 +34,13 @@ export function listening(call = live()): TestCall {
   call.started();
   call.now += 400;
   call.said = { from: call.now - 464, to: call.now };
-  call.heard("stt.interim", { ref: "w1", ...call.said });
+  call.heard("stt.interim", { ref: `u${call.n}`, ...call.said });
   return call;
 }
 
 /** Turn n waits for the end of turn; its words are settled, its speculation runs. */
 export function waiting(call = live()): TestCall {
-  call.utterance("w1");
+  call.utterance();
   return call;
 }
 
@@ -52,7 +52,7 @@ export function thinking(call = live()): TestCall {
 
 /** It was answered for its interim words; the final ones may yet come. */
 export function thinkingEarly(call = live()): TestCall {
-  call.utterance("w1", "stt.interim");
+  call.utterance("stt.interim");
   call.fire("endOfTurn");
   call.fire("lateFinal");
   return call;

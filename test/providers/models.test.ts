@@ -5,11 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import {
-  findModels,
-  pullModels,
-  toTokensText,
-} from "../../src/providers/local/models.ts";
+import { findModels, pullModels, toTokensText } from "../../src/providers/local/models.ts";
 import { openZip } from "../../src/providers/local/zip.ts";
 
 async function withFolder(run: (dir: string) => Promise<void>): Promise<void> {

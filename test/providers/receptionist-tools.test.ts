@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "../../src/events/record.ts";
-import { createReceptionistTools } from "../../src/providers/local/receptionist-tools.ts";
+import { createReceptionistTools } from "../../src/providers/local/receptionist/tools.ts";
 
 const BOOKING = { name: "Anna", day: "Friday", time: "19:00", people: 4 };
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "../../src/events/record.ts";
 import type { LlmEvent, LlmMessage, ToolCall } from "../../src/providers/llm.port.ts";
-import { createReceptionistTools } from "../../src/providers/local/receptionist-tools.ts";
-import { createReceptionist } from "../../src/providers/local/receptionist.llm.ts";
+import { createReceptionistTools } from "../../src/providers/local/receptionist/tools.ts";
+import { createReceptionist } from "../../src/providers/local/receptionist/receptionist.llm.ts";
 
 /** What the caller says, and what must be in the answer: words of it, or fields of a tool call. */
 type Exchange = readonly [said: string, expected: RegExp | Readonly<Record<string, Json>>];

@@ -1,5 +1,5 @@
-import { WEEKDAYS } from "./receptionist-facts.ts";
-import { loneNumber, MONTHS, toPattern } from "./receptionist-words.ts";
+import { WEEKDAYS } from "./facts.ts";
+import { loneNumber, MONTHS, toPattern } from "./words.ts";
 
 /** Finds what a booking needs in what was said. Takes normalised text, but for names. */
 export interface Slots {

@@ -1,4 +1,4 @@
-import { dayText, weekdayIn, WEEKDAYS } from "./receptionist-facts.ts";
+import { dayText, weekdayIn, WEEKDAYS } from "./facts.ts";
 import {
   continueBooking,
   continueCancel,
@@ -9,13 +9,13 @@ import {
   placeLoose,
   question,
   toHour,
-} from "./receptionist-booking.ts";
-import * as phrases from "./receptionist-phrases.ts";
-import type { Slots } from "./receptionist-slots.ts";
-import { isEmpty, say, tableText } from "./receptionist-state.ts";
-import type { State, Step } from "./receptionist-state.ts";
-import { matchTopics } from "./receptionist-topics.ts";
-import { normalise } from "./receptionist-words.ts";
+} from "./booking.ts";
+import * as phrases from "./phrases.ts";
+import type { Slots } from "./slots.ts";
+import { isEmpty, say, tableText } from "./state.ts";
+import type { State, Step } from "./state.ts";
+import { matchTopics } from "./topics.ts";
+import { normalise } from "./words.ts";
 
 /**
  * One utterance in, one step out. Rules are tried from the most to the least certain: corrections

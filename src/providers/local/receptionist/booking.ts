@@ -1,5 +1,5 @@
-import { HOUSE, toClockTime, WEEKDAYS, whyClosed } from "./receptionist-facts.ts";
-import { findName } from "./receptionist-names.ts";
+import { HOUSE, toClockTime, WEEKDAYS, whyClosed } from "./facts.ts";
+import { findName } from "./names.ts";
 import {
   dropNegated,
   findDay,
@@ -7,11 +7,11 @@ import {
   findPeopleShift,
   findTime,
   findTimeShift,
-} from "./receptionist-slots.ts";
-import type { SlotName, Slots } from "./receptionist-slots.ts";
-import { call, isEmpty, say, tableText, toSentence } from "./receptionist-state.ts";
-import type { Call, State, Step } from "./receptionist-state.ts";
-import { loneNumber, normalise, REFERENCE, toPattern } from "./receptionist-words.ts";
+} from "./slots.ts";
+import type { SlotName, Slots } from "./slots.ts";
+import { call, isEmpty, say, tableText, toSentence } from "./state.ts";
+import type { Call, State, Step } from "./state.ts";
+import { loneNumber, normalise, REFERENCE, toPattern } from "./words.ts";
 
 /** Filling in a booking, and changing or cancelling one: the part of the dialogue with memory. */
 const ORDER: readonly SlotName[] = ["day", "timeMin", "people", "name"];

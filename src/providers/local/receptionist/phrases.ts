@@ -1,4 +1,4 @@
-import { toPattern } from "./receptionist-words.ts";
+import { toPattern } from "./words.ts";
 
 /** Turns of phrase by what they mean. All match normalised text. */
 export const REPEAT = toPattern(

@@ -1,11 +1,11 @@
-import { shortHash, canonicalJson } from "../../base/digest.ts";
-import { AppError } from "../../base/errors.ts";
-import type { Json } from "../../events/record.ts";
-import type { Llm, LlmEvent, LlmMessage, LlmRequest, LlmUsage } from "../llm.port.ts";
-import { hear } from "./receptionist-dialogue.ts";
-import { parseClockTime, WEEKDAYS } from "./receptionist-facts.ts";
-import { createState, say, tableText } from "./receptionist-state.ts";
-import type { Booked, Call, State, Step } from "./receptionist-state.ts";
+import { shortHash, canonicalJson } from "../../../base/digest.ts";
+import { AppError } from "../../../base/errors.ts";
+import type { Json } from "../../../events/record.ts";
+import type { Llm, LlmEvent, LlmMessage, LlmRequest, LlmUsage } from "../../llm.port.ts";
+import { hear } from "./dialogue.ts";
+import { parseClockTime, WEEKDAYS } from "./facts.ts";
+import { createState, say, tableText } from "./state.ts";
+import type { Booked, Call, State, Step } from "./state.ts";
 
 /**
  * A small rule-based model that plays the receptionist of a fictional restaurant: it lets a call

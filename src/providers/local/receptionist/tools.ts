@@ -1,7 +1,7 @@
-import { AppError } from "../../base/errors.ts";
-import type { Json } from "../../events/record.ts";
-import type { Tool } from "../tool.port.ts";
-import { HOUSE, parseClockTime, whyClosed } from "./receptionist-facts.ts";
+import { AppError } from "../../../base/errors.ts";
+import type { Json } from "../../../events/record.ts";
+import type { Tool } from "../../tool.port.ts";
+import { HOUSE, parseClockTime, whyClosed } from "./facts.ts";
 
 /**
  * The tools of the local receptionist over a book in memory, one book for each call of

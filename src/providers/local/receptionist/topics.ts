@@ -1,6 +1,6 @@
-import { toPattern } from "./receptionist-words.ts";
-import { allHoursText, HOUSE, hoursText } from "./receptionist-facts.ts";
-import type { Weekday } from "./receptionist-facts.ts";
+import { toPattern } from "./words.ts";
+import { allHoursText, HOUSE, hoursText } from "./facts.ts";
+import type { Weekday } from "./facts.ts";
 
 /** Questions that are answered from the facts, whatever else is going on. First match first. */
 export interface Asked {

@@ -1,4 +1,4 @@
-import { toPattern } from "./receptionist-words.ts";
+import { toPattern } from "./words.ts";
 
 /** Finds the caller's name: in a phrase that announces one, or as the answer to the question. */
 const STOP = new Set(

@@ -1,7 +1,7 @@
-import type { Json } from "../../events/record.ts";
-import { dayText, timeText } from "./receptionist-facts.ts";
-import type { Weekday } from "./receptionist-facts.ts";
-import type { SlotName, Slots } from "./receptionist-slots.ts";
+import type { Json } from "../../../events/record.ts";
+import { dayText, timeText } from "./facts.ts";
+import type { Weekday } from "./facts.ts";
+import type { SlotName, Slots } from "./slots.ts";
 
 /** What the receptionist knows after so many messages; never kept, always folded anew. */
 export type Question = SlotName | "booking" | "change" | "more" | "offer" | "which" | "retry";
