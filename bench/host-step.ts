@@ -15,7 +15,7 @@ import { TempFolder } from "./temp-folder.ts";
 
 const TURNS = 40;
 const TARGET_US = 40;
-const ROUNDS = { warmups: 6, rounds: 15 };
+const ROUNDS = { warmups: 8, rounds: 25 };
 
 /** What one step costs when nothing else happens: inputs of a conversation, back to back. */
 export const hostStep: Bench = {

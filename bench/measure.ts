@@ -57,7 +57,6 @@ export async function takeTurns(
   const values: number[][] = contenders.map(() => []);
   for (let round = -warmups; round < rounds; round++)
     for (const [index, contender] of contenders.entries()) {
-      collectGarbage();
       const value = await contender();
       if (round >= 0) values[index]!.push(value);
     }
@@ -67,9 +66,4 @@ export async function takeTurns(
 /** Somewhere around `meanMs`, so that inputs meet every phase of the loop and of other timers. */
 export function pause(meanMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, meanMs * (0.5 + Math.random())));
-}
-
-/** What a round leaves behind must not be paid for by the next one. */
-export function collectGarbage(): void {
-  globalThis.gc?.();
 }

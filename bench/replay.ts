@@ -15,7 +15,7 @@ import { TempFolder } from "./temp-folder.ts";
 const CALL_MS = 600_000;
 const CALL_TARGET_MS = 100;
 const OF_RAW_TARGET = 0.75;
-const ROUNDS = { warmups: 3, rounds: 11 };
+const ROUNDS = { warmups: 6, rounds: 21 };
 
 /** A ten-minute call from its file: read, checked in every field and hash, and folded. */
 export const replayCall: Bench = {

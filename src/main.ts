@@ -115,7 +115,7 @@ export function openSupervisor(
     build: BUILD,
     worker: `local-${process.pid}`,
     runnersFor: ({ call }) => {
-      const media = new CallMedia(systemClock);
+      const media = new CallMedia();
       return {
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner(vad, media),

@@ -69,12 +69,14 @@ export class CallHost {
     this.transcript = state.transcript;
     this.#ports = ports;
     this.#offsetMs = Math.max(0, state.fold.at - ports.clock.now());
+    // Effects live in host time too: what they stamp must lie behind what is in the log.
+    const clock = { now: () => this.now(), after: ports.clock.after.bind(ports.clock) };
     this.#effects = new EffectRunner({
       runners: ports.runners,
       call: () => ({
         header: this.fold.header,
         transcript: this.transcript,
-        clock: ports.clock,
+        clock,
         ids: ports.ids,
       }),
       offer: (offer) => this.offer(offer),

@@ -49,6 +49,7 @@ export interface RunningEffect<Input> {
 export interface CallContext {
   readonly header: CallHeader;
   readonly transcript: Transcript;
+  /** Host time: never behind the log, whatever this machine's clock says (E6). */
   readonly clock: Clock;
   readonly ids: Ids;
 }

@@ -1,4 +1,3 @@
-import { canonicalJson } from "../base/digest.ts";
 import { AppError, codeOf } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { parseInput } from "../events/catalog.ts";
@@ -314,9 +313,15 @@ function isObject(value: Json): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null;
 }
 
-/** Both sides are mostly written alike, to the order of their keys. */
+/** Equal as JSON, whatever the order of keys. */
 function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b) || canonicalJson(a) === canonicalJson(b);
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  return keys.every((key) => Object.hasOwn(right, key) && same(left[key], right[key]));
 }
 
 /** Lets a version that is not carried be folded by the newest that is. */

@@ -4,8 +4,9 @@ import type { CallHeader } from "../events/call.events.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
 
 /**
- * A line of a list of calls, from the two ends of a log: nothing is folded, so a folder of thousands
- * is listed in seconds. A call that cannot be read is listed as damaged and hides no other.
+ * A line of a list of calls, from the two ends of a log: nothing is folded, so a folder of
+ * thousands is listed in seconds. A call that cannot be read is listed as damaged and hides no
+ * other.
  */
 export interface CallSummary extends CallRef {
   readonly room: string;

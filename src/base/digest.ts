@@ -4,8 +4,8 @@ import { AppError } from "./errors.ts";
 /**
  * Canonical digests. D1: keys are sorted and quoted, so equal values digest alike and unequal ones
  * do not. D2: only JSON is accepted; `undefined`, non-finite numbers and class instances throw
- * (C6). D3: objects are memoised by identity, so the cost follows what changed and not what is
- * there; therefore what was digested must never be mutated.
+ * (C6). D3: objects of some size are memoised by identity, so the cost follows what changed and not
+ * what is there; therefore what was digested must never be mutated.
  */
 const known = new WeakMap<object, string>();
 
@@ -17,7 +17,9 @@ export function digest(value: unknown): string {
   const memo = known.get(value);
   if (memo !== undefined) return memo;
   const body = canonical(value, digest);
-  const out = body.length <= INLINE_MAX ? body : `#${hash("sha1", body, "base64url")}`;
+  // Small objects come and go with every step: to keep them costs more than to write them again.
+  if (body.length <= INLINE_MAX) return body;
+  const out = `#${hash("sha1", body, "base64url")}`;
   known.set(value, out);
   return out;
 }

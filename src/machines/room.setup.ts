@@ -105,7 +105,8 @@ export const roomSetup = setup({
     isLostWhileDraining: ({ context, event }) =>
       isCurrent(event) && how(event) === "lost" && context.reason !== "",
     isCurrent: ({ event }) => isCurrent(event),
-    allQuiet: ({ context }) => rules.nothingLive(context) && context.tracks.length === 0,
+    allQuiet: ({ context }) =>
+      rules.nothingLive(context) && context.tracks.length === 0 && context.tools.length === 0,
   },
   actions: {
     send,
@@ -228,7 +229,7 @@ export const roomSetup = setup({
     markStopping: assign(({ context }) => ({ tools: rules.moveTool(context, "stop", "stopping") })),
     stopAllTools: assign(({ context }) => ({
       tools: context.tools.map((tool) =>
-        tool.state === "running" ? { ...tool, state: "stop" as const } : tool,
+        tool.state === "running" && !tool.write ? { ...tool, state: "stop" as const } : tool,
       ),
     })),
     repeatTool: assign(({ context, event }) => ({

@@ -12,7 +12,7 @@ import { seededIds } from "../base/id.ts";
 import { silentLogger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
 import { openMemory } from "../broker/memory/memory-broker.ts";
-import type { LogRecord } from "../events/record.ts";
+import type { CallRef, LogRecord } from "../events/record.ts";
 import { TurnSettings } from "../events/settings.events.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../machines/machines.ts";
 import { SimulatedRoom, type Utterance } from "../media/simulated/simulated-room.ts";
@@ -70,9 +70,7 @@ export class Simulation implements AsyncDisposable {
   }
 
   static async open(options: SimulationOptions = {}): Promise<Simulation> {
-    const clock = new SimulatedClock();
-    const broker = await (options.broker ?? openMemoryOn)(clock);
-    const simulation = new Simulation(options, clock, broker);
+    const simulation = await Simulation.#prepare(options);
     simulation.host = await simulation.supervisor.open({
       call: "c-simulated",
       tenant: "acme",
@@ -83,11 +81,25 @@ export class Simulation implements AsyncDisposable {
       texts: options.texts ?? {},
       recording: null,
     });
-    await clock.advance(0);
+    await simulation.clock.advance(0);
     return simulation;
   }
 
-  /** Milliseconds since the call was opened. */
+  /** Goes on with a call whose process died, in a new room that nobody is in yet. */
+  static async resume(ref: CallRef, options: SimulationOptions): Promise<Simulation> {
+    const simulation = await Simulation.#prepare(options);
+    simulation.host = await simulation.supervisor.resume(ref, "resume");
+    await simulation.clock.advance(0);
+    return simulation;
+  }
+
+  static async #prepare(options: SimulationOptions): Promise<Simulation> {
+    const clock = new SimulatedClock();
+    const broker = await (options.broker ?? openMemoryOn)(clock);
+    return new Simulation(options, clock, broker);
+  }
+
+  /** Milliseconds since the call was opened or resumed here. */
   get ms(): number {
     return this.clock.now() - this.startedAt;
   }
@@ -166,7 +178,7 @@ export class Simulation implements AsyncDisposable {
 
   #runners(clock: Clock): Runners {
     const { room, llm } = this;
-    const media = new CallMedia(clock);
+    const media = new CallMedia();
     const tools = this.#options.tools ?? [];
     const tts = new ScriptedTts(clock, this.#options.ttsFails);
     return {

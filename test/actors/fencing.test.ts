@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import type { CallHost } from "../../src/actors/call-host.ts";
 import { seededRandom } from "../../src/base/id.ts";
 import { openFaulty, type FaultyBroker } from "../../src/broker/faulty/faulty-broker.ts";
 import type { Fault } from "../../src/broker/faulty/faults.ts";
@@ -15,6 +16,10 @@ async function ask(stage: Stage): Promise<void> {
   await stage.say(0, QUESTION, { ms: 1_000 });
 }
 
+function fence(host: CallHost): string | undefined {
+  return host.fenced?.code;
+}
+
 suite("an owner that lives on after another took its call", () => {
   test("is fenced by its next append and stops all it runs", async () => {
     await using stage = await Stage.open();
@@ -24,10 +29,10 @@ suite("an owner that lives on after another took its call", () => {
     const old = simulation.host;
     const ended = assert.rejects(old.ended, { code: "owner.fenced" });
     await simulation.takeover("takeover", "lives");
-    assert.equal(old.fenced, undefined, "nobody told it");
+    assert.equal(fence(old), undefined, "nobody told it");
     // Its next word to the log is the playout position, at most 250 ms away.
     await simulation.run(250);
-    assert.equal(old.fenced?.code, "owner.fenced");
+    assert.equal(fence(old), "owner.fenced");
     await ended;
     await stage.close();
     const { agentSound } = simulation.room;
@@ -55,7 +60,9 @@ suite("an owner that lives on after another took its call", () => {
     let runs = 0;
     const tool = {
       spec: { name: "book", description: "", parameters: {} },
-      ...{ write: true, idempotent: true, timeoutMs: 5_000 },
+      write: true,
+      idempotent: true,
+      timeoutMs: 5_000,
       run: () => Promise.resolve({ runs: ++runs }),
     };
     const wants = { toolCalls: [{ id: "1", name: "book", input: null }] };
@@ -67,7 +74,7 @@ suite("an owner that lives on after another took its call", () => {
     const old = stage.simulation.host;
     await stage.simulation.takeover("takeover", "lives");
     await stage.until(1_650);
-    assert.deepEqual([old.fenced?.code, runs], ["owner.fenced", 0]);
+    assert.deepEqual([fence(old), runs], ["owner.fenced", 0]);
     await stage.close();
   });
 
@@ -80,7 +87,7 @@ suite("an owner that lives on after another took its call", () => {
     await simulation.takeover("takeover", "lives");
     await stage.say(3_000, QUESTION, { ms: 1_000 });
     await stage.until(6_000);
-    assert.equal(second.fenced?.code, "owner.fenced");
+    assert.equal(fence(second), "owner.fenced");
     assert.equal((await stage.close()).epochs, 3);
   });
 });
@@ -119,7 +126,7 @@ async function callUnder(rates: Faulty["rates"], seed: number): Promise<FaultyBr
   await stage.say(16_000, "And where can I park?", { ms: 1_000 });
   await stage.until(30_000);
   for (const fault of Object.keys(broker.rates) as Fault[]) broker.rates[fault] = 0;
-  assert.equal(stage.simulation.host.fenced, undefined, `seed ${seed}`);
+  assert.equal(fence(stage.simulation.host), undefined, `seed ${seed}`);
   const { epochs } = await stage.close();
   assert.equal(epochs, 1);
   assert.deepEqual(stage.turns.at(-1)?.heardText, ANSWER, `seed ${seed}`);
@@ -155,7 +162,7 @@ suite("an append whose fate is not known", () => {
     broker.rates.conflict = 1;
     await stage.until(4_300);
     broker.rates.conflict = 0;
-    assert.equal(stage.simulation.host.fenced?.code, "owner.fenced");
+    assert.equal(fence(stage.simulation.host), "owner.fenced");
     const { seq } = await broker.inner().log.tail(stage.simulation.host.ref);
     await stage.until(20_000);
     assert.equal((await broker.inner().log.tail(stage.simulation.host.ref)).seq, seq);
@@ -168,15 +175,17 @@ suite("an append whose fate is not known", () => {
     await using stage = await Stage.open(broker.options);
     const { simulation } = stage;
     await stage.until(1_000);
-    broker.rates.ackLost = 1;
+    // It cannot see that its record has landed before the other one is there.
+    Object.assign(broker.rates, { ackLost: 1, staleTail: 1 });
     const old = simulation.host;
     const say = { name: "say", ref: "n.1", chars: 5, now: false } as const;
     const said = assert.rejects(old.command(say, "test", "Hello"), { code: "owner.fenced" });
-    broker.rates.ackLost = 0;
+    await simulation.run(10);
+    Object.assign(broker.rates, { ackLost: 0, staleTail: 0 });
     await simulation.takeover("takeover", "lives");
     await simulation.run(1_000);
     await said;
-    assert.equal(old.fenced?.code, "owner.fenced");
+    assert.equal(fence(old), "owner.fenced");
     // The command is in the log: the new owner says what the old one promised nobody.
     await stage.close();
     assert.deepEqual(stage.turns.map(({ heardText }) => heardText).slice(1), ["Hello"]);
@@ -189,7 +198,7 @@ suite("an append whose fate is not known", () => {
     await stage.until(3_000);
     broker.rates.appendLost = 1;
     await stage.until(10_000);
-    assert.equal(stage.simulation.host.fenced?.code, "owner.fenced");
+    assert.equal(fence(stage.simulation.host), "owner.fenced");
     broker.rates.appendLost = 0;
     await stage.simulation.takeover();
     await stage.say(20_000, "And where can I park?", { ms: 1_000 });
@@ -211,7 +220,7 @@ suite("an append whose fate is not known", () => {
       broker.rates.staleRead = 0;
       await stage.simulation.takeover();
       assert.equal((await stage.close()).epochs, 2);
-      assert.equal(stage.turns[1]?.heardText, ANSWER);
+      assert.ok(stage.turns[1]?.heardText.endsWith(ANSWER));
     }
   });
 });

@@ -82,7 +82,7 @@ suite("a takeover", () => {
     await stage.until(1_550);
     const key = (): unknown => {
       const reply = stage.simulation.host.fold.liveEffects().find(({ src }) => src === "reply");
-      return (reply?.input as { key: string }).key;
+      return (reply!.input as { key: string }).key;
     };
     const before = key();
     await takeover(stage, 1_550);

@@ -1,10 +1,10 @@
 import {
   createActor,
-  transition,
   type AnyEventObject,
   type AnyStateMachine,
   type ExecutableActionObject,
 } from "xstate";
+import { pureTransition } from "../../src/actors/pure-transition.ts";
 import type { Snapshot } from "../../src/actors/machine-set.ts";
 import type { Open, Send, Tell } from "../../src/machines/host-actions.ts";
 
@@ -116,8 +116,7 @@ export interface Taken {
 }
 
 export function take(machine: AnyStateMachine, before: Snapshot, event: AnyEventObject): Taken {
-  const [next, actions] = transition(machine, before, event);
-  const after = next as Snapshot;
+  const [after, actions] = pureTransition(machine, before, event);
   const ignored =
     before.status !== "active" ||
     (after === before &&

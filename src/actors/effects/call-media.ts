@@ -8,13 +8,8 @@ import type { RoomConnection } from "../../media/room.port.ts";
  * each track. Audio stays in here; it never passes through charts or the log.
  */
 export class CallMedia {
-  readonly #clock: Clock;
   readonly #taps = new Map<string, TrackTap>();
   #connection = Promise.withResolvers<RoomConnection>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
 
   /** The connection, once the room was joined. */
   connected(): Promise<RoomConnection> {
@@ -31,10 +26,11 @@ export class CallMedia {
     this.#taps.clear();
   }
 
-  async tap(sid: string): Promise<TrackTap> {
+  /** `clock` is the call's: audio time is told on it. */
+  async tap(sid: string, clock: Clock): Promise<TrackTap> {
     const connection = await this.connected();
     let tap = this.#taps.get(sid);
-    if (!tap) this.#taps.set(sid, (tap = new TrackTap(connection, sid, this.#clock)));
+    if (!tap) this.#taps.set(sid, (tap = new TrackTap(connection, sid, clock)));
     return tap;
   }
 }

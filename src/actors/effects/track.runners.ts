@@ -16,7 +16,7 @@ export function detectorRunner(vad: Vad, media: CallMedia): Runner<DetectorInput
   return {
     run: async (effect) => {
       const { sid, minSpeech, minSilence } = effect.input;
-      const tap = await media.tap(sid);
+      const tap = await media.tap(sid, effect.call.clock);
       let base = 0;
       const stream = vad.open({ minSpeechMs: minSpeech, minSilenceMs: minSilence }, (event) => {
         const from = base + event.fromMs;
@@ -54,7 +54,7 @@ export interface SttInput {
 export function sttRunner(stt: Stt, media: CallMedia): Runner<SttInput> {
   return {
     run: async (effect) => {
-      const tap = await media.tap(effect.input.sid);
+      const tap = await media.tap(effect.input.sid, effect.call.clock);
       let base = 0;
       const words = new WordTeller(effect, () => base);
       const stream = stt.open((event) => words.tell(event));

@@ -21,7 +21,7 @@ export interface Met {
 export class EffectBench {
   readonly clock = new SimulatedClock();
   readonly room = new SimulatedRoom(this.clock);
-  readonly media = new CallMedia(this.clock);
+  readonly media = new CallMedia();
   readonly transcript = new Transcript();
   readonly met: Met[] = [];
   readonly abort = new AbortController();

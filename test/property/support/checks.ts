@@ -18,6 +18,14 @@ export interface CheckOptions {
 const SLACK_MS = 50;
 const DONE = new Set(["completed", "cutOff", "abandoned", "failed"]);
 
+interface Started {
+  readonly src: string;
+  /** Asked for by a turn that still listened. */
+  readonly speculative: boolean;
+  stopped: boolean;
+  ends: number;
+}
+
 interface LiveTurn {
   state: string;
   since: number;
@@ -27,7 +35,7 @@ export class LogChecks {
   readonly faults: string[] = [];
   readonly #options: CheckOptions;
   readonly #live = new Map<number, LiveTurn>();
-  readonly #started = new Map<string, { src: string; stopped: boolean; ends: number }>();
+  readonly #started = new Map<string, Started>();
   readonly #finals = new Set<string>();
   readonly #placed = new Map<string, string>();
   readonly #gaps: { from: number; to: number }[] = [];
@@ -106,17 +114,24 @@ export class LogChecks {
       else effect.ends++;
       coverage.count(`${effect?.src}.${input["how"] as string}`);
     }
-    for (const change of outcome.effects) {
-      const [op, id] = change;
-      if (op === "start") this.#started.set(id, { src: change[2], stopped: false, ends: 0 });
-      else if (op === "stop") this.#started.get(id)!.stopped = true;
-      if (op === "start") coverage.count(`start.${change[2]}`);
+    for (const [op, id, src] of outcome.effects) {
+      if (op === "start") {
+        const speculative = src === "reply" && listens(outcome);
+        const none = { stopped: false, ends: 0 };
+        this.#started.set(id, { src: src as string, speculative, ...none });
+        coverage.count(`start.${src as string}`);
+      } else if (op === "stop") {
+        const effect = this.#started.get(id)!;
+        effect.stopped = true;
+        if (effect.speculative && listens(outcome)) coverage.count("speculation.dropped");
+      }
     }
     if (outcome.ignored !== undefined) coverage.count(`ignored.${outcome.ignored}`);
   }
 
   #facts({ outcome }: LogRecord): void {
     for (const fact of outcome.emitted) {
+      this.#options.coverage.count(fact.type);
       if (fact.type === "turn.ended") this.#ended(fact as unknown as TurnEnded);
       else if (fact.type === "words.late")
         this.#place(fact["ref"] as string, `turn ${fact["n"] as number}`);
@@ -199,6 +214,12 @@ export class LogChecks {
 
 function turnOf(actor: string): number | undefined {
   return actor.startsWith("turn.") ? Number(actor.slice(5)) : undefined;
+}
+
+/** The step leaves one turn, and that one listens. */
+function listens({ state }: LogRecord["outcome"]): boolean {
+  const turns = Object.entries(state).filter(([actor]) => actor.startsWith("turn."));
+  return turns.length === 1 && stateOf(turns[0]![1]) === "listening";
 }
 
 /** `answering.paused`, `listening`: as deep as the checks look. */

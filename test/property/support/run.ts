@@ -61,7 +61,7 @@ const TEXTS: readonly Readonly<Record<string, string>>[] = [
 export async function runOnce(seed: number, coverage: Coverage): Promise<RunResult> {
   const dice = new Dice(seed);
   const settings = dice.pick(SETTINGS);
-  const snapshotEveryRecords = dice.pick([undefined, 7, 25]);
+  const snapshotEveryRecords = dice.pick([undefined, undefined, 20]);
   const machines = machinesOf(coverage);
   const texts = dice.pick(TEXTS);
   const options = { seed, coverage, machines, settings, texts, snapshotEveryRecords };
