@@ -57,6 +57,7 @@ export class CallHost {
   readonly #ended = Promise.withResolvers<void>();
   /** Lifts the local clock to the log's where it lies behind (E6, takeover). */
   readonly #offsetMs: number;
+  #snapshotDue: number;
   #draining = false;
   #alarm: { due: number; cancel: Cancel } | undefined;
   #fence: AppError | undefined;
@@ -68,6 +69,7 @@ export class CallHost {
     this.fold = state.fold;
     this.transcript = state.transcript;
     this.#ports = ports;
+    this.#snapshotDue = this.#nextSnapshot(state.fold.tail.seq);
     this.#offsetMs = Math.max(0, state.fold.at - ports.clock.now());
     // Effects live in host time too: what they stamp must lie behind what is in the log.
     const clock = { now: () => this.now(), after: ports.clock.after.bind(ports.clock) };
@@ -226,12 +228,18 @@ export class CallHost {
 
   /** A cache of the fold, taken where the log and the fold stand at the same record (L9). */
   #snapshot(seq: number): void {
-    const every = this.#ports.snapshotEveryRecords ?? LIMITS.snapshotEveryRecords;
-    if (seq === 0 || seq % every !== 0 || this.fold.tail.seq !== seq) return;
+    if (seq < this.#snapshotDue || this.fold.tail.seq !== seq) return;
+    this.#snapshotDue = this.#nextSnapshot(seq);
     const bytes = new TextEncoder().encode(JSON.stringify(this.fold.toSnapshot()));
     this.#ports.log.saveSnapshot(this.ref, seq, bytes).catch((error: unknown) => {
       this.#ports.logger.log("warn", "snapshot not saved", { code: codeOf(error), seq });
     });
+  }
+
+  /** Several records may be acknowledged at once, so what is due is a place and not a number. */
+  #nextSnapshot(seq: number): number {
+    const every = this.#ports.snapshotEveryRecords ?? LIMITS.snapshotEveryRecords;
+    return seq - (seq % every) + every;
   }
 
   #freeze(error: AppError): void {

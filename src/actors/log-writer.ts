@@ -107,6 +107,8 @@ export class LogWriter {
       if (this.#lost) return false;
       const tail = await this.#log.tail(this.#ref).catch(() => undefined);
       if (tail?.seq === last.seq && tail.hash === last.hash) return true;
+      // Told to let go meanwhile: not even what was begun is tried again.
+      if (this.#lost) return false;
       // A tail beyond ours that is not ours was written by another owner.
       if (tail && tail.seq > this.#tail.seq) return false;
       if (tail && !mayStand) {

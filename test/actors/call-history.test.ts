@@ -9,8 +9,8 @@ const QUESTION = "What are your opening hours?";
 const HEARD = "Doors open early each morning. Dinner";
 const GREETED = `assistant: ${GREETING}`;
 
-async function ask(stage: Stage, text = QUESTION): Promise<void> {
-  await stage.say(0, text, { ms: 1_000 });
+async function ask(stage: Stage): Promise<void> {
+  await stage.say(0, QUESTION, { ms: 1_000 });
 }
 
 suite("what the model is asked", () => {
@@ -64,6 +64,18 @@ suite("what the model is asked", () => {
       const asked = [GREETED, `user: ${QUESTION}`, `assistant: ${ANSWER}`, "user: And on Sunday?"];
       assert.deepEqual(stage.asked(1), asked);
     }
+  });
+
+  test("the agent's own words that a microphone gave back are nobody's", async () => {
+    await using stage = await Stage.open();
+    await ask(stage);
+    const text = "doors open early";
+    const interims = [{ afterMs: 300, text }];
+    await stage.say(3_200, text, { ms: 800, interims, finalAfterMs: 4_000 });
+    await stage.say(13_000, "And on Sunday?", { ms: 800 });
+    await stage.close();
+    const asked = [GREETED, `user: ${QUESTION}`, `assistant: ${ANSWER}`, "user: And on Sunday?"];
+    assert.deepEqual(stage.asked(1), asked);
   });
 
   test("words of a turn nothing was heard of are asked once, with the next ones", async () => {

@@ -202,7 +202,7 @@ suite("a call", () => {
     assert.equal(stage.turns[1]?.userText, "five five five zero one nine nine");
   });
 
-  test("15 the caller leaves: silence at once, the room is left when nobody comes back", async () => {
+  test("15 the caller leaves: silence at once; the call ends if nobody comes back", async () => {
     await using stage = await Stage.open();
     await ask(stage);
     await stage.until(4_000);
@@ -235,7 +235,7 @@ suite("a call", () => {
     );
   });
 
-  test("16 two quick questions: nothing of the first answer was heard, so one for both", async () => {
+  test("16 two quick questions, nothing heard of the first answer: one for both", async () => {
     await using stage = await Stage.open();
     await stage.say(0, "What time is it?", { ms: 900 });
     const interims = [{ afterMs: 300, text: "And" }];

@@ -223,6 +223,10 @@ suite("a tool", () => {
 
   /** Runs it for a call that the model has asked for. */
   async function run(one: Tool, bench = new EffectBench()): Promise<Json | undefined> {
+    return (await runStored(one, bench)).output;
+  }
+
+  async function runStored(one: Tool, bench = new EffectBench()) {
     const { blobs } = openMemory({ clock: bench.clock });
     const toolCalls = [{ call: input.call, name: "book", input: { at: 8 } }];
     bench.transcript.turn(2).runs.push({ ...NO_RUN, toolCalls });
@@ -230,7 +234,9 @@ suite("a tool", () => {
     await bench.clock.advance(10_000);
     const output = (end.value?.text as { output: Json } | undefined)?.output;
     const { blob } = (output ?? {}) as { blob?: string };
-    return blob ? JSON.parse(new TextDecoder().decode(await blobs.get(blob))) : output;
+    const bytes = blob === undefined ? undefined : await blobs.get(blob);
+    const stored: unknown = bytes && JSON.parse(new TextDecoder().decode(bytes));
+    return { output, stored };
   }
 
   test("gets the model's input and its key; its output is the text of its end", async () => {
@@ -264,7 +270,7 @@ suite("a tool", () => {
     assert.deepEqual(await run(other), { error: "there is no tool book" });
   });
 
-  test("input that does not fit, or anything thrown: the model is told what was wrong", async () => {
+  test("input that does not fit, or a throw: the model is told what was wrong", async () => {
     const wrong = tool({
       run: () => Promise.reject(new AppError("input.invalid", "which day?")),
     });
@@ -279,7 +285,10 @@ suite("a tool", () => {
 
   test("an output too large for a record lies in the blobs, by digest", async () => {
     const rows = Array.from({ length: 4_000 }, (_, i) => `row ${i} of a long list`);
-    assert.ok(JSON.stringify(rows).length > LIMITS.recordBytesMax);
-    assert.deepEqual(await run(tool({ run: () => Promise.resolve(rows) })), rows);
+    const bytes = JSON.stringify(rows).length;
+    assert.ok(bytes > LIMITS.recordBytesMax);
+    const { output, stored } = await runStored(tool({ run: () => Promise.resolve(rows) }));
+    assert.deepEqual(Object.keys(output as object), ["blob", "bytes"]);
+    assert.deepEqual(stored, rows);
   });
 });

@@ -170,7 +170,7 @@ suite("an append whose fate is not known", () => {
     await stage.close();
   });
 
-  test("another owner's record behind the lost answer fences: it may have landed before", async () => {
+  test("another owner's record behind the lost answer fences, landed or not", async () => {
     const broker = faulty(1);
     await using stage = await Stage.open(broker.options);
     const { simulation } = stage;

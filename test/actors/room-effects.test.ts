@@ -73,7 +73,7 @@ suite("the ears", () => {
     assert.equal(bench.met.at(-1)?.event["ref"], "9.0.effect.2");
   });
 
-  test("put words on the call's clock, count stable ones, keep the text out of the event", async () => {
+  test("put words on the call's clock and keep their text out of the event", async () => {
     const { bench, stt } = await listening();
     stt.say({ ...interim("a quiet corner"), fromMs: 100, stableWords: 2 });
     const { event, text } = bench.met[0]!;
@@ -166,7 +166,7 @@ suite("the connection", () => {
     );
   });
 
-  test("leaves when stopped, ends when the room closes, and fails when it cannot join", async () => {
+  test("leaves when stopped, ends with the room, fails when it cannot join", async () => {
     const ends: readonly ((bench: EffectBench) => void)[] = [
       (bench) => bench.abort.abort(),
       (bench) => bench.room.tellAll({ type: "disconnected", reason: "room closed" } as RoomEvent),

@@ -5,7 +5,7 @@ import { appendFile, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { suite, test, type TestContext } from "node:test";
+import { after, suite, test } from "node:test";
 import { replay, type ReplayResult } from "../../src/actors/replay.ts";
 import { seededRandom } from "../../src/base/id.ts";
 import { openEmbedded } from "../../src/broker/embedded/embedded-broker.ts";
@@ -27,10 +27,16 @@ const AUDIO_KILLS = 3;
 const AT_ONCE = 2;
 const REF = { tenant: "acme", call: "c-simulated" };
 
-async function folder(t: TestContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "turnfold-crash-"));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  return dir;
+const root = mkdtemp(join(tmpdir(), "turnfold-crash-"));
+after(async () => rm(await root, { recursive: true, force: true }));
+
+async function folder(): Promise<string> {
+  return mkdtemp(join(await root, "data-"));
+}
+
+/** Most of a child's short life would be compiling what the child before it compiled. */
+async function environment(): Promise<NodeJS.ProcessEnv> {
+  return { ...process.env, NODE_COMPILE_CACHE: join(await root, "cache") };
 }
 
 interface Victim {
@@ -46,7 +52,10 @@ async function runAndKill(victim: Victim): Promise<readonly string[]> {
   const { program, args, lines, delayMs } = victim;
   const path = join(import.meta.dirname, program);
   const stdio = ["ignore", "ignore", "inherit", "pipe"] as const;
-  const child = spawn(process.execPath, [path, ...args], { stdio: [...stdio] });
+  const child = spawn(process.execPath, [path, ...args], {
+    stdio: [...stdio],
+    env: await environment(),
+  });
   const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   let told = "";
   let count = 0;
@@ -115,8 +124,8 @@ interface Outcome {
   readonly torn: "none" | "found" | "planted";
 }
 
-async function killOne(t: TestContext, seed: number): Promise<Outcome> {
-  const dataDir = await folder(t);
+async function killOne(seed: number): Promise<Outcome> {
+  const dataDir = await folder();
   const random = seededRandom(seed);
   const path = join(dataDir, REF.tenant, REF.call, "0001.jsonl");
   const told = await runAndKill({
@@ -134,12 +143,12 @@ async function killOne(t: TestContext, seed: number): Promise<Outcome> {
   assert.equal(torn.tornBytes > 0, isPlanted || before.tornBytes > 0, "a torn line is reported");
   assert.deepEqual(torn.records, before.records, "and does no harm to the others");
   await finishCall(dataDir, seed);
-  const after = await read(path);
-  assert.equal(after.tornBytes, 0, "the next owner cut it off");
-  assertKept(told, after);
+  const whole = await read(path);
+  assert.equal(whole.tornBytes, 0, "the next owner cut it off");
+  assertKept(told, whole);
   const { epochs, records } = await assertReproduced(path);
   assert.equal(epochs, 2);
-  const last = turnSummaries(after.records).at(-1);
+  const last = turnSummaries(whole.records).at(-1);
   assert.deepEqual(
     [last?.userText, last?.status],
     ["And where can I park?", "completed"],
@@ -149,8 +158,8 @@ async function killOne(t: TestContext, seed: number): Promise<Outcome> {
 }
 
 /** `simulate` in real time, then `simulate --resume` as anybody would run it. */
-async function killSpoken(t: TestContext, seed: number): Promise<string> {
-  const dataDir = await folder(t);
+async function killSpoken(seed: number): Promise<string> {
+  const dataDir = await folder();
   const random = seededRandom(100 + seed);
   const told = await runAndKill({
     program: "audio-child.ts",
@@ -167,25 +176,28 @@ async function killSpoken(t: TestContext, seed: number): Promise<string> {
   const line = [cli, "simulate", "--resume", call, "--data", dataDir];
   const resumed = spawn(process.execPath, line, { stdio: ["ignore", "ignore", "inherit"] });
   assert.deepEqual(await once(resumed, "exit"), [0, null]);
-  const after = await read(path);
-  assertKept(told, after);
+  const whole = await read(path);
+  assertKept(told, whole);
   const { epochs, records } = await assertReproduced(path);
   assert.equal(epochs, 2);
-  const heard = turnSummaries(after.records).map(({ userText }) => userText.toLowerCase());
-  for (const word of ["hours", "park"])
-    assert.ok(heard.join(" ").includes(word), `"${word}" was never understood: ${heard.join()}`);
+  const heard = turnSummaries(whole.records).map(({ userText }) => userText.toLowerCase());
+  // Speech-to-text may mistake a word, but not all of an utterance.
+  for (const words of [/hours|saturday/, /where|park|car/])
+    assert.match(heard.join(" "), words, "an utterance was never understood");
   return `killed after ${told.length} of ${records} records`;
 }
 
-suite("kill -9 in a call", () => {
+// The spoken calls mostly wait for sound, and the others fill the time.
+suite("kill -9 in a call", { concurrency: true }, () => {
   test(`${FULL_SPEED_KILLS} times at full speed: nothing acknowledged is lost`, async (t) => {
     const seeds = Array.from({ length: FULL_SPEED_KILLS }, (_, i) => i + 1);
     const outcomes: Outcome[] = [];
     const worker = async (): Promise<void> => {
       for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift())
-        outcomes.push(await killOne(t, seed));
+        outcomes.push(await killOne(seed));
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    const workers = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
+    for (const ended of workers) if (ended.status === "rejected") throw ended.reason;
     const records = outcomes.reduce((sum, one) => sum + one.records, 0);
     const count = (torn: Outcome["torn"]) => outcomes.filter((one) => one.torn === torn).length;
     assert.equal(outcomes.length, FULL_SPEED_KILLS);
@@ -195,10 +207,10 @@ suite("kill -9 in a call", () => {
     );
   });
 
-  test(`${AUDIO_KILLS} times in a spoken call: resumed, it says again what was not heard`, async (t) => {
+  test(`${AUDIO_KILLS} times in a spoken call: what was not heard is said again`, async (t) => {
     if (!(await needModels(t))) return;
     const outcomes = await Promise.all(
-      Array.from({ length: AUDIO_KILLS }, (_, i) => killSpoken(t, i + 1)),
+      Array.from({ length: AUDIO_KILLS }, (_, i) => killSpoken(i + 1)),
     );
     t.diagnostic(`${outcomes.length} kills, ${outcomes.map(String).join("; ")}`);
   });

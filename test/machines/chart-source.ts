@@ -86,9 +86,12 @@ function propertyFaults(node: Node, where: string): readonly string[] {
  */
 export function sourceDigest(entry: string): string {
   const files = [...closureOf(entry)].sort();
-  return shortHash(
-    files.map((path) => JSON.stringify(meaning(parse(path, readChart(path))))).join(),
-  );
+  return shortHash(files.map((path) => meaningOf(path, readChart(path))).join());
+}
+
+/** What a text does when it runs, in a form that depends on nothing else. */
+export function meaningOf(path: string, text: string): string {
+  return JSON.stringify(meaning(parse(path, text)));
 }
 
 const SHARED = "src/machines/host-actions.ts";

@@ -98,7 +98,7 @@ const ONCE = TurnSettings.parse({ speculation: { maxAttempts: 1 } });
 const fresh = { n: 2, kind: "user", saying: null, sttDown: false, settings: ONCE, at } as const;
 const LISTENERS: readonly TurnInput[] = [
   { ...fresh, contest: "none", previousDone: true, pausable: true },
-  { ...fresh, contest: "pause", previousDone: false, pausable: true },
+  { ...fresh, contest: "pause", previousDone: false, pausable: true, sttDown: true },
   { ...fresh, contest: "echo", previousDone: false, pausable: true },
   { ...fresh, contest: "none", previousDone: false, pausable: false },
 ];
@@ -113,8 +113,6 @@ const SPEECH: readonly AnyEventObject[] = [
   { type: "user.words", ...words({ final: false }), at },
   { type: "user.words", ...words(), at },
   { type: "user.words", ...words({ ref: "w2", from: 2_100, to: 2_200, backchannel: true }), at },
-  { type: "stt.state", down: true, at },
-  { type: "stt.state", down: false, at },
 ];
 const PREVIOUS: readonly AnyEventObject[] = [
   { type: "previous.paused", answerable: true, at },
@@ -221,8 +219,6 @@ const LIFE: readonly AnyEventObject[] = [
   { type: "room.reconnected", at },
   { type: "participant.joined", identity: "ann", name: "Ann", at },
   { type: "participant.left", identity: "ann", at },
-  { type: "command.mute", at },
-  { type: "command.unmute", at },
   { type: "command.end", reason: "done", at },
   { type: "host.failed", at },
   ...["done", "failed", "lost"].map((how) => ({
@@ -256,9 +252,8 @@ const TALK: readonly AnyEventObject[] = [
   STARTED,
   { type: "user.ended", from: 1_000, to: 2_000, silenceMs: 250, ...user },
   { type: "user.words", ...words(), at },
-  { type: "user.words", ...words({ ref: "w2", from: 3_000, to: 3_500, echo: true }), at },
   { type: "command.interrupt", force: false, at },
-  { type: "participant.left", identity: "ann", at },
+  { type: "command.mute", at },
 ];
 
 function talkEvents(snapshot: Snapshot): readonly AnyEventObject[] {

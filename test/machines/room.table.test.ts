@@ -1,9 +1,10 @@
+import { test } from "node:test";
 import type { RoomEvent } from "../../src/events/room.events.ts";
 import { roomMachine } from "../../src/machines/room.machine.ts";
 import { newRoom, type RoomContext } from "../../src/machines/room.rules.ts";
 import type { Rest } from "./chart.ts";
 import { SETTINGS, words } from "./fixtures.ts";
-import { NOW, testTable, type Cell, type Line, type Row } from "./table.ts";
+import { NOW, checkState, checkWhole, statesOf, type Cell, type Line, type Row } from "./table.ts";
 
 type State =
   | "present.joining"
@@ -812,4 +813,15 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
   closed: {},
 };
 
-testTable({ machine: roomMachine, rests: RESTS, events: EVENTS, cells: CELLS, timers: TIMERS });
+const TABLE = {
+  machine: roomMachine,
+  rests: RESTS,
+  events: EVENTS,
+  cells: CELLS,
+  timers: TIMERS,
+} as const;
+
+test("the room table has every state and every timer of the chart", () => checkWhole(TABLE));
+
+for (const state of statesOf(TABLE))
+  test(`room ${state}: every event and every timer`, () => checkState(TABLE, state));

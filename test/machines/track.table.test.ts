@@ -1,8 +1,9 @@
+import { test } from "node:test";
 import type { TrackEvent } from "../../src/events/track.events.ts";
 import { trackMachine, type TrackContext } from "../../src/machines/track.machine.ts";
 import type { Rest } from "./chart.ts";
 import { SETTINGS, words } from "./fixtures.ts";
-import { NOW, testTable, type Cell, type Line, type Row } from "./table.ts";
+import { NOW, checkState, checkWhole, statesOf, type Cell, type Line, type Row } from "./table.ts";
 
 /** Both halves of an open track at once: whether it is heard, and whether it is written down. */
 type Voice = "open.voice.detecting.silent" | "open.voice.detecting.speaking" | "open.voice.broken";
@@ -246,4 +247,15 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
   closed: {},
 };
 
-testTable({ machine: trackMachine, rests: RESTS, events: EVENTS, cells: CELLS, timers: TIMERS });
+const TABLE = {
+  machine: trackMachine,
+  rests: RESTS,
+  events: EVENTS,
+  cells: CELLS,
+  timers: TIMERS,
+} as const;
+
+test("the track table has every state and every timer of the chart", () => checkWhole(TABLE));
+
+for (const state of statesOf(TABLE))
+  test(`track ${state}: every event and every timer`, () => checkState(TABLE, state));

@@ -1,8 +1,9 @@
+import { test } from "node:test";
 import type { TurnEvent } from "../../src/events/turn.events.ts";
 import { turnMachine } from "../../src/machines/turn.machine.ts";
 import type { Rest } from "./chart.ts";
 import { run, turn, words } from "./fixtures.ts";
-import { NOW, testTable, type Cell, type Row } from "./table.ts";
+import { NOW, checkState, checkWhole, statesOf, type Cell, type Row } from "./table.ts";
 
 type State =
   | "opening"
@@ -667,4 +668,15 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
   failed: {},
 };
 
-testTable({ machine: turnMachine, rests: RESTS, events: EVENTS, cells: CELLS, timers: TIMERS });
+const TABLE = {
+  machine: turnMachine,
+  rests: RESTS,
+  events: EVENTS,
+  cells: CELLS,
+  timers: TIMERS,
+} as const;
+
+test("the turn table has every state and every timer of the chart", () => checkWhole(TABLE));
+
+for (const state of statesOf(TABLE))
+  test(`turn ${state}: every event and every timer`, () => checkState(TABLE, state));

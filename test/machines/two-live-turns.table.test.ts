@@ -415,7 +415,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     ],
     "stt.down": [{ to: "thinking / none" }],
     "answer timers": [
-      { given: "total", by: fire("answerTotal"), to: "failed / none: stop n", differs: "D1" },
+      { given: "total", by: fire("answerTotal"), to: "failed / none: stop n" },
       {
         given: "total, an apology",
         from: () => thinking(withTexts()),
@@ -790,7 +790,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
       { to: "speaking / hearing" },
       { given: "echo guard", from: guarded, to: "interrupted / hearing: stop n" },
     ],
-    "words, back-channel": [{ to: "speaking / hearing" }],
+    "words, back-channel": [{ to: "speaking / hearing", differs: "D13" }],
     "late final of n": [
       {
         from: () => paused(says(thinkingEarly(strict()))),

@@ -50,7 +50,8 @@ export function requirementFaults(markdown: string, files: FileSet): readonly st
   return [...faults, ...twice(rows.map(([id]) => id!)), ...strayLines(markdown)];
 }
 
-function holderFaults(holder: string, files: FileSet): readonly string[] {
+/** Why `path > "name"` names no test that runs, if so. */
+export function holderFaults(holder: string, files: FileSet): readonly string[] {
   const match = /^(\S+) > "(.+)"$/.exec(holder);
   if (!match) return [`${holder} is not written path > "name"`];
   const [, path, name] = match as unknown as [string, string, string];
@@ -102,7 +103,7 @@ export function changelogFaults(markdown: string, version: string): readonly str
 }
 
 /** Cells of all table rows below their header rule; `\|` is a bar of the text. */
-function tableRows(markdown: string): readonly (readonly string[])[] {
+export function tableRows(markdown: string): readonly (readonly string[])[] {
   const lines = markdown.split("\n");
   const isRule = (line: string | undefined): boolean => /^\|[\s|:-]+\|$/.test(line ?? "");
   return lines

@@ -100,7 +100,7 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** A finished call: it replays exactly, each effect ended once, no turn is live, no word is lost. */
+/** A finished call: it replays exactly, each effect ended once, no turn is live, no word lost. */
 export async function assertWhole(records: readonly LogRecord[]): Promise<ReplayResult> {
   const result = await replay(records, { machines: MACHINES, deep: true });
   assert.deepEqual(result.divergence, undefined);

@@ -13,16 +13,25 @@ export interface CheckOptions {
   readonly coverage: Coverage;
   /** Ms of a span in which no timer could fire on time. */
   readonly stalled: (from: number, to: number) => number;
+  /** Whether an effect was really started by anybody. */
+  readonly ran: (id: string) => boolean;
+  /** The actor that asked for an effect. */
+  readonly askedBy: (id: string) => string | undefined;
 }
 
 const SLACK_MS = 50;
+/** Records with which a call is wound up, at most. */
+const CLOSING_MAX = 12;
 const DONE = new Set(["completed", "cutOff", "abandoned", "failed"]);
 
 interface Started {
   readonly src: string;
+  readonly actor: string | undefined;
+  readonly epoch: number;
   /** Asked for by a turn that still listened. */
   readonly speculative: boolean;
-  stopped: boolean;
+  /** The record that stopped it. */
+  stoppedAt: number | undefined;
   ends: number;
 }
 
@@ -39,6 +48,10 @@ export class LogChecks {
   readonly #finals = new Set<string>();
   readonly #placed = new Map<string, string>();
   readonly #gaps: { from: number; to: number }[] = [];
+  readonly #armed = new Map<string, number>();
+  readonly #values = new Map<string, string>();
+  /** Effects that a new owner must end before anything else. */
+  #toRepair = new Set<string>();
   #turns = 0;
   #previous: LogRecord | undefined;
 
@@ -48,6 +61,8 @@ export class LogChecks {
 
   add(record: LogRecord): void {
     this.#order(record);
+    this.#takeover(record);
+    this.#timers(record);
     if (record.outcome.failed) this.#failed(record);
     this.#progress(record);
     this.#effects(record);
@@ -99,34 +114,75 @@ export class LogChecks {
     if (input.type !== "effect.progress" || outcome.ignored !== undefined) return;
     const effect = this.#started.get(input["effect"] as string);
     if (!effect || effect.ends > 0) this.#fault("E4-progress", `of an ended effect at ${seq}`);
-    else if (effect.stopped) this.#fault("E4-progress", `of a stopped effect at ${seq}`);
+    else if (effect.stoppedAt !== undefined) this.#fault("E4-progress", `of a stopped effect at ${seq}`);
     const n = turnOf(actor);
     if (n !== undefined && !this.#live.has(n)) this.#fault("T3-old-turn", `acts at ${seq}`);
     const { type, ref } = input["event"] as { type: string; ref: string };
     if (type === "stt.final") this.#finals.add(ref);
   }
 
-  #effects({ seq, input, outcome }: LogRecord): void {
-    const { coverage } = this.#options;
-    if (input.type === "effect.ended") {
-      const effect = this.#started.get(input["effect"] as string);
-      if (!effect) this.#fault("E4-one-end", `record ${seq} ends what never was`);
-      else effect.ends++;
-      coverage.count(`${effect?.src}.${input["how"] as string}`);
-    }
+  #effects(record: LogRecord): void {
+    const { coverage, askedBy } = this.#options;
+    const { seq, epoch, input, outcome } = record;
+    if (input.type === "effect.ended") this.#end(record);
     for (const [op, id, src] of outcome.effects) {
       if (op === "start") {
         const speculative = src === "reply" && listens(outcome);
-        const none = { stopped: false, ends: 0 };
-        this.#started.set(id, { src: src as string, speculative, ...none });
+        const asked = { src: src as string, actor: askedBy(id), epoch, speculative };
+        this.#started.set(id, { ...asked, stoppedAt: undefined, ends: 0 });
         coverage.count(`start.${src as string}`);
       } else if (op === "stop") {
         const effect = this.#started.get(id)!;
-        effect.stopped = true;
+        effect.stoppedAt = seq;
         if (effect.speculative && listens(outcome)) coverage.count("speculation.dropped");
       }
     }
     if (outcome.ignored !== undefined) coverage.count(`ignored.${outcome.ignored}`);
+  }
+
+  #end(record: LogRecord): void {
+    const { seq, epoch, actor, input, outcome } = record;
+    const [id, how] = [input["effect"] as string, input["how"] as string];
+    const effect = this.#started.get(id);
+    if (!effect) return this.#fault("E4-one-end", `record ${seq} ends what never was`);
+    effect.ends++;
+    this.#options.coverage.count(`${effect.src}.${how}`);
+    // Stopped before it ran, and its owner lived on: it has to say so itself.
+    const lateLoss = how === "lost" && effect.stoppedAt !== undefined && effect.epoch === epoch;
+    if (lateLoss && !this.#options.ran(id) && effect.stoppedAt! < seq - CLOSING_MAX)
+      this.#fault("E5-never-started", `${id} was stopped at ${effect.stoppedAt}`);
+    const newer = [...this.#started.entries()].some(
+      ([other, one]) =>
+        other !== id && one.actor === actor && one.ends === 0 && isAfter(other, id),
+    );
+    const value = JSON.stringify(outcome.state[actor] ?? null);
+    if (newer && value !== "null" && value !== this.#values.get(actor))
+      this.#fault("T3-old-run", `the end of ${id} moves ${actor} at ${seq}`);
+  }
+
+  /** L5: the old owner's effects end first, before anything happens in the new epoch. */
+  #takeover({ seq, input }: LogRecord): void {
+    if (input.type === "owner.changed") {
+      const live = [...this.#started].filter(([, { ends }]) => ends === 0);
+      this.#toRepair = new Set(live.map(([id]) => id));
+    } else if (this.#toRepair.size > 0) {
+      const ends = input.type === "effect.ended" && this.#toRepair.delete(input["effect"] as string);
+      const how = input["how"];
+      if (!ends || (how !== "lost" && how !== "unknown"))
+        this.#fault("L5-repair", `${input.type} at ${seq} comes before the repair`);
+    }
+  }
+
+  /** E6: a timer fires when its present arming is due, and not before. */
+  #timers({ seq, at, input, outcome }: LogRecord): void {
+    if (input.type === "timer.fired" && outcome.ignored !== "stale timer") {
+      const due = this.#armed.get(input["timer"] as string);
+      if (due === undefined || at < due) this.#fault("E6-timer", `${seq} fires before ${due}`);
+      this.#armed.delete(input["timer"] as string);
+    }
+    for (const [op, timer, due] of outcome.effects)
+      if (op === "arm") this.#armed.set(timer, due);
+      else if (op === "disarm") this.#armed.delete(timer);
   }
 
   #facts({ outcome }: LogRecord): void {
@@ -166,6 +222,7 @@ export class LogChecks {
   #states({ seq, at, outcome }: LogRecord): void {
     for (const [actor, value] of Object.entries(outcome.state)) {
       const n = turnOf(actor);
+      this.#values.set(actor, JSON.stringify(value));
       if (n !== undefined) this.#turn(n, stateOf(value), at);
     }
     const states = [...this.#live.values()].map(({ state }) => state.split(".")[0]);
@@ -214,6 +271,14 @@ export class LogChecks {
 
 function turnOf(actor: string): number | undefined {
   return actor.startsWith("turn.") ? Number(actor.slice(5)) : undefined;
+}
+
+/** Effect ids begin with the record that asked for them, then their place in it. */
+function isAfter(a: string, b: string): boolean {
+  const [aSeq = 0, aPlace = 0] = a.split(".").map(Number);
+  const [bSeq = 0, bPlace = 0] = b.split(".").map(Number);
+  const same = a.split(".").slice(2).join(".") === b.split(".").slice(2).join(".");
+  return same && (aSeq > bSeq || (aSeq === bSeq && aPlace > bPlace));
 }
 
 /** The step leaves one turn, and that one listens. */

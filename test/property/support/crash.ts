@@ -29,21 +29,28 @@ export async function playCall(
   const simulation = await Simulation.open({ broker, ...call.options, ...more });
   simulation.supervisor.onRecord((_, record) => trap.acknowledged(simulation, record));
   const over = (): boolean => simulation.records.at(-1)?.input.type === "call.ended";
+  const unanswered: Step[] = [];
+  const run = (step: Step): void =>
+    void Promise.try(() => step(simulation)).catch(() => unanswered.push(step));
   const until = async (ms: number): Promise<void> => {
     const to = simulation.startedAt + ms;
     await simulation.clock.run(to, () => trap.sprung || over());
     if (!trap.sprung) return;
     trap.close();
     await simulation.takeover();
+    // Whoever gave a command and got no answer gives it again.
+    for (const step of unanswered.splice(0)) run(step);
     await simulation.clock.run(to, over);
   };
   for (const [at, step] of call.steps) {
     await until(at);
-    if (!over()) await step(simulation);
+    if (!over()) run(step);
   }
   await until(CALL_MAX_MS);
   return simulation;
 }
+
+type Step = ScriptedCall["steps"][number][1];
 
 /** Lets the owner die at one point; once closed it does nothing. */
 class Trap {

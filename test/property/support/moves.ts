@@ -202,7 +202,10 @@ function phraseOf({ dice }: World): Phrase {
 
 /** What a stopped effect still says: by its own way, and as a message that was on its way. */
 function lateWord(world: World, fx: FakeEffect): true {
-  const event = { type: "reply.position", ms: Math.round(fx.positionMs) + 20 };
+  const asked = { type: "reply.requested", provider: "fake", model: "fake", digest: "", upTo: 1 };
+  const event = world.dice.chance(0.5)
+    ? { type: "reply.position", ms: Math.round(fx.positionMs) + 20 }
+    : { ...asked, tools: [] };
   if (fx.owner !== world.owner || world.dice.chance(0.5)) return tell(world, fx, event);
   const input = { type: "effect.progress", effect: fx.effect.id, event };
   world.offer((host) => host.offer({ input, cause: fx.effect.upTo }));

@@ -179,14 +179,17 @@ function nudgeOld(world: World): void {
 function verdict(world: World): readonly string[] {
   if (world.violations.length > 0) return world.violations;
   const { coverage, clock, options, log } = world;
+  const { faults, actors } = replayed(world);
   const checks = new LogChecks({
     settings: options.settings,
     coverage,
     stalled: (from, to) => clock.stalled(from, to),
+    ran: (id) => world.ran.has(id),
+    askedBy: (id) => actors.get(id),
   });
   for (const record of log.records) checks.add(record);
   checks.finish();
-  return [...checks.faults, ...replayFaults(world)];
+  return [...checks.faults, ...faults];
 }
 
 const plain = watchedMachines(undefined);
@@ -199,19 +202,30 @@ function machinesOf(coverage: Coverage): MachineSet {
   return machines;
 }
 
+interface Replayed {
+  readonly faults: readonly string[];
+  /** Who asked for which effect. */
+  readonly actors: ReadonlyMap<string, string>;
+}
+
 /** As from a file: nothing of the run's own objects is left. */
-function replayFaults({ log, options }: World): readonly string[] {
+function replayed({ log, options }: World): Replayed {
   const records = log.records.map((record) => JSON.parse(JSON.stringify(record)) as LogRecord);
-  const replay = new Replay({ machines: plain, deep: true });
+  const actors = new Map<string, string>();
+  const onRecord = ({ outcome }: LogRecord, { table }: CallFold): void => {
+    for (const [op, id] of outcome.effects)
+      if (op === "start") actors.set(id, table.effect(id)?.actor ?? "");
+  };
+  const replay = new Replay({ machines: plain, deep: true, onRecord });
   for (const record of records) if (!replay.add(record)) break;
   const { verdict: said, divergence } = replay.result();
-  if (said !== "reproduced") return [`replay: ${said} ${JSON.stringify(divergence)}`];
-  if (options.seed % 20 !== 0) return [];
+  const faults = said === "reproduced" ? [] : [`replay: ${said} ${JSON.stringify(divergence)}`];
+  if (faults.length > 0 || options.seed % 20 !== 0) return { faults, actors };
   const fold = new CallFold(plain, { checks: true });
   try {
     for (const record of records) refold(fold, record);
   } catch (error) {
-    return [`E8-pure: ${String(error)}`];
+    return { faults: [`E8-pure: ${String(error)}`], actors };
   }
-  return [];
+  return { faults, actors };
 }

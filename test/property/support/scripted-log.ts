@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AppError } from "../../../src/base/errors.ts";
+import { AppError, codeOf } from "../../../src/base/errors.ts";
 import type { EventLog, LogReading } from "../../../src/broker/event-log.port.ts";
 import {
   type CallRef,
@@ -109,6 +109,7 @@ export class ScriptedLog {
       const past = this.records[this.records.length - 1 - this.#dice.between(1, 3)];
       return Promise.resolve(past ? { seq: past.seq, hash: past.hash } : EMPTY_TAIL);
     }
+    if (this.#dice.chance(this.slowReadShare)) return this.#later(() => this.tail);
     return Promise.resolve(this.tail);
   }
 
@@ -175,12 +176,27 @@ function unknown(): never {
   throw new AppError("log.unknown", "the append was not answered");
 }
 
-/** The port as one owner has it; `onAppend` sees each try before it is made. */
-export function logFor(log: ScriptedLog, onAppend: () => void): EventLog {
+/** What an owner may and may not do with the log, seen at each of its tries. */
+export interface AppendWatch {
+  before(expect: LogTail): void;
+  conflict(expect: LogTail): void;
+}
+
+/** The port as one owner has it. */
+export function logFor(log: ScriptedLog, watch: AppendWatch): EventLog {
   return {
     append: (_: CallRef, expect, records) => {
-      onAppend();
-      return log.append(expect, records);
+      watch.before(expect);
+      const lost = (error: unknown): never => {
+        if (codeOf(error) === "log.conflict") watch.conflict(expect);
+        throw error as AppError;
+      };
+      try {
+        const answer = log.append(expect, records);
+        return answer instanceof Promise ? answer.catch(lost) : answer;
+      } catch (error) {
+        return lost(error);
+      }
     },
     read: (_, from = 1) => log.reading(from),
     tail: () => log.tailSeen(),

@@ -6,7 +6,7 @@ import type { EffectResult, Runner, Runners, RunningEffect } from "../../../src/
 import type { MachineSet } from "../../../src/actors/machine-set.ts";
 import { Supervisor } from "../../../src/actors/supervisor.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
-import type { CallRef, Json, LogRecord, StoredInput } from "../../../src/events/record.ts";
+import type { CallRef, Json, LogRecord, LogTail, StoredInput } from "../../../src/events/record.ts";
 import type { TurnSettings } from "../../../src/events/settings.events.ts";
 import { historyFor, requestDigest, type ReplyInput } from "../../../src/folds/history.ts";
 import { CURRENT_VERSIONS } from "../../../src/machines/machines.ts";
@@ -37,6 +37,8 @@ export interface Owner {
   readonly effects: Set<FakeEffect>;
   state: "starting" | "live" | "dead";
   host: CallHost | undefined;
+  /** Where its last append lost the compare-and-set. */
+  lostAt: number | undefined;
 }
 
 /** One effect a host has started; the generator decides what it meets and when it ends. */
@@ -68,6 +70,8 @@ export class World {
   readonly violations: string[] = [];
   readonly present = new Set<string>();
   readonly tracks = new Set<string>();
+  /** Effects that some owner has really started. */
+  readonly ran = new Set<string>();
   /** Timers as they were armed at some time, to be fired late. */
   readonly armings: { readonly timer: string; readonly arm: string }[] = [];
   readonly options: WorldOptions;
@@ -178,6 +182,7 @@ export class World {
       effects: new Set(),
       state: "starting",
       host: undefined,
+      lostAt: undefined,
     };
     this.owners.push(owner);
     owner.supervisor.onRecord((_, record) => this.#acknowledged(owner, record));
@@ -188,7 +193,10 @@ export class World {
     const { seed, machines, snapshotEveryRecords } = this.options;
     const owner = (): Owner => this.owners[index]!;
     const broker = {
-      log: logFor(this.log, () => this.#mayWrite(owner())),
+      log: logFor(this.log, {
+        before: (expect) => this.#mayWrite(owner(), expect),
+        conflict: (expect) => (owner().lostAt = expect.seq),
+      }),
       bus: { publish: () => undefined },
     } as unknown as Broker;
     return new Supervisor({
@@ -226,6 +234,7 @@ export class World {
     { effect, digest }: { effect: RunningEffect<unknown>; digest: string },
   ): Promise<EffectResult> {
     this.#mayStart(owner, src, effect);
+    this.ran.add(effect.id);
     const fx: FakeEffect = {
       ...{ owner, src, effect, digest, end: Promise.withResolvers<EffectResult>() },
       ...{ joined: false, speaking: false, from: 0, positionMs: 0, told: [], last: undefined },
@@ -255,7 +264,9 @@ export class World {
     if (effect.signal.aborted) this.violate("start-wanted", `${effect.id} runs after its stop`);
   }
 
-  #mayWrite(owner: Owner): void {
+  /** L1: who has lost stops for good. */
+  #mayWrite(owner: Owner, expect: LogTail): void {
+    if (owner.lostAt === expect.seq) this.violate("L1-retry", `tried ${expect.seq} again`);
     if (hostOf(owner)?.fenced || owner.state === "dead")
       this.violate("fenced-owner", "tried an append");
   }

@@ -1,0 +1,114 @@
+import { systemClock } from "../src/base/clock.ts";
+import { AppError } from "../src/base/errors.ts";
+import type { Broker } from "../src/broker/broker.ts";
+import { openEmbedded } from "../src/broker/embedded/embedded-broker.ts";
+import { openMemory } from "../src/broker/memory/memory-broker.ts";
+import { FakeCall } from "./fake-call.ts";
+import { pause, samplesOf } from "./measure.ts";
+import { toRow, type Bench, type Row } from "./report.ts";
+import { TempFolder } from "./temp-folder.ts";
+import { warmUp } from "./warm-up.ts";
+
+const WARMUP_TURNS = 300;
+const WARMUP = 5;
+const EXCHANGES = 30;
+const PAUSE_MS = 70;
+/** Interims come at most four a second. */
+const INTERIM_EVERY_MS = 260;
+const DEADLINE_MS = 5_000;
+const FRAMES_MS = [20, 100];
+
+const TARGETS = {
+  toModel: { target: 0.6, targetP95: 1.1 },
+  toFrame: { target: 0.7, targetP95: 1.2 },
+  toSilence: { target: 0.5, targetP95: 1 },
+};
+
+interface Samples {
+  readonly toModel: number[];
+  readonly toFrame: number[];
+  readonly toSilence: ReadonlyMap<number, number[]>;
+}
+
+/**
+ * Our share of what a caller waits for, at the pace of a call: the caller speaks over each answer,
+ * asks again, is answered. Two calls, one on each log, run side by side.
+ */
+export const voicePath: Bench = {
+  name: "voice-path",
+  run: async () => {
+    await warmUp(WARMUP_TURNS);
+    await using folder = await TempFolder.make();
+    await using embedded = await openEmbedded({ dataDir: folder.path, clock: systemClock });
+    await using memory = openMemory({ clock: systemClock });
+    const [inFiles, inMemory] = await Promise.all([talk(embedded, "c1"), talk(memory, "c2")]);
+    return [...rowsOf("embedded", inFiles), ...rowsOf("memory", inMemory)];
+  },
+};
+
+function rowsOf(log: string, { toModel, toFrame, toSilence }: Samples): readonly Row[] {
+  const ms = { unit: "ms" };
+  return [
+    { name: `final transcript to model call, ${log}`, ...samplesOf(toModel), ...TARGETS.toModel },
+    { name: `first token to first frame, ${log}`, ...samplesOf(toFrame), ...TARGETS.toFrame },
+    ...[...toSilence].map(([frameMs, values]) => ({
+      name: `speech start to cleared output, ${frameMs} ms frames, ${log}`,
+      ...samplesOf(values),
+      ...TARGETS.toSilence,
+    })),
+  ].map((figure) => toRow({ ...figure, ...ms }));
+}
+
+async function talk(broker: Broker, id: string): Promise<Samples> {
+  const toSilence = new Map<number, number[]>(FRAMES_MS.map((frameMs) => [frameMs, []]));
+  const samples: Samples = { toModel: [], toFrame: [], toSilence };
+  const call = new FakeCall(systemClock);
+  await call.open(broker, id);
+  for (let n = -WARMUP; n < EXCHANGES; n++) {
+    const playing = call.tts.frameMs;
+    call.tts.frameMs = FRAMES_MS[(n + WARMUP) % FRAMES_MS.length]!;
+    const { toModel, toFrame, toSilence } = await exchange(call, n > -WARMUP);
+    if (n < 0) continue;
+    samples.toModel.push(toModel);
+    samples.toFrame.push(toFrame);
+    samples.toSilence.get(playing)!.push(toSilence);
+  }
+  call.close();
+  return samples;
+}
+
+/** The caller asks, over the last answer if there is one, and the answer begins. */
+async function exchange(call: FakeCall, overAnswer: boolean) {
+  const { llm, room } = call;
+  const startedAt = performance.now();
+  call.startSpeech();
+  const toSilence = room.speaker.clearedAt - startedAt;
+  if (overAnswer && toSilence < 0) throw new AppError("bug", "the output was not cleared");
+  await pause(PAUSE_MS);
+  call.interim();
+  const nextInterimAt = performance.now() + INTERIM_EVERY_MS;
+  await pause(PAUSE_MS);
+  call.endSpeech();
+  await pause(PAUSE_MS);
+  const asked = llm.watch();
+  const saidAt = performance.now();
+  call.final();
+  await inTime(asked, "the model was not asked");
+  const toModel = llm.askedAt - saidAt;
+  await pause(PAUSE_MS);
+  const heard = room.speaker.watch();
+  llm.answer();
+  await inTime(heard, "nothing was said");
+  const toFrame = room.speaker.firstFrameAt! - llm.tokenAt;
+  await pause(Math.max(PAUSE_MS, 2 * (nextInterimAt - performance.now())));
+  return { toModel, toFrame, toSilence };
+}
+
+async function inTime(event: Promise<void>, otherwise: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new AppError("bug", otherwise)), DEADLINE_MS);
+  });
+  await Promise.race([event, late]);
+  clearTimeout(timer);
+}
