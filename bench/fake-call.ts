@@ -1,9 +1,11 @@
+import type { CallHost } from "../src/actors/call-host.ts";
 import { connectionRunner } from "../src/actors/effects/connection.runner.ts";
 import { CallMedia } from "../src/actors/effects/call-media.ts";
 import { replyRunner } from "../src/actors/effects/reply.runner.ts";
 import { detectorRunner, sttRunner } from "../src/actors/effects/track.runners.ts";
 import { Supervisor } from "../src/actors/supervisor.ts";
 import type { Clock } from "../src/base/clock.ts";
+import { AppError } from "../src/base/errors.ts";
 import { systemIds } from "../src/base/id.ts";
 import { silentLogger } from "../src/base/logger.ts";
 import type { Broker } from "../src/broker/broker.ts";
@@ -32,6 +34,7 @@ export class FakeCall {
   readonly tts = new FakeTts();
   readonly #clock: Clock;
   #supervisor: Supervisor | undefined;
+  #host: CallHost | undefined;
   #questions = 0;
   #startedAt = 0;
   #endedAt = 0;
@@ -62,7 +65,7 @@ export class FakeCall {
       }),
     });
     this.#supervisor = supervisor;
-    await supervisor.open({
+    this.#host = await supervisor.open({
       call,
       tenant: "bench",
       room: call,
@@ -75,6 +78,13 @@ export class FakeCall {
     await loopTurn();
     room.enter();
     await loopTurn();
+  }
+
+  /** A bench that counts a dead call as a live one is worse than none. */
+  checkLive(): void {
+    const room = this.#host?.fold.snapshotOf("room");
+    if (room?.matches({ present: { live: "engaged" } }) !== true)
+      throw new AppError("bug", "the call is not live any more");
   }
 
   /** Leaves it as a crash would. */

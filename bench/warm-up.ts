@@ -7,21 +7,25 @@ import { FakeCall } from "./fake-call.ts";
 const GAP_MS = 300;
 
 /**
- * Turns in virtual time: what a worker has behind it after some minutes of work. The caller speaks
- * over each answer but the last.
+ * Turns in virtual time, of all calls at once: what a worker has behind it after some minutes of
+ * work. The callers speak over each answer but the last, which is being spoken at the end.
  */
-export async function talkAtOnce(call: FakeCall, clock: SimulatedClock, turns: number) {
+export async function talkAtOnce(
+  calls: readonly FakeCall[],
+  clock: SimulatedClock,
+  turns: number,
+): Promise<void> {
   for (let turn = 0; turn < turns; turn++) {
-    const asked = call.llm.watch();
-    call.startSpeech();
+    const asked = calls.map((call) => call.llm.watch());
+    for (const call of calls) call.startSpeech();
     await clock.advance(GAP_MS);
-    call.interim();
+    for (const call of calls) call.interim();
     await clock.advance(GAP_MS);
-    call.endSpeech();
+    for (const call of calls) call.endSpeech();
     await clock.advance(GAP_MS);
-    call.final();
-    await asked;
-    call.llm.answer();
+    for (const call of calls) call.final();
+    await Promise.all(asked);
+    for (const call of calls) call.llm.answer();
     await clock.advance(GAP_MS);
   }
 }
@@ -31,6 +35,6 @@ export async function warmUp(turns: number): Promise<void> {
   await using broker: Broker = openMemory({ clock });
   const call = new FakeCall(clock);
   await call.open(broker, "warm-up");
-  await talkAtOnce(call, clock, turns);
+  await talkAtOnce([call], clock, turns);
   call.close();
 }

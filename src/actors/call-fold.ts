@@ -264,7 +264,7 @@ export class CallFold {
       type: `${entry.src}.ended`,
       child: entry.child,
       how,
-      current: !this.#table.hasChild(entry.actor, entry.child),
+      current: !this.#table.hasNewer(entry),
       ...(position !== undefined && { position }),
       ...(result !== undefined && { result }),
       ...(error !== undefined && { error }),

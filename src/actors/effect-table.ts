@@ -57,8 +57,11 @@ export class EffectTable {
   effects(): readonly EffectEntry[] {
     return [...this.#effects.values()];
   }
-  hasChild(actor: string, child: string): boolean {
-    return this.#open(actor, child) !== undefined;
+  /** Whether its actor has asked for the same child again; that one may be stopped already too. */
+  hasNewer({ actor, child, seq }: EffectEntry): boolean {
+    for (const entry of this.#effects.values())
+      if (entry.child === child && entry.actor === actor && entry.seq > seq) return true;
+    return false;
   }
 
   /** Due timers in an order that does not depend on the event loop: by due time, then arming. */

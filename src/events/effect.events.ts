@@ -49,7 +49,7 @@ export const TimerFired = z.strictObject({
 export interface EndEvent {
   readonly child: string;
   readonly how: EffectHow;
-  /** False where a newer effect of the same child runs already: then only usage counts. */
+  /** False where the same child was asked for again: then only usage counts. */
   readonly current: boolean;
   readonly position?: number;
   readonly result?: unknown;

@@ -11,40 +11,45 @@ const count = (fallback: number, min = 1, max = 100) => z.int().min(min).max(max
 const share = (fallback: number) => z.number().gt(0).lt(1).default(fallback);
 const group = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
-export const TurnSettings = z.strictObject({
-  vad: group({ minSpeech: ms(64, 32, 2_000), minSilence: ms(250, 32, 5_000) }),
-  endpointing: group({
-    minDelay: ms(500),
-    unclearDelay: ms(900),
-    digitsDelay: ms(1_500),
-    maxDelay: ms(3_000),
-  }),
-  listening: group({ max: ms(120_000) }),
-  transcript: group({ wait: ms(1_000), sttWait: ms(4_000) }),
-  interruption: group({
-    enabled: z.boolean().default(true),
-    minWords: count(1),
-    resumeAfter: ms(600),
-    pauseMax: ms(3_000),
-    confirmDuration: ms(700),
-    echoGuard: ms(3_000, 0),
-    echoWords: count(2),
-  }),
-  backchannel: group({ maxWords: count(3), boundary: ms(1_000, 0) }),
-  speculation: group({
-    enabled: z.boolean().default(true),
-    maxAttempts: count(3),
-    maxSpeech: ms(10_000),
-  }),
-  answer: group({
-    total: ms(10_000),
-    stall: ms(2_000),
-  }),
-  interrupted: group({ max: ms(500) }),
-  heard: group({ minPart: share(0.5) }),
-  silence: group({ awayAfter: ms(10_000), prompts: count(1, 0, 10), hangUpAfter: ms(20_000) }),
-  tool: group({ timeout: ms(15_000) }),
-  participant: group({ grace: ms(20_000) }),
-  room: group({ join: ms(15_000), recover: ms(30_000), leave: ms(5_000), drain: ms(60_000) }),
-});
+export const TurnSettings = z
+  .strictObject({
+    vad: group({ minSpeech: ms(64, 32, 2_000), minSilence: ms(250, 32, 5_000) }),
+    endpointing: group({
+      minDelay: ms(500),
+      unclearDelay: ms(900),
+      digitsDelay: ms(1_500),
+      maxDelay: ms(3_000),
+    }),
+    listening: group({ max: ms(120_000) }),
+    transcript: group({ wait: ms(1_000), sttWait: ms(4_000) }),
+    interruption: group({
+      enabled: z.boolean().default(true),
+      minWords: count(1),
+      resumeAfter: ms(600),
+      pauseMax: ms(3_000),
+      confirmDuration: ms(700),
+      echoGuard: ms(3_000, 0),
+      echoWords: count(2),
+    }),
+    backchannel: group({ maxWords: count(3), boundary: ms(1_000, 0) }),
+    speculation: group({
+      enabled: z.boolean().default(true),
+      maxAttempts: count(3),
+      maxSpeech: ms(10_000),
+    }),
+    answer: group({
+      total: ms(10_000),
+      stall: ms(2_000),
+    }),
+    interrupted: group({ max: ms(500) }),
+    heard: group({ minPart: share(0.5) }),
+    silence: group({ awayAfter: ms(10_000), prompts: count(1, 0, 10), hangUpAfter: ms(20_000) }),
+    tool: group({ timeout: ms(15_000) }),
+    participant: group({ grace: ms(20_000) }),
+    room: group({ join: ms(15_000), recover: ms(30_000), leave: ms(5_000), drain: ms(60_000) }),
+  })
+  .refine(({ listening, interruption }) => listening.max > interruption.pauseMax, {
+    path: ["listening", "max"],
+    error: "must be longer than interruption.pauseMax, or an answer stays paused for nobody",
+  });
 export type TurnSettings = z.infer<typeof TurnSettings>;

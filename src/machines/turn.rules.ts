@@ -171,7 +171,7 @@ export function takeWords(words: readonly TurnWords[], next: TurnWords): readonl
   return after < 0 ? [...rest, next] : [...rest.slice(0, after), next, ...rest.slice(after)];
 }
 
-/** Words that come after their turn has asked: what it has of them is set right, the rest is late. */
+/** Words that come after their turn has asked: what it has of them is set right, more is late. */
 export function takeLate({ words, late }: TurnContext, next: TurnWords): Partial<TurnContext> {
   if (words.some((w) => tellsSame(w, next))) return { words: takeWords(words, next) };
   if (!next.final || next.echo) return {};

@@ -3,7 +3,7 @@ import { suite, test } from "node:test";
 import { ANSWER, assertWhole, GREETING, Stage } from "./support/stage.ts";
 
 /**
- * The timelines of docs/turn-taking.md on virtual time: ms since the onset of the first utterance,
+ * Whole calls as timelines on virtual time: ms since the onset of the first utterance,
  * exact to a millisecond, in order. An answer has 15 words of 400 ms in three sentences.
  */
 const QUESTION = "What are your opening hours?";

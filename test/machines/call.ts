@@ -91,7 +91,7 @@ export class TestCall {
     return this.fold.table.timers().find(({ id }) => id.includes(`/${name}.`));
   }
 
-  /** Fires a timer of this name when it is due, whatever else is due before; a stale one if none. */
+  /** Fires a timer of this name when it is due, before whatever else is; a stale one if none. */
   fire(name: string): LogRecord {
     const timer = this.timer(name);
     this.now = Math.max(this.now, timer?.due ?? 0);

@@ -3,7 +3,7 @@ import { join, posix } from "node:path";
 import { parseSync } from "oxc-parser";
 import { shortHash } from "../../src/base/digest.ts";
 
-/** Charts as text: whether their configuration is a literal (C4), and a digest of what they mean. */
+/** Charts as text: whether their configuration is a literal (C4), a digest of what they mean. */
 const ROOT = join(import.meta.dirname, "../..");
 
 export function readChart(path: string): string {
@@ -81,8 +81,8 @@ function propertyFaults(node: Node, where: string): readonly string[] {
 }
 
 /**
- * A digest of a chart with its setup and rules: of what runs, so that comments, formatting and types
- * count for nothing. The host's action names are shared words and have no meaning of their own.
+ * A digest of a chart with its setup and rules: of what runs, so that comments, formatting and
+ * types count for nothing. The host's action names are shared words without a meaning of their own.
  */
 export function sourceDigest(entry: string): string {
   const files = [...closureOf(entry)].sort();

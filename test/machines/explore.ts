@@ -18,8 +18,9 @@ import { SETTINGS, words } from "./fixtures.ts";
 import { NOW } from "./table.ts";
 
 /**
- * Every chart walked from its start by all events that can occur, timers too, over an abstraction of
- * its context that keeps what guards read. So a chart of endless contexts has a graph with an end.
+ * Every chart walked from its start by all events that can occur, timers too, over an abstraction
+ * of its context that keeps what guards read. So a chart of endless contexts has a graph with an
+ * end.
  */
 export interface World {
   readonly kind: "room" | "track" | "turn";
@@ -93,6 +94,7 @@ const at = NOW;
 const user = { sid: "a", identity: "ann", at };
 const end = { child: "reply", current: true, at };
 const calls = [{ call: "c1", name: "find", write: false, idempotent: true }];
+const writes = [{ call: "c1", name: "book", write: true, idempotent: false }];
 
 const ONCE = TurnSettings.parse({ speculation: { maxAttempts: 1 } });
 const fresh = { n: 2, kind: "user", saying: null, sttDown: false, settings: ONCE, at } as const;
@@ -236,12 +238,16 @@ const TRACK: readonly AnyEventObject[] = [
 ];
 
 function lifeEvents(snapshot: Snapshot): readonly AnyEventObject[] {
-  const { tracks, older, newer } = snapshot.context as RoomContext;
+  const { tracks, older, newer, tools } = snapshot.context as RoomContext;
   if (snapshot.status !== "active") return [];
   return [
     ...LIFE,
     ...(tracks.length > 0 ? TRACK : [PUBLISHED]),
     ...(tracks.length > 0 && newer === null ? [STARTED] : []),
+    ...(older && tools.length === 0
+      ? [{ type: "tools.requested", n: older.n, calls: writes, at }]
+      : []),
+    ...(tools.length > 0 ? TOOL_ENDS : []),
     ...[older?.n ?? newer].filter((n) => n !== null).map((n) => overOf(n, "completed")),
   ];
 }

@@ -64,9 +64,9 @@ test("no chart has changed its meaning without a new version", () => {
       assert.equal(
         now[kind]?.[version],
         digest,
-        `version ${version} of the ${kind} chart is not what calls were recorded with. Keep it as ` +
-          `it was, carry the change as a new version in src/machines/machines.ts, then write the ` +
-          `new golden files with UPDATE_GOLDEN=1 node --test test/machines/golden.test.ts`,
+        `version ${version} of the ${kind} chart is not what calls were recorded with. Keep it ` +
+          `as it was and carry the change as a new version in src/machines/machines.ts; then ` +
+          `UPDATE_GOLDEN=1 node --test test/machines/golden.test.ts writes the new golden files`,
       );
   assert.deepEqual(now, pinned, "a version without a pinned digest: run with UPDATE_GOLDEN=1");
 });

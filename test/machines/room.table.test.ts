@@ -140,7 +140,8 @@ const STOPS = "stop connection, turn.0 turn.stop, turn.0 turn.stop, track.a trac
 const LEAVES = `leaving.disconnecting: ${STOPS}` as const;
 const DRAINED = `leaving.disconnecting: turn.0 turn.stop, ${STOPS}` as const;
 const QUIET_IDLE = `leaving.quiet: ${STOPS}` as const;
-const STOPS_OLDER = "stop connection, turn.2 turn.stop, turn.0 turn.stop, track.a track.close";
+const LAST_WORDS = "stop connection, turn.2 turn.stop, turn.0 turn.stop";
+const STOPS_OLDER = `${LAST_WORDS}, track.a track.close` as const;
 const QUIET = `leaving.quiet: ${STOPS_OLDER}` as const;
 const CUT_OFF = `leaving.disconnecting: ${STOPS_OLDER}` as const;
 const REJOINS = "present.joining: stop connection, start connection";
@@ -736,11 +737,21 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "command.end": "ignored",
     "host.failed": "ignored",
     "connection.ended": "ignored",
-    "tool.ended": "same: fact tool.finished",
+    "tool.ended": [
+      { given: "a track is open yet", context: { tools: [write] }, to: "same: fact tool.finished" },
+      {
+        given: "it was the last thing to end",
+        context: { tracks: [], tools: [write] },
+        to: "closed: fact tool.finished",
+      },
+    ],
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
-    "track.closed": "closed",
+    "track.closed": [
+      { given: "it was the last thing to end", to: "closed" },
+      { given: "a write runs yet", context: { tools: [write] }, to: "same" },
+    ],
     "track.stt": "same: turn.0 stt.state",
     "turn.answering": "same",
     "turn.speaking": "same",
@@ -806,7 +817,21 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
     recoverMax: CUT_OFF,
   },
   "present.draining": {
-    drainMax: CUT_OFF,
+    drainMax: [
+      { given: "nothing runs", to: CUT_OFF },
+      {
+        given: "a read runs",
+        context: { tools: [running] },
+        children: ["connection", "tool.c1:tool"],
+        to: `leaving.disconnecting: ${LAST_WORDS}, stop tool.c1, track.a track.close`,
+      },
+      {
+        given: "a write runs",
+        context: { tools: [write] },
+        children: ["connection", "tool.c1:tool"],
+        to: CUT_OFF,
+      },
+    ],
   },
   "leaving.disconnecting": { leaveMax: "closed" },
   "leaving.quiet": { leaveMax: "closed" },

@@ -29,9 +29,9 @@ import {
 } from "./two-live-turns.ts";
 
 /**
- * Both live turns at once, for everything that can happen. Each cell is an outside input to the fold
- * of a whole call. An outcome is the states of n and n+1, then what was asked of effects and told,
- * in order. What a cell has in `differs` is explained under that id in
+ * Both live turns at once, for everything that can happen. Each cell is an outside input to the
+ * fold of a whole call. An outcome is the states of n and n+1, then what was asked of effects and
+ * told, in order. What a cell has in `differs` is explained under that id in
  * `docs/spec/two-live-turns.md`; the reasons of the impossible stand there too.
  */
 type Event =

@@ -2,7 +2,7 @@ import { AppError } from "../../../src/base/errors.ts";
 import type { Json } from "../../../src/events/record.ts";
 import { BOOM } from "./coverage.ts";
 import { endReply, tellReply, tellTool } from "./reply-moves.ts";
-import { BACKCHANNELS, NOTHING, PHRASES, type Phrase } from "./phrases.ts";
+import { BACKCHANNELS, NOTHING, PHRASES, type Phrase, TOOLS } from "./phrases.ts";
 import type { FakeEffect, World } from "./world.ts";
 
 /**
@@ -202,10 +202,10 @@ function phraseOf({ dice }: World): Phrase {
 
 /** What a stopped effect still says: by its own way, and as a message that was on its way. */
 function lateWord(world: World, fx: FakeEffect): true {
-  const asked = { type: "reply.requested", provider: "fake", model: "fake", digest: "", upTo: 1 };
+  const asked = { type: "reply.requested", provider: "fake", model: "fake", upTo: 1 };
   const event = world.dice.chance(0.5)
     ? { type: "reply.position", ms: Math.round(fx.positionMs) + 20 }
-    : { ...asked, tools: [] };
+    : { ...asked, digest: fx.digest, tools: TOOLS };
   if (fx.owner !== world.owner || world.dice.chance(0.5)) return tell(world, fx, event);
   const input = { type: "effect.progress", effect: fx.effect.id, event };
   world.offer((host) => host.offer({ input, cause: fx.effect.upTo }));

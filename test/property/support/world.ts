@@ -267,8 +267,7 @@ export class World {
   /** L1: who has lost stops for good. */
   #mayWrite(owner: Owner, expect: LogTail): void {
     if (owner.lostAt === expect.seq) this.violate("L1-retry", `tried ${expect.seq} again`);
-    if (hostOf(owner)?.fenced || owner.state === "dead")
-      this.violate("fenced-owner", "tried an append");
+    if (hostOf(owner)?.fenced) this.violate("fenced-owner", "tried an append");
   }
 
   #acknowledged(owner: Owner, record: LogRecord): void {

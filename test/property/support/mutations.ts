@@ -1,0 +1,136 @@
+/** Planted bugs: each edit's text must stand in its file exactly once. */
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly put: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+const one = (name: string, file: string, [find, put]: readonly [string, string]): Mutant => ({
+  name,
+  edits: [{ file: `src/${file}`, find, put }],
+});
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "accept an old turn's event",
+    edits: [
+      {
+        file: "src/actors/call-fold.ts",
+        find: `if (over && address !== "room") this.#actors.delete(address);`,
+        put: `if (over && address === "none") this.#actors.delete(address);`,
+      },
+      {
+        file: "src/actors/call-fold.ts",
+        find: `if (entry.phase === "stopping") return "progress of a stopped effect";`,
+        put: "",
+      },
+      {
+        file: "src/actors/cascade.ts",
+        find: `old.snapshot.status !== "active"`,
+        put: `old.snapshot.status === "stopped"`,
+      },
+    ],
+  },
+  one("accept the end of an old run", "actors/call-fold.ts", [
+    "current: !this.#table.hasNewer(entry)",
+    "current: true",
+  ]),
+  one("drop the timer arming check", "actors/effect-table.ts", [
+    "if (!timer || timer.arm !== arm) return undefined;",
+    "if (!timer) return undefined;",
+  ]),
+  one("run a durable effect before its append", "actors/effect-runner.ts", [
+    "this.#durable.push({ seq, start, prepared: this.#prepare(start) });",
+    "this.#start(start, this.#prepare(start));",
+  ]),
+  one("acknowledge after fencing", "actors/call-host.ts", [
+    "for (const { waiting } of this.#unacked.splice(0)) waiting.reject(error);",
+    "for (const { record, waiting } of this.#unacked.splice(0)) waiting.resolve(record);",
+  ]),
+  one("an impure guard", "machines/turn.setup.ts", [
+    "allQuiet: ({ context }) => context.voices.length === 0,",
+    "allQuiet: ({ context }) => context.voices.length === 0 && performance.now() % 3 < 2,",
+  ]),
+  {
+    name: "a guard that reads a counter of its module",
+    edits: [
+      {
+        file: "src/machines/turn.setup.ts",
+        find: "export const turnSetup = setup({",
+        put: "let asked = 0;\nexport const turnSetup = setup({",
+      },
+      {
+        file: "src/machines/turn.setup.ts",
+        find: "maySpeculate: ({ context }) => rules.maySpeculate(context),",
+        put: "maySpeculate: ({ context }) => rules.maySpeculate(context) && asked++ % 3 > 0,",
+      },
+    ],
+  },
+  one("accept progress of a stopped effect", "actors/effect-runner.ts", [
+    "if (running.abort.signal.aborted || this.#running.get(entry.id) !== running)",
+    "if (this.#running.get(entry.id) !== running)",
+  ]),
+  one("fold progress of a stopped effect", "actors/call-fold.ts", [
+    `if (entry.phase === "stopping") return "progress of a stopped effect";`,
+    "",
+  ]),
+  one("skip the never-started end", "actors/effect-runner.ts", [
+    `quietly(this.#offer({ type: "effect.ended", effect: id, how: "never-started" }, seq));`,
+    "if (seq < 0) return;",
+  ]),
+  one("start what was stopped before its turn came", "actors/effect-runner.ts", [
+    `if (abort.signal.aborted) return this.#end(running, "never-started", {});`,
+    "",
+  ]),
+  one("keep the plan of a failed step", "actors/cascade.ts", ["this.plan.length = 0;", ""]),
+  one("do not roll back the charts of a failed step", "actors/cascade.ts", [
+    "this.changed.clear();",
+    "",
+  ]),
+  one("try again after a lost compare-and-set", "actors/log-writer.ts", [
+    `if (code !== "log.unknown") return this.#fence(error);`,
+    `if (code !== "log.unknown" && code !== "log.conflict") return this.#fence(error);`,
+  ]),
+  one("write on after being told to let go", "actors/log-writer.ts", [
+    "      // Told to let go meanwhile: not even what was begun is tried again.\n" +
+      "      if (this.#lost) return false;\n",
+    "",
+  ]),
+  one("a snapshot forgets the timers", "actors/effect-table.ts", [
+    "timers: [...this.#timers]",
+    "timers: []",
+  ]),
+  one("trust any snapshot", "actors/supervisor.ts", [
+    "snapshot && records[snapshot.tail.seq - 1]?.hash === snapshot.tail.hash;",
+    "snapshot !== undefined && records.length > 0;",
+  ]),
+  one("a takeover forgets one lost end", "actors/supervisor.ts", [
+    "state.fold.liveEffects().map(",
+    "state.fold.liveEffects().slice(1).map(",
+  ]),
+  one("timers fire in the middle of a takeover", "actors/supervisor.ts", [
+    "await host.offerAll([{ input }, ...lost]);",
+    "await Promise.all([{ input }, ...lost].map((offer) => host.offer(offer)));",
+  ]),
+  one("the chain omits the time", "actors/call-fold.ts", [
+    "${canonicalJson(body)}",
+    "${canonicalJson({ ...body, at: 0 })}",
+  ]),
+  one("the cascade goes last in, first out", "actors/cascade.ts", [
+    "this.#queue.shift()!",
+    "this.#queue.pop()!",
+  ]),
+  one("record time may go back", "actors/call-fold.ts", [
+    "const at = Math.max(this.#at, given.at);",
+    "const at = given.at;",
+  ]),
+  one("the same words are taken twice", "machines/room.rules.ts", [
+    "if (before?.final && before.n !== context.newer) return true;",
+    "",
+  ]),
+];
