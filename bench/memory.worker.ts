@@ -1,16 +1,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { SimulatedClock } from "../src/base/clock.ts";
 import type { Broker } from "../src/broker/broker.ts";
-import { openEmbedded } from "../src/broker/embedded/embedded-broker.ts";
+import { openMemory } from "../src/broker/memory/memory-broker.ts";
 import { FakeCall } from "./fake-call.ts";
 import type { PerCall } from "./memory.ts";
-import { TempFolder } from "./temp-folder.ts";
+import { TailLog } from "./tail-log.ts";
 import { talkAtOnce } from "./warm-up.ts";
 
 /**
  * Has so many calls talk for 20 turns and keeps them all live: room joined, ears open, an answer
- * being spoken. Prints what each of them beyond the first few costs. The log is in files, as a
- * worker's is; the fakes are part of what is counted.
+ * being spoken. Prints what each of them beyond the first few costs. The log keeps no records, as
+ * those of a worker lie elsewhere; the fakes are part of what is counted.
  */
 const TURNS = 20;
 /** Code, caches and first pages: paid once, whatever the number of calls. */
@@ -18,10 +18,10 @@ const FIRST_CALLS = 20;
 const MB = 1024 * 1024;
 
 const calls = Number(process.argv[2]);
-await using folder = await TempFolder.make();
 const live: FakeCall[] = [];
 const clock = new SimulatedClock();
-await using broker = await openEmbedded({ dataDir: folder.path, clock });
+await using memory = openMemory({ clock });
+const broker = { ...memory, log: new TailLog() };
 await talkUntil(FIRST_CALLS, broker);
 const before = await measure();
 await talkUntil(FIRST_CALLS + calls, broker);

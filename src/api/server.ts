@@ -35,8 +35,10 @@ export function createApp(ports: ServerPorts): Hono {
   const app = new Hono();
   const feed = new CallFeed(ports.broker.log);
   app.onError((error, context) => {
-    ports.logger.log("error", "request failed", { error: String(error) });
-    return toResponse(error, context);
+    const response = toResponse(error, context);
+    const level = response.status < 500 ? "info" : "error";
+    ports.logger.log(level, "request failed", { error: String(error) });
+    return response;
   });
   for (const [path, [file, type]] of Object.entries(PAGES))
     app.get(path, async (context) => {

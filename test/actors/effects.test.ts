@@ -41,8 +41,8 @@ suite("the reply", () => {
       [
         [0, "reply.requested", null],
         [300, "reply.segment", "9.0.effect.0"],
+        [300, "reply.segment", "9.0.effect.1"],
         [400, "speech.segment", "9.0.effect.0"],
-        [400, "reply.segment", "9.0.effect.1"],
         [500, "speech.segment", "9.0.effect.1"],
       ],
     );

@@ -59,7 +59,8 @@ class Reply {
   readonly #committed = Promise.withResolvers<void>();
   readonly #usage: Usage[] = [];
   readonly #toolCalls: ToolCall[] = [];
-  /** Sentences are logged and spoken in order, one behind the other. */
+  /** Sentences are logged in order, and spoken in order, each after it was logged. */
+  #logged: Promise<void> = Promise.resolve();
   #speech: Promise<void> = Promise.resolve();
   #segments = 0;
   #requestedAt = 0;
@@ -145,25 +146,31 @@ class Reply {
     this.#usage.push({ ...meter, meter: "outputTokens", quantity: outputTokens });
   }
 
-  /** Queues a sentence; the first failure of any ends the reply. */
+  /** A sentence goes into the log as it comes, and is spoken in its turn; any failure ends all. */
   #say(sentence: string): void {
     const index = this.#segments++;
-    this.#speech = this.#speech.then(() => this.#speak(sentence, index));
+    const ref = `${this.#effect.id}.${index}`;
+    this.#logged = this.#logged.then(() => this.#log(sentence, ref, index));
+    const before = Promise.all([this.#speech, this.#logged]);
+    this.#speech = before.then(() => this.#speak(sentence, ref, index));
+    this.#logged.catch(() => undefined);
     this.#speech.catch(() => undefined);
   }
 
-  async #speak(text: string, index: number): Promise<void> {
+  /** So a new owner finds all that was to be said, and not only what was said already (L5). */
+  async #log(text: string, ref: string, index: number): Promise<void> {
     await this.#committed.promise;
     if (this.#effect.signal.aborted) return;
-    const ref = `${this.#effect.id}.${index}`;
     const words = wordsOf(text).length;
     const segment = { ref, chars: text.length, words, question: text.trimEnd().endsWith("?") };
     const first = index === 0 && this.#firstTokenAt !== undefined;
     const ttftMs = (this.#firstTokenAt ?? 0) - this.#requestedAt;
-    await this.#effect.progress(
-      { type: "reply.segment", ...segment, ...(first && { ttftMs }) },
-      { text },
-    );
+    const event = { type: "reply.segment", ...segment, ...(first && { ttftMs }) };
+    await this.#effect.progress(event, { text });
+  }
+
+  async #speak(text: string, ref: string, index: number): Promise<void> {
+    if (this.#effect.signal.aborted) return;
     await this.#synthesise(text, ref, index);
     await this.#keepPace();
   }
