@@ -1,9 +1,11 @@
-import type { Figure } from "./report.ts";
-
 /** Repeats and sums up: on a machine that others use too, one run says little. */
-export type Spread = Required<Pick<Figure, "ours" | "min" | "max" | "count">> & {
+export interface Spread {
+  /** The median. */
   readonly ours: number;
-};
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+}
 
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);

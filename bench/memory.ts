@@ -27,8 +27,18 @@ export const memory: Bench = {
         const name = `${what} per live call after 20 turns, ${calls} calls`;
         return toRow({ name, unit: "MB", ...spreadOf(values), target: TARGET_MB });
       };
-      rows.push(figure("heap", found.map(({ heapMb }) => heapMb)));
-      rows.push(figure("RSS", found.map(({ rssMb }) => rssMb)));
+      rows.push(
+        figure(
+          "heap",
+          found.map(({ heapMb }) => heapMb),
+        ),
+      );
+      rows.push(
+        figure(
+          "RSS",
+          found.map(({ rssMb }) => rssMb),
+        ),
+      );
     }
     return rows;
   },

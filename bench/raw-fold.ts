@@ -9,7 +9,7 @@ import { MACHINES } from "../src/machines/machines.ts";
 
 /**
  * The floor of folding: the very transitions a log takes and nothing around them. No routing, no
- * plan, no outcome, no hash. Once by XState's own `transition()`, and once by the host's form of it.
+ * plan, no outcome, no hash. Once by XState's own `transition()`, and once by the host's form.
  */
 interface Entry {
   readonly machine: AnyStateMachine;
@@ -20,11 +20,7 @@ interface Entry {
   readonly slot: number;
 }
 
-type Next = (
-  machine: AnyStateMachine,
-  from: Snapshot,
-  event: AnyEventObject,
-) => readonly unknown[];
+type Next = (machine: AnyStateMachine, from: Snapshot, event: AnyEventObject) => readonly unknown[];
 type Start = (machine: AnyStateMachine, input: unknown) => readonly unknown[];
 
 export class RawFold {
@@ -73,7 +69,7 @@ export class RawFold {
 
 type Note = (entry: Omit<Entry, "slot">, from: unknown, made: unknown) => void;
 
-/** The same machines, telling of each transition; what XState asks of them besides is let through. */
+/** The same machines, telling of each transition; what else is asked of them is let through. */
 function watched(machines: MachineSet, note: Note): MachineSet {
   const out: Record<string, Record<string, AnyStateMachine>> = {};
   for (const [kind, versions] of Object.entries(machines)) {

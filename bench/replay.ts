@@ -27,7 +27,10 @@ export const replayCall: Bench = {
       openEmbedded({ dataDir, clock });
     const records = await recordConversation({ ms: CALL_MS, broker });
     const raw = RawFold.of(records);
-    await using store = await openEmbedded({ dataDir, clock: { now: () => 0, after: () => nothing } });
+    await using store = await openEmbedded({
+      dataDir,
+      clock: { now: () => 0, after: () => nothing },
+    });
     const [ref] = await store.log.calls();
     const [xstate, lean, folded, checked, file, read] = await takeTurns(ROUNDS, [
       () => timeMs(() => raw.runXstate()),
@@ -74,9 +77,7 @@ function foldAll(records: readonly LogRecord[]): void {
   for (const record of records) refold(fold, record);
 }
 
-async function replayAll(
-  records: Iterable<LogRecord> | AsyncIterable<LogRecord>,
-): Promise<void> {
+async function replayAll(records: Iterable<LogRecord> | AsyncIterable<LogRecord>): Promise<void> {
   const { verdict } = await replay(records, { machines: MACHINES });
   if (verdict !== "reproduced") throw new AppError("bug", `the replay was ${verdict}`);
 }

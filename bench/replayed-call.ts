@@ -71,7 +71,8 @@ export class ReplayedCall {
   }
 }
 
-const idle: Runner = { run: () => new Promise(() => undefined) };
+const never = (): Promise<never> => new Promise(() => undefined);
+const idle: Runner = { run: never };
 const RUNNERS = {
   connection: idle,
   detector: idle,
@@ -81,7 +82,7 @@ const RUNNERS = {
   reply: {
     prepare: (input: ReplyInput, { transcript }: { readonly transcript: Transcript }) =>
       input.saying === null ? historyFor(transcript, input) : [],
-    run: idle.run,
+    run: never,
   } as Runner,
 };
 

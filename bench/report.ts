@@ -76,7 +76,12 @@ export function tableOf(rows: readonly Row[]): string {
   const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)));
   const lines = cells.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
   const notes = rows.filter(({ note }) => note).map(({ name, note }) => `  ${name}: ${note}`);
-  return `${lines.map((line) => `${line.trimEnd()}\n`).join("")}${notes.map((n) => `${n}\n`).join("")}`;
+  return [...lines, ...notes]
+    .map(
+      (line) => `${line.trimEnd()}
+`,
+    )
+    .join("");
 }
 
 function cellsOf(row: Row): string[] {
@@ -95,5 +100,6 @@ function cellsOf(row: Row): string[] {
 
 function targetOf({ target, targetP95, higherIsBetter }: Row): string {
   if (target === undefined) return "";
-  return `${higherIsBetter ? ">=" : "<="} ${target}${targetP95 === undefined ? "" : ` / ${targetP95}`}`;
+  const tail = targetP95 === undefined ? "" : ` / ${targetP95}`;
+  return `${higherIsBetter ? ">=" : "<="} ${target}${tail}`;
 }

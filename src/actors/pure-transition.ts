@@ -8,10 +8,10 @@ import {
 import type { Snapshot } from "./machine-set.ts";
 
 /**
- * XState's `transition` and `initialTransition`, step for step. Theirs build an actor for each call,
- * which works out an initial snapshot that nobody looks at: two thirds of a step's cost. The actor
- * serves only as a name in the scope, so one per machine does; it is never started and nothing is
- * kept in it.
+ * XState's `transition` and `initialTransition`, step for step. Theirs build an actor for each
+ * call, which works out an initial snapshot that nobody looks at: two thirds of a step's cost. The
+ * actor serves only as a name in the scope, so one per machine does; it is never started and
+ * nothing is kept in it.
  */
 export type Transition = readonly [Snapshot, readonly ExecutableActionObject[]];
 

@@ -4,8 +4,3 @@ import { AppError } from "./errors.ts";
 export function assert(claim: unknown, message: string): asserts claim {
   if (!claim) throw new AppError("bug", message);
 }
-
-/** A switch that reaches this has forgotten a member of a union. */
-export function unreachable(value: never, what: string): never {
-  throw new AppError("bug", `${what} ${JSON.stringify(value)} has no case`);
-}

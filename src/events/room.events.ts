@@ -1,15 +1,8 @@
 import { z } from "zod";
 import type { EndEvent } from "./effect.events.ts";
-import type { At, TrackEvent, WordFeatures } from "./track.events.ts";
+import type { At } from "./track.events.ts";
 import { EndClass } from "./track.events.ts";
-import type {
-  Merged,
-  RequestedTool,
-  TurnWords,
-  UserEnded,
-  UserStarted,
-  UserWords,
-} from "./turn.events.ts";
+import type { Merged, RequestedTool, UserEnded, UserStarted, UserWords } from "./turn.events.ts";
 
 /** What the room's connection meets. */
 export const RoomJoined = z.strictObject({ type: z.literal("room.joined") });
@@ -113,5 +106,3 @@ export type RoomEvent =
       readonly n: number;
       readonly calls: readonly RequestedTool[];
     } & At);
-
-export type { TrackEvent, TurnWords, WordFeatures };

@@ -42,12 +42,6 @@ export type WordFeatures = Omit<z.infer<typeof SttFinal>, "type">;
 export const SttDown = z.strictObject({ type: z.literal("stt.down"), resendFrom: z.number() });
 export const SttUp = z.strictObject({ type: z.literal("stt.up") });
 
-/** Text part of `stt.interim` and `stt.final`. */
-export const SpokenText = z.object({
-  text: z.string(),
-  words: z.array(z.object({ text: z.string(), fromMs: z.number(), toMs: z.number() })).optional(),
-});
-
 /** All a track's chart accepts. */
 export type TrackEvent =
   | (z.infer<typeof VadStarted> & At)

@@ -50,13 +50,6 @@ export const RequestedTool = z.strictObject({
 });
 export type RequestedTool = z.infer<typeof RequestedTool>;
 
-/** `result` of a reply's end. */
-export const ReplyResult = z.strictObject({ toolCalls: z.array(RequestedTool) });
-/** Text part of a reply's end: the inputs of its tool calls, by call id. */
-export const ToolInputs = z.record(z.string(), z.object({ name: z.string(), input: z.json() }));
-/** Text part of a tool's end. */
-export const ToolOutput = z.object({ output: z.json() });
-
 export const TURN_STATUSES = ["completed", "cutOff", "abandoned", "failed"] as const;
 export type TurnStatus = (typeof TURN_STATUSES)[number];
 

@@ -8,7 +8,9 @@ import { createReceptionistTools } from "../../src/providers/local/receptionist/
 import { createReceptionist } from "../../src/providers/local/receptionist/receptionist.llm.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
 
-/** The sample agent over whole calls on virtual time: what it knows, it knows from the log alone. */
+/**
+ * The sample agent over whole calls on virtual time: what it knows, it knows from the log alone.
+ */
 const DIALOGUE: readonly (readonly [string, RegExp])[] = [
   ["Hi there, is this a real person?", /rule-based program/],
   ["Okay. What time do you close on Fridays?", /10 pm/],

@@ -22,8 +22,9 @@ import { needModels } from "../support/models.ts";
 import { wordErrorRate, wordErrors } from "../support/wer.ts";
 
 /**
- * Whole spoken calls in real time: a WAV goes in, speech is understood, an answer is spoken. Nothing
- * here asserts how fast the machine is; where times are compared, both stand in the recording.
+ * Whole spoken calls in real time: a WAV goes in, speech is understood, an answer is spoken.
+ * Nothing here asserts how fast the machine is; where times are compared, both stand in the
+ * recording.
  */
 const QUESTION = "What are your opening hours on Saturday?";
 const INTERRUPTION = "No, I mean on Sunday, please.";

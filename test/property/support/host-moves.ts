@@ -58,7 +58,7 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
   stall: {
     weight: 0.1,
     run: async (world) => {
-      world.clock.stall(world.dice.between(200, 3_000));
+      world.stall(world.dice.between(200, 3_000));
       await world.advance(0);
       return true;
     },
@@ -76,20 +76,30 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
     weight: 0.12,
     run: async (world) => {
       // The time it lies without an owner is not the charts'.
-      world.clock.stall(world.dice.chance(0.3) ? world.dice.between(1, 4_000) : 0);
+      world.stall(world.dice.chance(0.3) ? world.dice.between(1, 4_000) : 0);
       await world.takeover();
       return true;
     },
   },
-  abandon: {
-    weight: 0.04,
-    run: (world) => {
-      const { owner } = world;
-      if (owner) world.abandon(owner);
-      return owner !== undefined;
+  abandon: { weight: 0.04, run: letGo },
+  /** Told to let go while it waits for the log. */
+  abandonInFlight: { weight: 0.2, run: (world) => world.log.pending > 0 && letGo(world) },
+  clockBack: {
+    weight: 0.06,
+    run: ({ owner, dice, coverage }) => {
+      if (!owner) return false;
+      owner.lagMs += dice.between(20, 1_500);
+      coverage.count("clock.back");
+      return true;
     },
   },
 };
+
+function letGo(world: World): boolean {
+  const { owner } = world;
+  if (owner) world.abandon(owner);
+  return owner !== undefined;
+}
 
 /** What ends a call before its time; only tried once a run has had its inputs. */
 export const CLOSERS: Readonly<Record<string, Move>> = {

@@ -125,10 +125,21 @@ export const MUTANTS: readonly Mutant[] = [
     "this.#queue.shift()!",
     "this.#queue.pop()!",
   ]),
-  one("record time may go back", "actors/call-fold.ts", [
-    "const at = Math.max(this.#at, given.at);",
-    "const at = given.at;",
-  ]),
+  {
+    name: "record time may go back",
+    edits: [
+      {
+        file: "src/actors/call-fold.ts",
+        find: "const at = Math.max(this.#at, given.at);",
+        put: "const at = given.at;",
+      },
+      {
+        file: "src/actors/call-host.ts",
+        find: "return Math.max(this.fold.at, this.#ports.clock.now() + this.#offsetMs);",
+        put: "return this.#ports.clock.now() + this.#offsetMs;",
+      },
+    ],
+  },
   one("the same words are taken twice", "machines/room.rules.ts", [
     "if (before?.final && before.n !== context.newer) return true;",
     "",

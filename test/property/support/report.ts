@@ -25,6 +25,7 @@ export const REQUIRED: readonly string[] = [
   "ignored.progress of a stopped effect",
   "ignored.stale timer",
   "said.again",
+  "clock.back",
   // Steps.
   "steps.failed",
   "ignored.the call was given up",

@@ -178,12 +178,12 @@ function nudgeOld(world: World): void {
 
 function verdict(world: World): readonly string[] {
   if (world.violations.length > 0) return world.violations;
-  const { coverage, clock, options, log } = world;
+  const { coverage, options, log } = world;
   const { faults, actors } = replayed(world);
   const checks = new LogChecks({
     settings: options.settings,
     coverage,
-    stalled: (from, to) => clock.stalled(from, to),
+    stalled: (from, to) => world.stalled(from, to),
     ran: (id) => world.ran.has(id),
     askedBy: (id) => actors.get(id),
   });

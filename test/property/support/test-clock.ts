@@ -5,12 +5,8 @@ interface Alarm {
   readonly fn: () => void;
 }
 
-/**
- * Time that the generator moves. A stall moves it without firing anything, as a blocked loop does;
- * stalls are remembered, since no bound on record time holds over them.
- */
+/** Time that the generator moves. */
 export class TestClock implements Clock {
-  readonly stalls: { readonly from: number; readonly to: number }[] = [];
   #now = 1_750_000_000_000;
   #alarms: Alarm[] = [];
 
@@ -47,17 +43,17 @@ export class TestClock implements Clock {
     this.#now = Math.max(this.#now, nowMs);
   }
 
+  /** Moves without firing anything, as a blocked loop does. */
   stall(ms: number): void {
-    this.stalls.push({ from: this.#now, to: this.#now + ms });
     this.#now += ms;
   }
 
-  /** Ms of [from, to] in which alarms did not fire on time. */
-  stalled(from: number, to: number): number {
-    return this.stalls.reduce(
-      (sum, s) => sum + Math.max(0, Math.min(to, s.to) - Math.max(from, s.from)),
-      0,
-    );
+  /** The same time as it is told by a clock that may be set back. */
+  behind(lagMs: () => number): Clock {
+    return {
+      now: () => this.#now - lagMs(),
+      after: (delayMs, fn) => this.after(delayMs, fn),
+    };
   }
 }
 

@@ -37,6 +37,8 @@ export interface Owner {
   readonly effects: Set<FakeEffect>;
   state: "starting" | "live" | "dead";
   host: CallHost | undefined;
+  /** How far its clock was set back, in all. */
+  lagMs: number;
   /** Where its last append lost the compare-and-set. */
   lostAt: number | undefined;
 }
@@ -78,6 +80,7 @@ export class World {
   /** Outside inputs given so far. */
   inputs = 0;
   refs = 0;
+  readonly #stalls: { readonly from: number; readonly to: number }[] = [];
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -168,6 +171,21 @@ export class World {
     );
   }
 
+  /** A blocked loop: time passes and no alarm is heard. */
+  stall(ms: number): void {
+    const from = this.host?.now() ?? this.clock.now();
+    this.clock.stall(ms);
+    this.#stalls.push({ from, to: this.host?.now() ?? this.clock.now() });
+  }
+
+  /** Ms of [from, to], by record time, in which no alarm could be heard. */
+  stalled(from: number, to: number): number {
+    return this.#stalls.reduce(
+      (sum, s) => sum + Math.max(0, Math.min(to, s.to) - Math.max(from, s.from)),
+      0,
+    );
+  }
+
   async advance(ms: number): Promise<void> {
     const until = this.clock.now() + ms;
     while (this.clock.fireNext(until)) await settle();
@@ -182,6 +200,7 @@ export class World {
       effects: new Set(),
       state: "starting",
       host: undefined,
+      lagMs: 0,
       lostAt: undefined,
     };
     this.owners.push(owner);
@@ -201,7 +220,7 @@ export class World {
     } as unknown as Broker;
     return new Supervisor({
       broker,
-      clock: this.clock,
+      clock: this.clock.behind(() => owner().lagMs),
       ids: seededIds(seed * 16 + index),
       logger: silentLogger,
       machines,

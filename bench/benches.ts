@@ -1,0 +1,21 @@
+import { append } from "./append.ts";
+import { callPace } from "./call-pace.ts";
+import { digestSize } from "./digest.ts";
+import { hostStep } from "./host-step.ts";
+import { longCall } from "./long-call.ts";
+import { memory } from "./memory.ts";
+import { replayCall } from "./replay.ts";
+import type { Bench } from "./report.ts";
+import { voicePath } from "./voice-path.ts";
+
+/** Every bench, in the order of the table. */
+export const BENCHES: readonly Bench[] = [
+  hostStep,
+  callPace,
+  voicePath,
+  append,
+  replayCall,
+  digestSize,
+  memory,
+  longCall,
+];

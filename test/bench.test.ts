@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { BenchReport, tableOf, toRow } from "../bench/report.ts";
+
+const run = promisify(execFile);
+const script = join(import.meta.dirname, "../bench/run.ts");
+
+test("a bench reports its rows as JSON that the schema accepts", async () => {
+  const { stdout } = await run(process.execPath, [script, "digest", "--json"]);
+  const report = BenchReport.parse(JSON.parse(stdout));
+  assert.deepEqual(Object.keys(report), ["rows"]);
+  assert.ok(report.rows.length > 0);
+  for (const { ours, peer, ratio } of report.rows) {
+    assert.ok(ours !== null && ours > 0);
+    assert.deepEqual([peer, ratio], [null, null]);
+  }
+});
+
+test("an unknown bench is refused with the names there are", async () => {
+  const refused = run(process.execPath, [script, "no-such-bench"]);
+  await assert.rejects(refused, { code: 2, stderr: /no-such-bench: choose from .*digest/ });
+});
+
+test("the table says which target was missed", () => {
+  const figure = { name: "a step", unit: "us", ours: 50, floor: 20 };
+  const met = toRow({ ...figure, target: 60 });
+  const missed = toRow({ ...figure, target: 40 });
+  const tail = toRow({ ...figure, target: 60, p95: 90, targetP95: 80 });
+  const rate = toRow({ ...figure, target: 40, higherIsBetter: true });
+  assert.deepEqual(
+    [met, missed, tail, rate].map((row) => row.met),
+    [true, false, false, true],
+  );
+  assert.equal(met.floorRatio, 2.5);
+  assert.match(tableOf([missed]), /a step +50 us +20 \(x2.5\) +<= 40 +MISSED/);
+  assert.doesNotMatch(tableOf([met]), /MISSED/);
+});
