@@ -59,7 +59,7 @@ function isMet({ higherIsBetter, p95, targetP95 }: Figure, ours: number, target:
 function rounded(figure: Figure): Figure {
   const pairs = Object.entries(figure).map(([key, value]) => [
     key,
-    typeof value === "number" ? round(value) : value,
+    typeof value === "number" && !Number.isInteger(value) ? round(value) : value,
   ]);
   return Object.fromEntries(pairs) as Figure;
 }
@@ -76,12 +76,7 @@ export function tableOf(rows: readonly Row[]): string {
   const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)));
   const lines = cells.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
   const notes = rows.filter(({ note }) => note).map(({ name, note }) => `  ${name}: ${note}`);
-  return [...lines, ...notes]
-    .map(
-      (line) => `${line.trimEnd()}
-`,
-    )
-    .join("");
+  return [...lines, ...notes].map((line) => line.trimEnd() + "\n").join("");
 }
 
 function cellsOf(row: Row): string[] {

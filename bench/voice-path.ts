@@ -11,7 +11,7 @@ import { warmUp } from "./warm-up.ts";
 
 const WARMUP_TURNS = 300;
 const WARMUP = 5;
-const EXCHANGES = 30;
+const EXCHANGES = 60;
 const PAUSE_MS = 70;
 /** Interims come at most four a second. */
 const INTERIM_EVERY_MS = 260;
@@ -32,7 +32,7 @@ interface Samples {
 
 /**
  * Our share of what a caller waits for, at the pace of a call: the caller speaks over each answer,
- * asks again, is answered. Two calls, one on each log, run side by side.
+ * asks again, is answered. One call at a time, in a process that has had others before it.
  */
 export const voicePath: Bench = {
   name: "voice-path",
@@ -41,8 +41,7 @@ export const voicePath: Bench = {
     await using folder = await TempFolder.make();
     await using embedded = await openEmbedded({ dataDir: folder.path, clock: systemClock });
     await using memory = openMemory({ clock: systemClock });
-    const [inFiles, inMemory] = await Promise.all([talk(embedded, "c1"), talk(memory, "c2")]);
-    return [...rowsOf("embedded", inFiles), ...rowsOf("memory", inMemory)];
+    return [...rowsOf("embedded", await talk(embedded)), ...rowsOf("memory", await talk(memory))];
   },
 };
 
@@ -59,11 +58,11 @@ function rowsOf(log: string, { toModel, toFrame, toSilence }: Samples): readonly
   ].map((figure) => toRow({ ...figure, ...ms }));
 }
 
-async function talk(broker: Broker, id: string): Promise<Samples> {
+async function talk(broker: Broker): Promise<Samples> {
   const toSilence = new Map<number, number[]>(FRAMES_MS.map((frameMs) => [frameMs, []]));
   const samples: Samples = { toModel: [], toFrame: [], toSilence };
   const call = new FakeCall(systemClock);
-  await call.open(broker, id);
+  await call.open(broker, "c1");
   for (let n = -WARMUP; n < EXCHANGES; n++) {
     const playing = call.tts.frameMs;
     call.tts.frameMs = FRAMES_MS[(n + WARMUP) % FRAMES_MS.length]!;

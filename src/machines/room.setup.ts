@@ -59,8 +59,9 @@ export const roomSetup = setup({
     isLateForOlder: ({ context, event }) => {
       const { older } = context;
       if (older === null || rules.ownerOf(context, event as Words) !== older.n) return false;
-      const { final, changed, backchannel, echo } = event as Words;
-      const news = final && changed && !backchannel && !echo;
+      const { final, changed, backchannel, echo, stable } = event as Words;
+      const real = stable >= context.settings.interruption.minWords && !backchannel && !echo;
+      const news = final && changed && real;
       const cuts = older.phase === "thinking" && rules.contestOf(context) !== "none";
       return !cuts || !news || context.newer !== null;
     },

@@ -184,7 +184,7 @@ export const trackMachine = trackSetup.createMachine({
     },
     closing: {
       after: { closeMax: "closed" },
-      on: { "stt.ended": "closed" },
+      on: { "stt.ended": { guard: "isEnd", target: "closed" } },
     },
     closed: {
       type: "final",

@@ -323,7 +323,10 @@ export const turnMachine = turnSetup.createMachine({
               {
                 guard: "hasSegments",
                 target: "speaking",
-                actions: { type: "tell", params: { child: "reply", command: "resume" } },
+                actions: [
+                  { type: "tell", params: { child: "reply", command: "resume" } },
+                  { type: "send", params: ({ context }) => toRoom("turn.speaking", context) },
+                ],
               },
               {
                 target: "thinking",

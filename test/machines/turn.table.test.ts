@@ -527,7 +527,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
       },
     ],
     "floor.returned": [
-      { given: "something to say", to: "answering.speaking: resume reply" },
+      { given: "something to say", to: "answering.speaking: resume reply, room turn.speaking" },
       { given: "nothing yet", context: unheard, to: "answering.thinking: resume reply" },
       {
         given: "tools kept",

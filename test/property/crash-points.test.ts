@@ -18,7 +18,7 @@ import { type CrashPoint, playCall } from "./support/crash.ts";
  */
 const REF: CallRef = { tenant: "acme", call: "c-simulated" };
 
-test("restoring at every index of 20 calls, through JSON, and going on changes nothing", async () => {
+test("20 calls restored at every index, through JSON, go on as they were", async () => {
   assert.ok(CALLS.length >= 20);
   for (const call of CALLS) {
     const records = await recordsOf(await playCall(call));

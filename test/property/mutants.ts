@@ -35,7 +35,10 @@ async function plant(dir: string, { name, edits }: Mutant): Promise<() => Promis
     if (!before.has(path)) before.set(path, text);
     const count = text.split(find).length - 1;
     assert.equal(count, 1, `${name}: its text stands ${count} times in ${file}: ${find}`);
-    await writeFile(path, text.replace(find, () => put));
+    await writeFile(
+      path,
+      text.replace(find, () => put),
+    );
   }
   return async () => {
     for (const [path, text] of before) await writeFile(path, text);

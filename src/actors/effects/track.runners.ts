@@ -122,7 +122,9 @@ class WordTeller {
     const words = final ? { words: event.words.map((word) => ({ ...word })) } : {};
     quietly(this.#effect.progress(told, { text: event.text, ...words }));
     this.#before = final ? "" : event.text;
-    if (final) this.#segment++;
+    if (!final) return;
+    this.#segment++;
+    this.#interimText = "";
   }
 
   #isDue(text: string): boolean {

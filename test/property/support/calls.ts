@@ -14,7 +14,9 @@ const chatty: SimulationOptions = { ...greeted, answer: () => ({ text: LONG }) }
 
 const tool = (name: string, more: Partial<Tool> = {}): Tool => ({
   spec: { name, description: name, parameters: {} },
-  ...{ write: false, idempotent: false, timeoutMs: 5_000 },
+  write: false,
+  idempotent: false,
+  timeoutMs: 5_000,
   run: () => Promise.resolve({ ok: true }),
   ...more,
 });
@@ -34,7 +36,11 @@ const command = (at: number, given: Parameters<Simulation["host"]["command"]>[0]
 const end = (at: number) => command(at, { name: "end", reason: "all done" });
 
 export const CALLS: readonly ScriptedCall[] = [
-  { name: "happy", options: chatty, steps: [enter, say(4_000, "What are your hours?"), end(14_000)] },
+  {
+    name: "happy",
+    options: chatty,
+    steps: [enter, say(4_000, "What are your hours?"), end(14_000)],
+  },
   {
     name: "barge-in",
     options: chatty,
@@ -60,7 +66,10 @@ export const CALLS: readonly ScriptedCall[] = [
     options: chatty,
     steps: [enter, say(4_000, "I want to book"), say(5_200, "a table."), end(18_000)],
   },
-  { name: "digits", steps: [enter, say(1_000, "five five five"), say(2_600, "one two."), end(9_000)] },
+  {
+    name: "digits",
+    steps: [enter, say(1_000, "five five five"), say(2_600, "one two."), end(9_000)],
+  },
   { name: "silence", options: { texts: { away: "Hello?", farewell: "Bye." } }, steps: [enter] },
   {
     name: "final that never comes",

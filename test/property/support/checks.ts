@@ -114,7 +114,8 @@ export class LogChecks {
     if (input.type !== "effect.progress" || outcome.ignored !== undefined) return;
     const effect = this.#started.get(input["effect"] as string);
     if (!effect || effect.ends > 0) this.#fault("E4-progress", `of an ended effect at ${seq}`);
-    else if (effect.stoppedAt !== undefined) this.#fault("E4-progress", `of a stopped effect at ${seq}`);
+    else if (effect.stoppedAt !== undefined)
+      this.#fault("E4-progress", `of a stopped effect at ${seq}`);
     const n = turnOf(actor);
     if (n !== undefined && !this.#live.has(n)) this.#fault("T3-old-turn", `acts at ${seq}`);
     const { type, ref } = input["event"] as { type: string; ref: string };
@@ -152,8 +153,7 @@ export class LogChecks {
     if (lateLoss && !this.#options.ran(id) && effect.stoppedAt! < seq - CLOSING_MAX)
       this.#fault("E5-never-started", `${id} was stopped at ${effect.stoppedAt}`);
     const newer = [...this.#started.entries()].some(
-      ([other, one]) =>
-        other !== id && one.actor === actor && one.ends === 0 && isAfter(other, id),
+      ([other, one]) => other !== id && one.actor === actor && one.ends === 0 && isAfter(other, id),
     );
     const value = JSON.stringify(outcome.state[actor] ?? null);
     if (newer && value !== "null" && value !== this.#values.get(actor))
@@ -166,7 +166,8 @@ export class LogChecks {
       const live = [...this.#started].filter(([, { ends }]) => ends === 0);
       this.#toRepair = new Set(live.map(([id]) => id));
     } else if (this.#toRepair.size > 0) {
-      const ends = input.type === "effect.ended" && this.#toRepair.delete(input["effect"] as string);
+      const ends =
+        input.type === "effect.ended" && this.#toRepair.delete(input["effect"] as string);
       const how = input["how"];
       if (!ends || (how !== "lost" && how !== "unknown"))
         this.#fault("L5-repair", `${input.type} at ${seq} comes before the repair`);

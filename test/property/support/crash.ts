@@ -6,9 +6,9 @@ import { Simulation, type SimulationOptions } from "../../../src/testing/simulat
 import { CALL_MAX_MS, type ScriptedCall } from "./calls.ts";
 
 /**
- * Where the owner of a call may die around one record. `before append`: nothing of it is in the log.
- * `before ack`: it is, and its owner never learned it. `before effect`: it learned it, and did
- * nothing of what the record asks for. `between records`: all was done.
+ * Where the owner of a call may die around one record. `before append`: nothing of it is in the
+ * log. `before ack`: it is, and its owner never learned it. `before effect`: it learned it, and
+ * did nothing of what the record asks for. `between records`: all was done.
  */
 export type CrashPoint = "before append" | "before ack" | "before effect" | "between records";
 

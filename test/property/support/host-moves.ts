@@ -83,7 +83,7 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
   },
   abandon: { weight: 0.04, run: letGo },
   /** Told to let go while it waits for the log. */
-  abandonInFlight: { weight: 0.2, run: (world) => world.log.pending > 0 && letGo(world) },
+  abandonInFlight: { weight: 0.1, run: (world) => world.log.pending > 0 && letGo(world) },
   clockBack: {
     weight: 0.06,
     run: ({ owner, dice, coverage }) => {

@@ -1,5 +1,4 @@
 import { AppError } from "../../../src/base/errors.ts";
-import type { Json } from "../../../src/events/record.ts";
 import { BOOM } from "./coverage.ts";
 import { endReply, tellReply, tellTool } from "./reply-moves.ts";
 import { BACKCHANNELS, NOTHING, PHRASES, type Phrase, TOOLS } from "./phrases.ts";
@@ -19,20 +18,20 @@ export const MOVES: Readonly<Record<string, Move>> = {
   join: on("connection", 4, (world, fx) => {
     if (fx.joined && !world.dice.chance(0.05)) return false;
     fx.joined = true;
-    tell(world, fx, { type: "room.joined" });
+    world.progress(fx, { type: "room.joined" });
     for (const identity of world.present)
-      tell(world, fx, { type: "participant.joined", identity, name: identity });
+      world.progress(fx, { type: "participant.joined", identity, name: identity });
     return true;
   }),
   enter: onJoined(0.6, (world, fx) => {
     const identity = world.dice.pick(["ann", "bob", "cid"]);
     world.present.add(identity);
-    return tell(world, fx, { type: "participant.joined", identity, name: identity });
+    return world.progress(fx, { type: "participant.joined", identity, name: identity });
   }),
   leave: onJoined(0.12, (world, fx) => {
     const identity = world.dice.pick(["ann", "bob", "cid"]);
     world.present.delete(identity);
-    return tell(world, fx, { type: "participant.left", identity });
+    return world.progress(fx, { type: "participant.left", identity });
   }),
   publish: onJoined(0.8, (world, fx) => {
     const { dice } = world;
@@ -40,21 +39,21 @@ export const MOVES: Readonly<Record<string, Move>> = {
     const sid = `TR_${identity}${dice.int(2)}`;
     world.tracks.add(sid);
     const kind = dice.chance(0.9) ? "audio" : "screen";
-    return tell(world, fx, { type: "track.published", sid, identity, kind });
+    return world.progress(fx, { type: "track.published", sid, identity, kind });
   }),
   unpublish: onJoined(0.12, (world, fx) => {
     const sid = world.dice.pick([...world.tracks, "TR_nobody"]);
     world.tracks.delete(sid);
-    return tell(world, fx, { type: "track.unpublished", sid });
+    return world.progress(fx, { type: "track.unpublished", sid });
   }),
-  reconnecting: onJoined(0.06, (world, fx) => tell(world, fx, { type: "room.reconnecting" })),
-  reconnected: onJoined(0.3, (world, fx) => tell(world, fx, { type: "room.reconnected" })),
+  reconnecting: onJoined(0.06, (world, fx) => world.progress(fx, { type: "room.reconnecting" })),
+  reconnected: onJoined(0.3, (world, fx) => world.progress(fx, { type: "room.reconnected" })),
   type: onJoined(0.4, (world, fx) => {
     const { text, features } = world.dice.pick(PHRASES);
     const { words, class: end } = features;
     const ref = `typed.${world.refs++}`;
     const event = { type: "text.received", identity: "ann", ref, words, class: end };
-    return tell(world, fx, event, { text });
+    return world.progress(fx, event, { text });
   }),
   connectionFails: on("connection", 0.03, fail),
   vad: on("detector", 9, (world, fx) => {
@@ -68,9 +67,9 @@ export const MOVES: Readonly<Record<string, Move>> = {
   late: on("stt", 0.6, (world, fx) => say(world, fx, { final: true, late: true })),
   boom: on("stt", 0.05, (world, fx) => say(world, fx, { final: true, boom: true })),
   sttDown: on("stt", 0.2, (world, fx) =>
-    tell(world, fx, { type: "stt.down", resendFrom: world.clock.now() }),
+    world.progress(fx, { type: "stt.down", resendFrom: world.clock.now() }),
   ),
-  sttUp: on("stt", 0.3, (world, fx) => tell(world, fx, { type: "stt.up" })),
+  sttUp: on("stt", 0.3, (world, fx) => world.progress(fx, { type: "stt.up" })),
   sttFails: on("stt", 0.08, fail),
   reply: on("reply", 14, tellReply),
   replyEnds: on("reply", 3, endReply),
@@ -110,11 +109,7 @@ export const MOVES: Readonly<Record<string, Move>> = {
 };
 
 /** A move of one effect of the present owner that still runs and is wanted. */
-function on(
-  src: string,
-  weight: number,
-  run: (world: World, fx: FakeEffect) => boolean,
-): Move {
+function on(src: string, weight: number, run: (world: World, fx: FakeEffect) => boolean): Move {
   return {
     weight,
     run: (world) => {
@@ -135,16 +130,6 @@ function pick(world: World, fits: (fx: FakeEffect) => boolean): FakeEffect | und
   return fitting.length > 0 ? world.dice.pick(fitting) : undefined;
 }
 
-function tell(
-  world: World,
-  fx: FakeEffect,
-  event: { readonly type: string; readonly [key: string]: Json },
-  text?: Json,
-): true {
-  world.progress(fx, event, text);
-  return true;
-}
-
 function fail(world: World, fx: FakeEffect): true {
   world.end(fx, new AppError("provider.failed", "the provider is said to have failed"));
   return true;
@@ -153,14 +138,14 @@ function fail(world: World, fx: FakeEffect): true {
 function startSpeech(world: World, fx: FakeEffect): true {
   fx.speaking = true;
   fx.from = world.clock.now() - 64;
-  return tell(world, fx, { type: "vad.started", from: fx.from });
+  return world.progress(fx, { type: "vad.started", from: fx.from });
 }
 
 function endSpeech(world: World, fx: FakeEffect): true {
   fx.speaking = false;
   const silenceMs = 250;
   const to = Math.max(fx.from + 1, world.clock.now() - silenceMs);
-  return tell(world, fx, { type: "vad.ended", from: fx.from, to, silenceMs });
+  return world.progress(fx, { type: "vad.ended", from: fx.from, to, silenceMs });
 }
 
 interface How {
@@ -192,7 +177,7 @@ function say(world: World, fx: FakeEffect, how: How): true {
   const ref = how.boom ? `${BOOM}.${words.ref}` : words.ref;
   if (how.again) world.coverage.count("said.again");
   const event = { type, ...words, ref, stable, ...features, ...flags };
-  return tell(world, fx, event, { text });
+  return world.progress(fx, event, { text });
 }
 
 function phraseOf({ dice }: World): Phrase {
@@ -206,7 +191,7 @@ function lateWord(world: World, fx: FakeEffect): true {
   const event = world.dice.chance(0.5)
     ? { type: "reply.position", ms: Math.round(fx.positionMs) + 20 }
     : { ...asked, digest: fx.digest, tools: TOOLS };
-  if (fx.owner !== world.owner || world.dice.chance(0.5)) return tell(world, fx, event);
+  if (fx.owner !== world.owner || world.dice.chance(0.5)) return world.progress(fx, event);
   const input = { type: "effect.progress", effect: fx.effect.id, event };
   world.offer((host) => host.offer({ input, cause: fx.effect.upTo }));
   return true;

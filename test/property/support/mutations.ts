@@ -52,10 +52,6 @@ export const MUTANTS: readonly Mutant[] = [
     "for (const { waiting } of this.#unacked.splice(0)) waiting.reject(error);",
     "for (const { record, waiting } of this.#unacked.splice(0)) waiting.resolve(record);",
   ]),
-  one("an impure guard", "machines/turn.setup.ts", [
-    "allQuiet: ({ context }) => context.voices.length === 0,",
-    "allQuiet: ({ context }) => context.voices.length === 0 && performance.now() % 3 < 2,",
-  ]),
   {
     name: "a guard that reads a counter of its module",
     edits: [

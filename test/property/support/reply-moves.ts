@@ -4,7 +4,10 @@ import type { ReplyInput } from "../../../src/folds/history.ts";
 import { SENTENCES, TOOLS } from "./phrases.ts";
 import type { FakeEffect, World } from "./world.ts";
 
-/** What a reply and a tool say while they run, and how they end. The next thing a reply meets: its request, a sentence, its sound, how far it was played. */
+/**
+ * What a reply and a tool say while they run, and how they end. The next thing a reply meets: its
+ * request, a sentence, its sound, how far it was played.
+ */
 export function tellReply(world: World, fx: FakeEffect): boolean {
   const { dice } = world;
   const input = fx.effect.input as ReplyInput;
@@ -22,6 +25,8 @@ export function endReply(world: World, fx: FakeEffect): boolean {
   const { saying } = fx.effect.input as ReplyInput;
   if (!fx.committed) return false;
   const position = Math.round(fx.told.reduce((sum, { ms }) => sum + ms, 0));
+  // A held answer has not been played out.
+  if (fx.paused && fx.positionMs < position) return false;
   const wantsTools = saying === null && dice.chance(0.35);
   const usage = [usageOf("llm"), usageOf("tts")];
   if (!wantsTools) {
@@ -73,7 +78,8 @@ function tellSound(world: World, fx: FakeEffect, segment: FakeEffect["told"][num
 
 function tellPosition(world: World, fx: FakeEffect): true {
   const length = fx.told.reduce((sum, { ms }) => sum + ms, 0);
-  fx.positionMs = Math.min(length, fx.positionMs + world.dice.int(600));
+  const played = fx.paused ? 0 : world.dice.int(600);
+  fx.positionMs = Math.min(length, fx.positionMs + played);
   world.progress(fx, { type: "reply.position", ms: Math.round(fx.positionMs) });
   return true;
 }

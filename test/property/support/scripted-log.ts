@@ -11,8 +11,8 @@ import type { Coverage } from "./coverage.ts";
 import type { Dice } from "./dice.ts";
 
 /**
- * The log of one call, as the generator wants it: what an append comes to is drawn from the weights,
- * and what is not answered at once waits here until it is released.
+ * The log of one call, as the generator wants it: what an append comes to is drawn from the
+ * weights, and what is not answered at once waits here until it is released.
  */
 export type Fate =
   /** Landed and acknowledged at once. */

@@ -1,8 +1,7 @@
-import { parentPort, workerData } from "node:worker_threads";
 import { Coverage, type CoverageJson } from "./coverage.ts";
 import { INPUTS_MIN, runOnce } from "./run.ts";
 
-/** One thread's share of the runs: every `step`th seed, until enough runs had all their inputs. */
+/** One process's share of the runs: every `step`th seed, until enough runs had all their inputs. */
 export interface ShardOrder {
   readonly seed: number;
   readonly step: number;
@@ -39,4 +38,8 @@ async function runShard({ seed: first, step, runs }: ShardOrder): Promise<ShardR
   return { ...sum, faults, coverage: { counts, cells } };
 }
 
-parentPort?.postMessage(await runShard(workerData as ShardOrder));
+// Refusals are thrown by the ten thousand, and nobody reads where they come from.
+Error.stackTraceLimit = 0;
+const order = JSON.parse(process.argv[2] ?? "") as ShardOrder;
+const report = await runShard(order);
+process.send?.(report, () => process.disconnect());

@@ -17,9 +17,9 @@ import { logFor, ScriptedLog } from "./scripted-log.ts";
 import { settle, TestClock } from "./test-clock.ts";
 
 /**
- * Everything around the real supervisor and host: log, clock, owners and runners that do nothing but
- * what the generator says. What must hold at the instant something happens is checked here; a breach
- * is kept in `violations`, as whoever called may swallow what is thrown.
+ * Everything around the real supervisor and host: log, clock, owners and runners that do nothing
+ * but what the generator says. What must hold at the instant something happens is checked here; a
+ * breach is kept in `violations`, as whoever called may swallow what is thrown.
  */
 export interface WorldOptions {
   readonly seed: number;
@@ -51,6 +51,7 @@ export interface FakeEffect {
   readonly digest: string;
   readonly end: PromiseWithResolvers<EffectResult>;
   committed: boolean;
+  paused: boolean;
   /** A connection has joined, a reply has asked its model. */
   joined: boolean;
   speaking: boolean;
@@ -135,7 +136,7 @@ export class World {
   }
 
   /** Tells the host what a running effect met. */
-  progress(fx: FakeEffect, event: StoredInput, text?: Json): void {
+  progress(fx: FakeEffect, event: StoredInput, text?: Json): true {
     this.inputs++;
     const stopped = fx.effect.signal.aborted;
     const fenced = hostOf(fx.owner)?.fenced !== undefined;
@@ -148,6 +149,7 @@ export class World {
       },
       (error: unknown) => this.#refused(error),
     );
+    return true;
   }
 
   /** Ends a running effect; an error stands for a failure of its provider. */
@@ -255,13 +257,24 @@ export class World {
     this.#mayStart(owner, src, effect);
     this.ran.add(effect.id);
     const fx: FakeEffect = {
-      ...{ owner, src, effect, digest, end: Promise.withResolvers<EffectResult>() },
-      ...{ joined: false, speaking: false, from: 0, positionMs: 0, told: [], last: undefined },
+      owner,
+      src,
+      effect,
+      digest,
+      end: Promise.withResolvers<EffectResult>(),
       committed: src !== "reply" || !(effect.input as ReplyInput).speculative,
+      paused: false,
+      joined: false,
+      speaking: false,
+      from: 0,
+      positionMs: 0,
+      told: [],
+      last: undefined,
     };
     effect.onTell((command) => {
       this.coverage.count(`tell.${command}`);
       if (command === "commit") fx.committed = true;
+      else fx.paused = command === "pause";
       // As a real playout does: it says within the call how far it is.
       if (command !== "commit" && this.dice.chance(0.3) && !effect.signal.aborted)
         this.progress(fx, { type: "reply.position", ms: Math.round(fx.positionMs) });
