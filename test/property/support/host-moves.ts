@@ -83,7 +83,10 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
   },
   abandon: { weight: 0.04, run: letGo },
   /** Told to let go while it waits for the log. */
-  abandonInFlight: { weight: 0.1, run: (world) => world.log.pending > 0 && letGo(world) },
+  abandonInFlight: {
+    weight: 0.4,
+    run: (world) => world.log.pending > 0 && world.owners.length < 4 && letGo(world),
+  },
   clockBack: {
     weight: 0.06,
     run: ({ owner, dice, coverage }) => {

@@ -148,6 +148,9 @@ function endSpeech(world: World, fx: FakeEffect): true {
   return world.progress(fx, { type: "vad.ended", from: fx.from, to, silenceMs });
 }
 
+/** Utterances the room's chart remembers, less those of one move. */
+const REMEMBERED = 14;
+
 interface How {
   readonly final?: boolean;
   /** The last words once more, under a new reference or the same. */
@@ -165,15 +168,17 @@ function say(world: World, fx: FakeEffect, how: How): true {
   const shift = how.late ? dice.between(500, 8_000) : 0;
   const to = now - dice.between(0, 300) - shift;
   const fresh = { ref: `${fx.effect.id}.${world.refs++}`, from: to - 700, to };
-  const last = fx.last ?? fresh;
+  // The room remembers so many utterances and no more.
+  const isRecent = world.refs - fx.lastRef < REMEMBERED;
+  const last = isRecent && fx.last ? fx.last : fresh;
   const same = how.again ? dice.chance(0.5) : dice.chance(0.5) && !how.late && !how.boom;
   const words = how.again && !same ? { ...last, ref: fresh.ref } : same ? last : fresh;
   const final = how.final ?? dice.chance(0.8);
-  fx.last = final && !how.again ? undefined : words;
-  if (final) fx.last = dice.chance(0.3) ? words : undefined;
+  fx.last = !final || dice.chance(0.3) ? words : undefined;
   const type = final ? "stt.final" : "stt.interim";
   const stable = final ? features.words : dice.int(features.words + 1);
   const flags = { changed: dice.chance(0.8), echo: dice.chance(0.04) };
+  if (words === fresh) fx.lastRef = world.refs;
   const ref = how.boom ? `${BOOM}.${words.ref}` : words.ref;
   if (how.again) world.coverage.count("said.again");
   const event = { type, ...words, ref, stable, ...features, ...flags };

@@ -69,7 +69,7 @@ export async function runOnce(seed: number, coverage: Coverage): Promise<RunResu
   await world.open();
   world.log.weights = dice.pick(FATES);
   world.log.staleShare = dice.pick([0, 0, 0.2]);
-  world.log.slowReadShare = dice.pick([0, 0.3]);
+  world.log.slowReadShare = dice.pick([0, 0.5]);
   if (dice.chance(0.9)) await preamble(world);
   const table = swarm(dice, { ...MOVES, ...HOST_MOVES });
   await play(world, table, () => world.inputs >= INPUTS_MIN + dice.int(30));

@@ -60,6 +60,8 @@ export interface FakeEffect {
   readonly told: { readonly ref: string; readonly words: number; ms: number }[];
   /** Words of its last utterance, to be told again or late. */
   last: { readonly ref: string; readonly from: number; readonly to: number } | undefined;
+  /** How many there had been by then. */
+  lastRef: number;
 }
 
 const REF: CallRef = { tenant: "acme", call: "c-property" };
@@ -270,16 +272,17 @@ export class World {
       positionMs: 0,
       told: [],
       last: undefined,
+      lastRef: 0,
     };
     effect.onTell((command) => {
       this.coverage.count(`tell.${command}`);
+      if (command !== "pause" && hostOf(owner)?.fenced)
+        this.violate("fenced-owner", `told ${command} to an effect`);
       if (command === "commit") fx.committed = true;
       else fx.paused = command === "pause";
       // As a real playout does: it says within the call how far it is.
       if (command !== "commit" && this.dice.chance(0.3) && !effect.signal.aborted)
         this.progress(fx, { type: "reply.position", ms: Math.round(fx.positionMs) });
-      if (owner !== this.owner && command !== "pause" && hostOf(owner)?.fenced)
-        this.violate("fenced-owner", `told ${command} to an effect`);
     });
     owner.effects.add(fx);
     return fx.end.promise;
