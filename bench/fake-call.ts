@@ -48,6 +48,8 @@ export class FakeCall {
   async open(broker: Broker, call: string): Promise<void> {
     const media = new CallMedia();
     const { vad, stt, llm, tts, room } = this;
+    const voices = [{ tts, name: "fake" }];
+    const parts = { models: [llm], voices, tools: [], hooks: {} };
     const supervisor = new Supervisor({
       broker,
       clock: this.#clock,
@@ -61,7 +63,7 @@ export class FakeCall {
         connection: connectionRunner(room, media),
         detector: detectorRunner(vad, media),
         stt: sttRunner(stt, media),
-        reply: replyRunner({ llm, tts, voice: "fake", tools: [], media }),
+        reply: replyRunner({ partsOf: () => parts, media }),
       }),
     });
     this.#supervisor = supervisor;

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { CallMedia } from "./actors/effects/call-media.ts";
 import { connectionRunner } from "./actors/effects/connection.runner.ts";
+import { hookRunner } from "./actors/effects/hook.runner.ts";
 import { replyRunner } from "./actors/effects/reply.runner.ts";
 import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
 import { Supervisor } from "./actors/supervisor.ts";
+import { agentOf, partsOf, type Shelf, type VoiceAgent } from "./agent/voice-agent.ts";
 import { systemClock } from "./base/clock.ts";
 import { systemIds } from "./base/id.ts";
 import { LIMITS } from "./base/limits.ts";
@@ -16,15 +18,12 @@ import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
-import type { Llm } from "./providers/llm.port.ts";
 import { openFlite } from "./providers/local/flite.tts.ts";
 import { findModels } from "./providers/local/models.ts";
 import { openMoonshine } from "./providers/local/moonshine.stt.ts";
-import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
 import { createReceptionist } from "./providers/local/receptionist/receptionist.llm.ts";
 import { createSilero } from "./providers/local/silero.vad.ts";
 import type { Stt } from "./providers/stt.port.ts";
-import type { Tool } from "./providers/tool.port.ts";
 import type { Tts } from "./providers/tts.port.ts";
 import type { Vad } from "./providers/vad.port.ts";
 
@@ -62,8 +61,8 @@ export interface LocalProviders extends AsyncDisposable {
   /** Why there is no `stt`. */
   readonly missing: string | undefined;
   readonly tts: Tts;
-  readonly llm: Llm;
-  readonly tools: readonly Tool[];
+  /** Models and voices by the names an agent calls them. */
+  readonly shelf: Shelf;
 }
 
 export async function openLocalProviders(config: Config): Promise<LocalProviders> {
@@ -77,12 +76,18 @@ export async function openLocalProviders(config: Config): Promise<LocalProviders
     stt,
     missing: models.ok ? undefined : models.reason,
     tts,
-    llm: createReceptionist(),
-    tools: createReceptionistTools(),
+    shelf: {
+      models: { receptionist: createReceptionist() },
+      voices: Object.fromEntries(byDefault(tts.voices).map((name) => [name, { tts, name }])),
+    },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([tts[Symbol.asyncDispose](), stt?.[Symbol.asyncDispose]()]);
     },
   };
+}
+
+function byDefault(voices: readonly string[]): readonly string[] {
+  return [AGENT_VOICE, ...voices.filter((name) => name !== AGENT_VOICE)];
 }
 
 /** A room of WAV callers in real time, recorded from now on. */
@@ -98,13 +103,20 @@ export function openLocalRoom(): { readonly room: PacedRoom; readonly recorder: 
   return { room, recorder };
 }
 
-/** The calls of this process over the given rooms and the local providers. */
+/** The calls of one agent in this process, over the given rooms and the local providers. */
 export function openSupervisor(
   config: Config,
   broker: EmbeddedBroker,
-  parts: { readonly providers: LocalProviders; readonly roomOf: (call: string) => RoomMedia },
+  parts: {
+    readonly providers: LocalProviders;
+    readonly roomOf: (call: string) => RoomMedia;
+    /** Asked at each effect, so that an edited agent is at work from its next answer on. */
+    readonly agent: () => VoiceAgent;
+  },
 ): Supervisor {
-  const { llm, tts, stt, vad, tools } = parts.providers;
+  const { stt, vad, shelf } = parts.providers;
+  const agentParts = (name: string) => partsOf(agentOf(parts.agent(), name), shelf);
+  agentParts("");
   return new Supervisor({
     broker,
     clock: systemClock,
@@ -120,8 +132,10 @@ export function openSupervisor(
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner(vad, media),
         ...(stt && { stt: sttRunner(stt, media) }),
-        reply: replyRunner({ llm, tts, voice: AGENT_VOICE, tools, media }),
-        tool: toolRunner(tools, broker.blobs),
+        reply: replyRunner({ partsOf: agentParts, media }),
+        filler: replyRunner({ partsOf: agentParts, media }),
+        tool: toolRunner(agentParts, broker.blobs),
+        hook: hookRunner(agentParts),
       };
     },
   });

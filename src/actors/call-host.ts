@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError, codeOf } from "../base/errors.ts";
@@ -8,6 +9,7 @@ import type { EventLog } from "../broker/event-log.port.ts";
 import { parseInput } from "../events/catalog.ts";
 import type { CallRef, Json, LogRecord, StoredInput, TextPart } from "../events/record.ts";
 import type { Command } from "../events/room.events.ts";
+import { TurnSettings } from "../events/settings.events.ts";
 import type { Transcript } from "../folds/transcript.ts";
 import type { CallFold } from "./call-fold.ts";
 import { EffectRunner } from "./effect-runner.ts";
@@ -117,10 +119,25 @@ export class CallHost {
   }
 
   /** A command from outside: validated, logged, answered with its record. */
-  command(command: Command, by: string, text?: string): Promise<LogRecord> {
+  command(command: Command, by: string, text?: Json): Promise<LogRecord> {
     const id = this.#ports.ids.call();
     const input = parseInput({ type: "command.received", id, by, command });
     return this.offer({ input, cause: id, ...(text !== undefined && { text }) });
+  }
+
+  /**
+   * Changes settings from now on; what is armed keeps its value. `change` is grouped as the
+   * settings are, in ms. Error `config.invalid`, naming the setting.
+   */
+  set(change: Readonly<Record<string, object>>, by: string): Promise<LogRecord> {
+    const { settings } = this.fold.snapshotOf("room")!.context as { settings: TurnSettings };
+    const merged: Record<string, unknown> = { ...settings };
+    for (const [group, values] of Object.entries(change))
+      merged[group] = { ...(merged[group] as object | undefined), ...values };
+    const parsed = TurnSettings.safeParse(merged);
+    if (!parsed.success)
+      throw new AppError("config.invalid", `settings: ${z.prettifyError(parsed.error)}`);
+    return this.command({ name: "set", settings: parsed.data }, by);
   }
 
   /** Stops everything here and writes nothing more; the call may go on elsewhere. */

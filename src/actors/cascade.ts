@@ -161,7 +161,8 @@ export class Cascade {
         break;
       }
       case "xstate.stopChild":
-        this.plan.push({ op: "stop", actor, child: (params as { id: string }).id });
+        // Without params where that child never was.
+        if (params) this.plan.push({ op: "stop", actor, child: (params as { id: string }).id });
         break;
       case "xstate.raise": {
         const { event, id, delay } = params as {

@@ -4,7 +4,13 @@ import { parseInput } from "../events/catalog.ts";
 import type { CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { Json, LogRecord } from "../events/record.ts";
 import { featuresOf, wordsOf } from "../folds/features.ts";
-import { historyFor, requestDigest, type ReplyInput } from "../folds/history.ts";
+import {
+  historyFor,
+  requestDigest,
+  withContext,
+  type HistoryMessage,
+  type ReplyInput,
+} from "../folds/history.ts";
 import { Transcript } from "../folds/transcript.ts";
 import { CallFold } from "./call-fold.ts";
 import { digestText } from "./call-host.ts";
@@ -215,6 +221,14 @@ export class Replay {
   #checkDeep({ seq, input, text }: LogRecord): Divergence | undefined {
     if (input.type !== "effect.progress") return undefined;
     const event = input["event"] as { type: string; [key: string]: Json };
+    if (event.type === "reply.context") {
+      const effect = input["effect"] as string;
+      const messages = this.#requests.get(effect) as unknown as readonly HistoryMessage[];
+      const given = (text?.value as { text?: string } | undefined)?.text;
+      if (messages && event["how"] === "done" && given)
+        this.#requests.set(effect, withContext(messages, given) as unknown as Json[]);
+      return undefined;
+    }
     if (event.type === "reply.requested") {
       const messages = this.#requests.get(input["effect"] as string);
       if (!messages || this.#erased > 0) return undefined;
@@ -236,7 +250,7 @@ export class Replay {
    * What the edge computes from a text alone; `changed` and `echo` depend on what was around it.
    */
   #features(type: string, said: string): Record<string, Json> | undefined {
-    if (type === "reply.segment")
+    if (type === "reply.segment" || type === "filler.segment")
       return {
         chars: said.length,
         words: wordsOf(said).length,
@@ -244,15 +258,17 @@ export class Replay {
       };
     const spoken = type.startsWith("stt.");
     if (!spoken && type !== "text.received") return undefined;
+    const { settings } = this.#fold.header;
     const {
       words,
       class: end,
       backchannel,
     } = featuresOf(said, {
-      lang: "en",
+      lang: settings.language,
       before: "",
       agent: [],
-      backchannelMax: this.#fold.header.settings.backchannel.maxWords,
+      backchannelMax: settings.backchannel.maxWords,
+      endpointer: spoken ? settings.endpointing.endpointer : "text",
     });
     return { words, class: end, ...(spoken && { backchannel }) };
   }

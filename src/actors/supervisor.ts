@@ -34,9 +34,8 @@ export interface SupervisorPorts {
   readonly snapshotEveryRecords?: number;
 }
 
-export type NewCall = Omit<CallHeader, "machines" | "build" | "texts"> & {
-  readonly texts: AgentTexts;
-};
+export type NewCall = Omit<CallHeader, "machines" | "build" | "texts" | "agents" | "hooks"> &
+  Partial<Pick<CallHeader, "agents" | "hooks">> & { readonly texts: AgentTexts };
 
 export type RecordListener = (ref: CallRef, record: LogRecord) => void;
 
@@ -53,7 +52,14 @@ export class Supervisor {
   async open(call: NewCall): Promise<CallHost> {
     const { texts, ...rest } = call;
     const { versions: machines, build } = this.#ports;
-    const header: CallHeader = { ...rest, machines, build, texts: Object.keys(texts) };
+    const header: CallHeader = {
+      agents: {},
+      hooks: [],
+      ...rest,
+      machines,
+      build,
+      texts: Object.keys(texts),
+    };
     const ref = { tenant: call.tenant, call: call.call };
     const state = { fold: new CallFold(this.#ports.machines), transcript: new Transcript() };
     const host = this.#host(ref, header, state);

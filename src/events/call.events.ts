@@ -22,13 +22,21 @@ export const CallHeader = z.strictObject({
   settings: z.record(z.string(), z.json()),
   machines: MachineVersions,
   build: z.string(),
-  /** Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`. */
+  /** Settings of the agents the call may be handed to, by name. */
+  agents: z.record(z.string(), z.record(z.string(), z.json())),
+  /**
+   * Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`, `filler`,
+   * `tool.<name>`; those of another agent stand behind its name and a slash.
+   */
   texts: z.array(z.string()),
+  /** Hooks that are effects of their own: `afterTurn`. */
+  hooks: z.array(z.string()),
   /** Where the recording lies and which record time its first sample has, if one is made. */
   recording: z.strictObject({ ref: z.string(), startedAt: z.number() }).nullable(),
 });
-export type CallHeader = Omit<z.infer<typeof CallHeader>, "settings"> & {
+export type CallHeader = Omit<z.infer<typeof CallHeader>, "settings" | "agents"> & {
   settings: TurnSettings;
+  agents: Readonly<Record<string, TurnSettings>>;
 };
 
 /** Text part of the header's record. */

@@ -39,14 +39,19 @@ export const PROGRESS = {
   "text.received": v1(room.TextReceived),
   "vad.started": v1(track.VadStarted),
   "vad.ended": v1(track.VadEnded),
+  "speech.judged": v1(track.SpeechJudged),
   "stt.interim": v1(track.SttInterim),
   "stt.final": v1(track.SttFinal),
   "stt.down": v1(track.SttDown),
   "stt.up": v1(track.SttUp),
+  "reply.context": v1(turn.ReplyContext),
   "reply.requested": v1(turn.ReplyRequested),
+  "reply.switched": v1(turn.ReplySwitched),
   "reply.segment": v1(turn.ReplySegment),
   "speech.segment": v1(turn.SpeechSegment),
   "reply.position": v1(turn.ReplyPosition),
+  "filler.segment": v1(turn.FillerSegment),
+  "filler.position": v1(turn.FillerPosition),
 } as const satisfies Record<string, Entry>;
 
 export type InputType = keyof typeof INPUTS;

@@ -45,6 +45,14 @@ export const TimerFired = z.strictObject({
   arm: z.string(),
 });
 
+/** What a tool's result may ask of the call, beside its output. */
+export interface ToolDirective {
+  /** Name of the agent that goes on with the call, from this answer on. */
+  readonly handoff?: string;
+  /** The call ends once this turn is over. */
+  readonly hangUp?: boolean;
+}
+
 /** What every chart may get for the end of one of its effects; its type is `<src>.ended`. */
 export interface EndEvent {
   readonly child: string;

@@ -1,8 +1,17 @@
 import { z } from "zod";
+import type { CallHeader } from "./call.events.ts";
 import type { EndEvent } from "./effect.events.ts";
+import type { TurnSettings } from "./settings.events.ts";
 import type { At } from "./track.events.ts";
 import { EndClass } from "./track.events.ts";
-import type { Merged, RequestedTool, UserEnded, UserStarted, UserWords } from "./turn.events.ts";
+import type {
+  Merged,
+  RequestedTool,
+  UserEnded,
+  UserJudged,
+  UserStarted,
+  UserWords,
+} from "./turn.events.ts";
 
 /** What the room's connection meets. */
 export const RoomJoined = z.strictObject({ type: z.literal("room.joined") });
@@ -43,6 +52,17 @@ export const Command = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("mute") }),
   z.strictObject({ name: z.literal("unmute") }),
   z.strictObject({ name: z.literal("instruct"), ref: z.string() }),
+  /** All settings as they are from now on; a running timer keeps the value it was armed with. */
+  z.strictObject({ name: z.literal("set"), settings: z.record(z.string(), z.json()) }),
+  /** The agent was edited: its texts are the record's text part. */
+  z.strictObject({
+    name: z.literal("agent"),
+    agent: z.strictObject({ name: z.string(), hash: z.string() }),
+    settings: z.record(z.string(), z.json()),
+    agents: z.record(z.string(), z.record(z.string(), z.json())),
+    texts: z.array(z.string()),
+    hooks: z.array(z.string()),
+  }),
   z.strictObject({ name: z.literal("end"), reason: z.string() }),
 ]);
 export type Command = z.infer<typeof Command>;
@@ -62,6 +82,9 @@ export interface Saying {
   readonly after: "stay" | "leave";
 }
 
+/** What the room knows of its agent. */
+export type AgentNow = Pick<CallHeader, "agent" | "settings" | "agents" | "texts" | "hooks">;
+
 /** All the room's chart accepts: from its connection, from commands, from tracks and turns. */
 export type RoomEvent =
   | (z.infer<typeof RoomJoined> & At)
@@ -77,13 +100,17 @@ export type RoomEvent =
   | ({ readonly type: "command.mute" } & At)
   | ({ readonly type: "command.unmute" } & At)
   | ({ readonly type: "command.instruct"; readonly ref: string } & At)
+  | ({ readonly type: "command.set"; readonly settings: TurnSettings } & At)
+  | ({ readonly type: "command.agent" } & AgentNow & At)
   | ({ readonly type: "command.end"; readonly reason: string } & At)
   | ({ readonly type: "host.failed" } & At)
   | ({ readonly type: "connection.ended" } & EndEvent)
   | ({ readonly type: "tool.ended" } & EndEvent)
+  | ({ readonly type: "hook.ended" } & EndEvent)
   | UserStarted
   | UserEnded
   | UserWords
+  | UserJudged
   | ({ readonly type: "track.closed"; readonly sid: string } & At)
   | ({ readonly type: "track.stt"; readonly sid: string; readonly down: boolean } & At)
   | ({ readonly type: "turn.answering"; readonly n: number; readonly pausable: boolean } & At)
@@ -99,6 +126,8 @@ export type RoomEvent =
       readonly spokenMs: number;
       readonly merge: Merged | null;
     } & At)
+  /** The listening turn has heard speech for long enough to hold the answer. */
+  | ({ readonly type: "turn.holds"; readonly n: number } & At)
   | ({ readonly type: "turn.took"; readonly n: number } & At)
   | ({ readonly type: "turn.yielded"; readonly n: number } & At)
   | ({

@@ -13,17 +13,23 @@ const group = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefa
 
 export const TurnSettings = z
   .strictObject({
+    /** Of the callers' words: decides which word lists the endpointer uses. */
+    language: z.string().min(2).default("en"),
     vad: group({ minSpeech: ms(64, 32, 2_000), minSilence: ms(250, 32, 5_000) }),
     endpointing: group({
+      endpointer: z.enum(["text", "silence", "provider", "smart-turn"]).default("text"),
       minDelay: ms(500),
       unclearDelay: ms(900),
       digitsDelay: ms(1_500),
       maxDelay: ms(3_000),
+      sure: share(0.7),
+      unsure: share(0.3),
     }),
     listening: group({ max: ms(120_000) }),
     transcript: group({ wait: ms(1_000), sttWait: ms(4_000) }),
     interruption: group({
       enabled: z.boolean().default(true),
+      pauseAfter: ms(0, 0, 2_000),
       minWords: count(1),
       resumeAfter: ms(600),
       pauseMax: ms(3_000),
@@ -38,18 +44,33 @@ export const TurnSettings = z
       maxSpeech: ms(10_000),
     }),
     answer: group({
+      fillerAfter: ms(1_200),
+      firstToken: ms(3_000),
+      firstAudio: ms(1_500),
       total: ms(10_000),
       stall: ms(2_000),
     }),
     interrupted: group({ max: ms(500) }),
-    heard: group({ minPart: share(0.5) }),
+    heard: group({
+      minPart: share(0.5),
+      note: z.enum(["system", "user", "none"]).default("system"),
+    }),
     silence: group({ awayAfter: ms(10_000), prompts: count(1, 0, 10), hangUpAfter: ms(20_000) }),
-    tool: group({ timeout: ms(15_000) }),
+    tool: group({ sayWhileAfter: ms(1_200), timeout: ms(15_000) }),
+    hook: group({ timeout: ms(2_000) }),
     participant: group({ grace: ms(20_000) }),
     room: group({ join: ms(15_000), recover: ms(30_000), leave: ms(5_000), drain: ms(60_000) }),
   })
   .refine(({ listening, interruption }) => listening.max > interruption.pauseMax, {
     path: ["listening", "max"],
     error: "must be longer than interruption.pauseMax, or an answer stays paused for nobody",
+  })
+  .refine(({ answer }) => answer.total > answer.firstToken, {
+    path: ["answer", "total"],
+    error: "must be longer than answer.firstToken, or no other model is ever tried",
+  })
+  .refine(({ endpointing }) => endpointing.sure > endpointing.unsure, {
+    path: ["endpointing", "sure"],
+    error: "must be greater than endpointing.unsure",
   });
 export type TurnSettings = z.infer<typeof TurnSettings>;

@@ -12,9 +12,20 @@ export const VadEnded = z.strictObject({
   silenceMs: z.number().nonnegative(),
 });
 
-/** How finished an utterance sounds, judged from its words (the `text` endpointer). */
-export const EndClass = z.enum(["complete", "unclear", "hanging", "digits"]);
+/**
+ * How finished an utterance sounds: judged from its words, by a model that listens, or, as `ended`,
+ * by the speech-to-text provider itself.
+ */
+export const EndClass = z.enum(["complete", "unclear", "hanging", "digits", "ended"]);
 export type EndClass = z.infer<typeof EndClass>;
+
+/** An endpointer's word on the speech that ended at audio `to`; `p`: probability that it is over. */
+export const SpeechJudged = z.strictObject({
+  type: z.literal("speech.judged"),
+  to: z.number(),
+  p: z.number().min(0).max(1),
+  class: EndClass,
+});
 
 /**
  * Features of words, computed at the edge by `folds/features.ts`; the text is the record's part.
@@ -46,6 +57,7 @@ export const SttUp = z.strictObject({ type: z.literal("stt.up") });
 export type TrackEvent =
   | (z.infer<typeof VadStarted> & At)
   | (z.infer<typeof VadEnded> & At)
+  | (z.infer<typeof SpeechJudged> & At)
   | (z.infer<typeof SttInterim> & At)
   | (z.infer<typeof SttFinal> & At)
   | (z.infer<typeof SttDown> & At)

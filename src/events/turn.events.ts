@@ -1,6 +1,17 @@
 import { z } from "zod";
 import type { EndEvent } from "./effect.events.ts";
-import type { At, WordFeatures } from "./track.events.ts";
+import type { TurnSettings } from "./settings.events.ts";
+import type { At, EndClass, WordFeatures } from "./track.events.ts";
+
+/** What a hook gave to a request; the text is the record's part. */
+export const ReplyContext = z.strictObject({
+  type: z.literal("reply.context"),
+  hook: z.string(),
+  /** `failed` and `late`: the answer is made without it. */
+  how: z.enum(["done", "failed", "late"]),
+  chars: z.int().nonnegative(),
+  ms: z.number().nonnegative(),
+});
 
 /** What a running reply meets: the request, its sentences, their audio, the playout. */
 export const ReplyRequested = z.strictObject({
@@ -12,6 +23,16 @@ export const ReplyRequested = z.strictObject({
   tools: z.array(z.string()),
   /** The record up to which the request read the log. */
   upTo: z.int(),
+});
+
+/** A model or a voice was left for the next one; what was heard of it stays. */
+export const ReplySwitched = z.strictObject({
+  type: z.literal("reply.switched"),
+  what: z.enum(["model", "voice"]),
+  from: z.string(),
+  to: z.string(),
+  /** An error code, or `late` where it gave nothing in its time. */
+  why: z.string(),
 });
 
 /** A sentence of the answer; in the log before its first frame leaves (E9). */
@@ -41,12 +62,28 @@ export const SpeechSegment = z.strictObject({
 /** Playout position of this reply in ms; the first one says that sound has begun. */
 export const ReplyPosition = z.strictObject({ type: z.literal("reply.position"), ms: z.number() });
 
+/** Speech that covers a wait, beside the reply itself: its sentences and its playout. */
+export const FillerSegment = z.strictObject({
+  ...ReplySegment.shape,
+  type: z.literal("filler.segment"),
+});
+export const FillerPosition = z.strictObject({
+  type: z.literal("filler.position"),
+  ms: z.number(),
+});
+
 /** What a reply asks to be run before it can go on. */
 export const RequestedTool = z.strictObject({
   call: z.string(),
   name: z.string(),
   write: z.boolean(),
   idempotent: z.boolean(),
+  /** A barge-in stops it. */
+  cancels: z.boolean(),
+  /** Name of the text to say where it takes its time, or `""`. */
+  sayWhile: z.string(),
+  /** The pending write that this call asks for once more: joined, not run; or `""`. */
+  joins: z.string(),
 });
 export type RequestedTool = z.infer<typeof RequestedTool>;
 
@@ -89,12 +126,19 @@ export type UserEnded = {
   readonly silenceMs: number;
 } & At;
 export type UserWords = { readonly type: "user.words" } & TurnWords & At;
+export type UserJudged = {
+  readonly type: "user.judged";
+  readonly sid: string;
+  readonly to: number;
+  readonly class: EndClass;
+} & At;
 
 /** All a conversation turn's chart accepts: from the room, then from its own reply. */
 export type TurnEvent =
   | UserStarted
   | UserEnded
   | UserWords
+  | UserJudged
   /** Somebody speaks over the answer: hold it. */
   | ({ readonly type: "speech.over" } & At)
   | ({ readonly type: "floor.taken" } & At)
@@ -105,8 +149,15 @@ export type TurnEvent =
   /** A command, a mute, a leaver: this turn must end now. */
   | ({ readonly type: "turn.stop"; readonly reason: string } & At)
   | ({ readonly type: "words.late" } & TurnWords & At)
-  | ({ readonly type: "tool.result"; readonly call: string; readonly ok: boolean } & At)
+  /** `agent`: who goes on with the call from here. */
+  | ({ readonly type: "tool.result"; readonly call: string; readonly agent: string } & At)
+  | ({ readonly type: "settings.changed"; readonly settings: TurnSettings } & At)
   | ({ readonly type: "stt.state"; readonly down: boolean } & At)
+  | (z.infer<typeof ReplyContext> & At)
+  | (z.infer<typeof ReplySwitched> & At)
+  | (z.infer<typeof FillerSegment> & At)
+  | (z.infer<typeof FillerPosition> & At)
+  | ({ readonly type: "filler.ended" } & EndEvent)
   | (z.infer<typeof ReplyRequested> & At)
   | (z.infer<typeof ReplySegment> & At)
   | (z.infer<typeof SpeechSegment> & At)

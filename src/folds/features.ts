@@ -77,6 +77,8 @@ export interface FeatureContext {
   readonly agent: readonly string[];
   /** Most words a back-channel has. */
   readonly backchannelMax: number;
+  /** Who says that a turn is over; default: the words. See docs/settings.md. */
+  readonly endpointer?: string;
 }
 
 /** At least this share of the words being the agent's makes an echo; two words at least. */
@@ -94,8 +96,14 @@ export function featuresOf(text: string, context: FeatureContext): Features {
       said.length <= context.backchannelMax &&
       said.every((word) => language.backchannel.has(word)),
     echo: isEcho(said, context.agent),
-    class: classOf(text, said, language),
+    class: endOf(classOf(text, said, language), context.endpointer ?? "text"),
   };
+}
+
+/** Silence alone calls any words complete; a provider's own word is waited for. */
+function endOf(byText: EndClass, endpointer: string): EndClass {
+  if (endpointer === "silence") return "complete";
+  return endpointer === "provider" ? "hanging" : byText;
 }
 
 function isEcho(said: readonly string[], agent: readonly string[]): boolean {

@@ -1,6 +1,7 @@
-import { canonicalJson, shortHash } from "../base/digest.ts";
+import { canonicalJson, digest, shortHash } from "../base/digest.ts";
 import type { Json } from "../events/record.ts";
-import type { ToolRun, Transcript, TurnTranscript } from "./transcript.ts";
+import type { TurnEnded } from "../events/turn.events.ts";
+import type { Transcript, TurnTranscript } from "./transcript.ts";
 
 /**
  * The messages of a model request, folded from the transcript. Only what was heard stands in an
@@ -30,24 +31,37 @@ export interface ReplyInput {
   readonly saying: readonly string[] | null;
   readonly refs: readonly string[];
   readonly speculative: boolean;
+  /** Who answers; `""` is the agent the call began with. */
+  readonly agent: string;
 }
 
 export const CUT_NOTE = "The user interrupted you here; they did not hear the rest.";
 
 export function historyFor(transcript: Transcript, input: ReplyInput): readonly HistoryMessage[] {
   const messages: HistoryMessage[] = [];
-  const instructions = transcript.textOf("instructions");
+  const own = input.agent && transcript.textOf(`${input.agent}/instructions`);
+  const instructions = own || transcript.textOf("instructions");
   if (instructions) messages.push({ role: "system", text: instructions });
-  for (const turn of [...transcript.turns.values()].sort((a, b) => a.n - b.n)) {
-    if (turn.n >= input.turn) break;
-    messages.push(...messagesOf(transcript, turn));
+  for (let n = 1; n < input.turn; n++) {
+    const earlier = transcript.turns.get(n);
+    if (earlier) for (const message of messagesOf(transcript, earlier)) messages.push(message);
   }
   for (const ref of transcript.instructions)
     messages.push({ role: "system", text: transcript.textOf(ref) });
   pushUser(messages, transcript, input.refs);
-  const own = transcript.turns.get(input.turn);
-  if (own) messages.push(...replyMessages(transcript, own));
+  const turn = transcript.turns.get(input.turn);
+  if (turn) messages.push(...replyMessages(transcript, turn));
   return messages;
+}
+
+/** What a hook found stands before the words it was found for. */
+export function withContext(
+  messages: readonly HistoryMessage[],
+  text: string,
+): readonly HistoryMessage[] {
+  const at = messages.findLastIndex(({ role }) => role === "user");
+  const before = at < 0 ? messages.length : at;
+  return [...messages.slice(0, before), { role: "system", text }, ...messages.slice(before)];
 }
 
 /** What a request is recognised by: `reply.requested` holds it, `replay --deep` recomputes it. */
@@ -55,19 +69,32 @@ export function requestDigest(
   messages: readonly HistoryMessage[],
   tools: readonly string[],
 ): string {
-  return shortHash(canonicalJson({ messages, tools }));
+  return shortHash(canonicalJson({ messages: messages.map(digest), tools }));
 }
 
 function messagesOf(transcript: Transcript, turn: TurnTranscript): readonly HistoryMessage[] {
   const { ended } = turn;
   if (!ended) return [];
+  turn.messages ??= build(transcript, turn, ended);
+  return turn.messages as readonly HistoryMessage[];
+}
+
+function build(
+  transcript: Transcript,
+  turn: TurnTranscript,
+  ended: TurnEnded,
+): readonly HistoryMessage[] {
   const messages: HistoryMessage[] = [];
   const refs = transcript.refsOf(turn);
   // A merged turn's words are the next one's; what came late and what its tools do are not.
   const merged = ended.mergedInto !== null;
   pushUser(messages, transcript, merged ? refs.filter((ref) => !ended.refs.includes(ref)) : refs);
   messages.push(...replyMessages(transcript, turn));
-  if (ended.status === "cutOff") messages.push({ role: "system", text: CUT_NOTE });
+  const { note } = transcript;
+  if (ended.status === "cutOff" && note === "system")
+    messages.push({ role: "system", text: CUT_NOTE });
+  if (ended.status === "cutOff" && note === "user")
+    messages.push({ role: "user", text: `(${CUT_NOTE})` });
   return messages;
 }
 
@@ -91,13 +118,14 @@ function replyMessages(transcript: Transcript, turn: TurnTranscript): readonly H
     if (heard || toolCalls.length > 0)
       messages.push({ role: "assistant", text: heard, ...(toolCalls.length > 0 && { toolCalls }) });
     for (const { id, name } of toolCalls)
-      messages.push({ role: "tool", callId: id, name, output: outputOf(transcript.tools.get(id)) });
+      messages.push({ role: "tool", callId: id, name, output: outputOf(transcript, id) });
   }
   return messages;
 }
 
 /** A tool lost with its owner runs again, so it is still pending. */
-function outputOf(tool: ToolRun | undefined): Json {
+function outputOf({ tools, joined }: Transcript, call: string): Json {
+  const tool = tools.get(joined.get(call) ?? call);
   if (!tool || tool.how === "lost") return { status: "pending" };
   if (tool.how === "done") return tool.output;
   const stopped = tool.how === "stopped" || tool.how === "never-started";

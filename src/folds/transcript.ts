@@ -1,6 +1,6 @@
 import type { EffectEnded } from "../events/effect.events.ts";
 import type { Json, LogRecord } from "../events/record.ts";
-import type { TurnEnded } from "../events/turn.events.ts";
+import type { RequestedTool, TurnEnded } from "../events/turn.events.ts";
 import { wordsOf } from "./features.ts";
 import { heardOf, type Heard, type SpokenSegment } from "./heard.ts";
 
@@ -30,6 +30,8 @@ export interface ReplyRun {
 export interface TurnTranscript {
   readonly n: number;
   readonly runs: ReplyRun[];
+  /** Its part of a request, once it can change no more; see `folds/history.ts`. */
+  messages?: readonly unknown[] | undefined;
   /** When the chart left `listening`. */
   answeringAt: number;
   ended?: TurnEnded;
@@ -51,10 +53,16 @@ export class Transcript {
   readonly texts = new Map<string, Utterance>();
   readonly turns = new Map<number, TurnTranscript>();
   readonly tools = new Map<string, ToolRun>();
+  /** Tools that were asked for and have no result yet. */
+  readonly pending = new Map<string, { readonly name: string; readonly input: Json }>();
+  /** Calls that were joined with an earlier one that asked the same: by their own id, its id. */
+  readonly joined = new Map<string, string>();
   /** Refs of instructions given during the call, in order. */
   readonly instructions: string[] = [];
   /** Late words by the turn they belong to. */
   readonly late = new Map<number, string[]>();
+  /** Where the model is told that an answer was cut: `heard.note`. */
+  note = "system";
   #minPart = 0.5;
   #lastSaid: { readonly run: ReplyRun; readonly text: string; readonly at: number }[] = [];
 
@@ -102,14 +110,23 @@ export class Transcript {
   }
 
   #open({ input, text, at }: LogRecord): void {
-    const header = input["header"] as unknown as { settings: { heard: { minPart: number } } };
-    this.#minPart = header.settings.heard.minPart;
-    for (const [ref, value] of Object.entries((text?.value ?? {}) as Record<string, string>))
+    const { settings } = input["header"] as unknown as {
+      settings: { heard: { minPart: number; note: string } };
+    };
+    this.#minPart = settings.heard.minPart;
+    this.note = settings.heard.note;
+    this.#texts(text?.value ?? {}, at);
+  }
+
+  /** What the agent says by itself, and what it is told. */
+  #texts(texts: unknown, at: number): void {
+    for (const [ref, value] of Object.entries(texts as Record<string, string>))
       this.texts.set(ref, { ref, text: value, at });
   }
 
   #command({ input, text, at }: LogRecord): void {
     const command = input["command"] as { name: string; ref?: string };
+    if (command.name === "agent" && text) this.#texts(text.value, at);
     if (command.ref === undefined || !text) return;
     this.texts.set(command.ref, { ref: command.ref, text: text.value as string, at });
     if (command.name === "instruct") this.instructions.push(command.ref);
@@ -126,7 +143,7 @@ export class Transcript {
     if (!actor.startsWith("turn.") || outcome.ignored !== undefined) return;
     const run = this.#run(Number(actor.slice(5)), record.input["effect"] as string);
     if (event.type === "reply.requested") run.requestedAt = at;
-    else if (event.type === "reply.segment") {
+    else if (event.type === "reply.segment" || event.type === "filler.segment") {
       const sentence = (text?.value as { text?: string } | undefined)?.text ?? "";
       this.texts.set(event.ref, { ref: event.ref, text: sentence, at });
       run.segments.push({ ref: event.ref, text: sentence });
@@ -137,7 +154,7 @@ export class Transcript {
       const ms = event["ms"] as number;
       if (index >= 0) run.segments[index] = { ...run.segments[index]!, ms, wordEndsMs };
       if (typeof event["ttfbMs"] === "number") run.ttfbMs = event["ttfbMs"];
-    } else if (event.type === "reply.position") {
+    } else if (event.type === "reply.position" || event.type === "filler.position") {
       run.positionMs = event["ms"] as number;
       run.firstSoundAt ||= at;
       const playing = this.heard(run).heard;
@@ -147,19 +164,26 @@ export class Transcript {
   }
 
   #end({ actor, input, text }: LogRecord): void {
-    const { effect, how, position } = input as unknown as EffectEnded;
+    const { effect, how, position, result } = input as unknown as EffectEnded;
     const child = effect.split(".").slice(2).join(".");
-    if (child === "reply" && actor.startsWith("turn.")) {
+    if (actor.startsWith("turn.")) {
       const run = this.#run(Number(actor.slice(5)), effect);
       if (position !== undefined) run.positionMs = position;
       run.complete = how === "done";
+      this.turn(Number(actor.slice(5))).messages = undefined;
       const calls = (text?.value ?? {}) as Record<string, { name: string; input: Json }>;
-      for (const [call, { name, input: value }] of Object.entries(calls))
+      const { toolCalls = [] } = (result ?? {}) as { toolCalls?: readonly RequestedTool[] };
+      for (const { call, joins } of toolCalls) if (joins) this.joined.set(call, joins);
+      for (const [call, { name, input: value }] of Object.entries(calls)) {
         run.toolCalls.push({ call, name, input: value });
+        if (!this.joined.has(call)) this.pending.set(call, { name, input: value });
+      }
     } else if (child.startsWith("tool.")) {
       const call = child.slice("tool.".length);
       const output = (text?.value as { output?: Json } | undefined)?.output ?? null;
       this.tools.set(call, { call, how, output });
+      if (how !== "lost") this.pending.delete(call);
+      for (const turn of this.turns.values()) if (hasCall(turn, call)) turn.messages = undefined;
     }
   }
 
@@ -167,12 +191,14 @@ export class Transcript {
     if (fact.type === "turn.ended") {
       const turn = this.turn(fact["n"] as number);
       turn.ended = fact as unknown as TurnEnded;
+      turn.messages = undefined;
       turn.endedAt = at;
     } else if (fact.type === "words.late") {
       const n = fact["n"] as number;
       const event = input["event"] as { readonly backchannel?: boolean } | undefined;
       // A back-channel of a turn that came to nothing is an aside.
       if (event?.backchannel && this.turn(n).ended?.status === "abandoned") return;
+      this.turn(n).messages = undefined;
       this.late.set(n, [...(this.late.get(n) ?? []), fact["ref"] as string]);
     }
   }
@@ -193,4 +219,8 @@ export class Transcript {
     }
     return run;
   }
+}
+
+function hasCall({ runs }: TurnTranscript, call: string): boolean {
+  return runs.some(({ toolCalls }) => toolCalls.some((one) => one.call === call));
 }

@@ -65,12 +65,30 @@ export const roomMachine = roomSetup.createMachine({
         guard: "isToolOfLiveTurn",
         actions: [
           "toolFact",
+          "applyResult",
           { type: "send", params: ({ context, event }) => rules.toolResult(context, event) },
           "dropTool",
         ],
       },
-      { actions: ["toolFact", "dropTool"] },
+      {
+        guard: "hangsUpLate",
+        target: ".leaving",
+        actions: ["toolFact", "applyResult", "dropTool"],
+      },
+      { actions: ["toolFact", "applyResult", "dropTool"] },
     ],
+    "hook.ended": { actions: "endHook" },
+    "command.set": {
+      actions: [
+        "newSettings",
+        { type: "send", params: ({ context }) => rules.changeSettings(context, context.newer) },
+        {
+          type: "send",
+          params: ({ context }) => rules.changeSettings(context, context.older?.n ?? null),
+        },
+      ],
+    },
+    "command.agent": { actions: "editAgent" },
     "command.unmute": { actions: "unmute" },
     "command.instruct": {},
   },
@@ -85,6 +103,14 @@ export const roomMachine = roomSetup.createMachine({
       always: [
         { guard: "toolWanted", actions: ["startTool", "markStarted"] },
         { guard: "toolToStop", actions: ["stopTool", "markStopping"] },
+        {
+          guard: "joinedDone",
+          actions: [
+            { type: "send", params: ({ context }) => rules.joinedResult(context) },
+            "dropJoined",
+          ],
+        },
+        { guard: "hookWanted", actions: ["startHook", "markHook"] },
       ],
       on: {
         "connection.ended": [
@@ -143,7 +169,7 @@ export const roomMachine = roomSetup.createMachine({
             ],
           },
           {
-            guard: "isContested",
+            guard: "holdsAtOnce",
             actions: [
               "newListener",
               { type: "open", params: ({ context, event }) => rules.openUser(context, event) },
@@ -171,6 +197,19 @@ export const roomMachine = roomSetup.createMachine({
           },
           { actions: "endRange" },
         ],
+        "user.judged": {
+          guard: "hasListener",
+          actions: {
+            type: "send",
+            params: ({ context, event }) => rules.pass(context.newer, event),
+          },
+        },
+        "turn.holds": {
+          actions: {
+            type: "send",
+            params: ({ context }) => rules.toOlder(context, "speech.over"),
+          },
+        },
         "user.words": [
           { guard: "isRepeated", actions: { type: "noteWords", params: { of: "owner" } } },
           {
@@ -295,6 +334,7 @@ export const roomMachine = roomSetup.createMachine({
               always: [
                 { guard: "isNobodyPresent", target: "empty" },
                 { guard: "somethingLive", target: "engaged" },
+                { guard: "toolsRun", target: "minding" },
                 {
                   guard: "maySay",
                   target: "engaged",
@@ -327,6 +367,22 @@ export const roomMachine = roomSetup.createMachine({
                 ],
               },
             },
+            minding: {
+              always: [
+                { guard: "isNobodyPresent", target: "empty" },
+                { guard: "somethingLive", target: "engaged" },
+                { guard: "noToolRuns", target: "idle" },
+                {
+                  guard: "maySay",
+                  target: "engaged",
+                  actions: [
+                    "newSaying",
+                    { type: "open", params: ({ context }) => rules.openSaying(context) },
+                    "shiftQueue",
+                  ],
+                },
+              ],
+            },
             engaged: { always: { guard: "nothingLive", target: "idle" } },
           },
         },
@@ -354,6 +410,7 @@ export const roomMachine = roomSetup.createMachine({
           ],
           after: { drainMax: "#room.leaving" },
           on: {
+            "participant.joined": { actions: "addParticipant" },
             "user.started": {},
             "user.words": {},
             "text.received": {},
@@ -374,6 +431,7 @@ export const roomMachine = roomSetup.createMachine({
       ],
       always: [
         { guard: "toolToStop", actions: ["stopTool", "markStopping"] },
+        { guard: "hookWanted", actions: ["startHook", "markHook"] },
         {
           guard: "trackToClose",
           actions: [

@@ -1,6 +1,6 @@
-import type { CallHeader } from "../events/call.events.ts";
-import type { RoomEvent, Saying } from "../events/room.events.ts";
+import type { AgentNow, RoomEvent, Saying } from "../events/room.events.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
+import type { ToolDirective } from "../events/effect.events.ts";
 import type { RequestedTool, UserWords } from "../events/turn.events.ts";
 import type { Open, Send } from "./host-actions.ts";
 import { overlaps, type TurnInput } from "./turn.rules.ts";
@@ -9,6 +9,14 @@ import { overlaps, type TurnInput } from "./turn.rules.ts";
 export interface RoomContext {
   readonly settings: TurnSettings;
   readonly texts: readonly string[];
+  /** The agent that goes on with the call; `""` is the one it began with. */
+  readonly agent: string;
+  readonly agentName: string;
+  /** Settings by agent, of all that the call may be handed to. */
+  readonly agents: Readonly<Record<string, TurnSettings>>;
+  readonly hooks: readonly string[];
+  /** Hooks after turns that are over: to be started, then until they end. */
+  readonly afterTurns: readonly { readonly n: number; readonly running: boolean }[];
   readonly participants: readonly {
     readonly identity: string;
     readonly name: string;
@@ -72,7 +80,10 @@ interface HeardWords {
 
 interface RunningTool extends RequestedTool {
   readonly n: number;
-  readonly state: "wanted" | "running" | "stop" | "stopping";
+  /** Who asked for it. */
+  readonly agent: string;
+  /** `joined`: waits for the result of the pending write it asks for once more. */
+  readonly state: "wanted" | "joined" | "running" | "stop" | "stopping";
 }
 
 /** Speech is remembered for this many ranges: enough for any late final. */
@@ -80,10 +91,11 @@ const RANGES_MAX = 16;
 const HEARD_MAX = 16;
 const AUDIO_SLACK_MS = 200;
 
-export function newRoom(header: Pick<CallHeader, "settings" | "texts">): RoomContext {
+export function newRoom(header: AgentNow): RoomContext {
   return {
-    settings: header.settings,
-    texts: header.texts,
+    ...agentNow(header),
+    agent: "",
+    afterTurns: [],
     participants: [],
     tracks: [],
     n: 0,
@@ -102,6 +114,27 @@ export function newRoom(header: Pick<CallHeader, "settings" | "texts">): RoomCon
     rejoins: 0,
     reason: "",
   };
+}
+
+/** An agent as the room keeps it; under `""` the settings of the one the call began with. */
+export function agentNow({ agent, settings, agents, texts, hooks }: AgentNow) {
+  const all: RoomContext["agents"] = { "": settings, ...agents };
+  return { agentName: agent?.name ?? "", settings, agents: all, texts, hooks };
+}
+
+/** An edited agent goes on where the old one was, if it is still there. */
+export function editAgent(context: RoomContext, event: RoomEvent): Partial<RoomContext> {
+  if (event.type !== "command.agent") return {};
+  const now = agentNow(event);
+  const settings = now.agents[context.agent];
+  return settings ? { ...now, settings } : { ...now, agent: "" };
+}
+
+/** Name of a text the agent says, its own before the first one's; `""` where there is none. */
+export function textOf({ agent, texts }: RoomContext, name: string): string {
+  const own = `${agent}/${name}`;
+  if (agent !== "" && texts.includes(own)) return own;
+  return texts.includes(name) ? name : "";
 }
 
 /** Whom words belong to: who has had them, else whose speech holds most of them, or nobody. */
@@ -197,6 +230,8 @@ function userTurn(context: RoomContext, at: number): TurnInput {
     pausable: context.settings.interruption.enabled,
     saying: null,
     sttDown: isSttDown(context),
+    agent: context.agent,
+    filler: textOf(context, "filler"),
     settings: context.settings,
     at,
   };
@@ -212,6 +247,8 @@ function agentTurn(context: RoomContext): TurnInput {
     pausable: saying?.pausable ?? true,
     saying: saying ? [saying.ref] : [],
     sttDown: false,
+    agent: context.agent,
+    filler: "",
     settings: context.settings,
     at: 0,
   };
@@ -319,12 +356,23 @@ export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomC
     heard: heir === null ? context.heard : inherit(context.heard, n, heir),
     spokenMs: context.spokenMs + spokenMs,
     prompts: kind === "user" && status !== "abandoned" ? 0 : context.prompts,
-    tools: context.tools.map((tool) =>
-      tool.n === n && cut && !tool.write && tool.state === "running"
-        ? { ...tool, state: "stop" as const }
-        : tool,
-    ),
+    tools: context.tools
+      .filter(isNotJoinedBy(n))
+      .map((tool) =>
+        tool.n === n && cut && tool.cancels && tool.state === "running"
+          ? { ...tool, state: "stop" as const }
+          : tool,
+      ),
+    afterTurns:
+      kind === "user" && status !== "abandoned" && context.hooks.includes("afterTurn")
+        ? [...context.afterTurns, { n, running: false }]
+        : context.afterTurns,
   };
+}
+
+/** Who waited for another's result with a turn that is over waits no more. */
+function isNotJoinedBy(n: number): (tool: RunningTool) => boolean {
+  return (tool) => tool.n !== n || tool.state !== "joined";
 }
 
 function inherit(heard: readonly HeardWords[], from: number, n: number): readonly HeardWords[] {
@@ -341,10 +389,74 @@ export function hand({ newer }: RoomContext, event: RoomEvent): Send {
   return toTurn(newer ?? 0, { type: "previous.ended", merge });
 }
 
-export function toolResult({ tools }: RoomContext, event: RoomEvent): Send {
-  const [child, how] = event.type === "tool.ended" ? [event.child, event.how] : ["", ""];
+export function toolResult({ tools, agent }: RoomContext, event: RoomEvent): Send {
+  const child = event.type === "tool.ended" ? event.child : "";
   const tool = tools.find((t) => `tool.${t.call}` === child);
-  return toTurn(tool?.n ?? 0, { type: "tool.result", call: tool?.call ?? "", ok: how === "done" });
+  return toTurn(tool?.n ?? 0, { type: "tool.result", call: tool?.call ?? "", agent });
+}
+
+/** A call that joined a pending write whose result is there. */
+export function joinedTool({ tools }: RoomContext): RunningTool | undefined {
+  return tools.find((t) => t.state === "joined" && !tools.some(({ call }) => call === t.joins));
+}
+
+export function joinedResult(context: RoomContext): Send {
+  const { agent } = context;
+  const tool = joinedTool(context);
+  return toTurn(tool?.n ?? 0, { type: "tool.result", call: tool?.call ?? "", agent });
+}
+
+export function newTools(context: RoomContext, event: RoomEvent): readonly RunningTool[] {
+  if (event.type !== "tools.requested") return context.tools;
+  const { n } = event;
+  const added = event.calls.map((call) => ({
+    ...call,
+    n,
+    agent: context.agent,
+    state: call.joins === "" ? ("wanted" as const) : ("joined" as const),
+  }));
+  return [...context.tools, ...added];
+}
+
+/** What a tool's result says beside its output: who goes on, and whether the call is to end. */
+function directiveOf(event: RoomEvent): ToolDirective {
+  return event.type === "tool.ended" && event.how === "done"
+    ? ((event.result ?? {}) as ToolDirective)
+    : {};
+}
+
+/** The call ends with the turn that asked for it; without one, at once. */
+export function hangsUp(event: RoomEvent): boolean {
+  return directiveOf(event).hangUp === true;
+}
+
+export function afterTool(context: RoomContext, event: RoomEvent): Partial<RoomContext> {
+  const to = directiveOf(event).handoff;
+  const agent = to === context.agentName ? "" : to;
+  const settings = agent === undefined ? undefined : context.agents[agent];
+  return {
+    ...(agent !== undefined && settings && { agent, settings }),
+    ...(hangsUp(event) && { lastTurn: context.older?.n ?? null, reason: "the agent hung up" }),
+  };
+}
+
+export function changeSettings({ settings }: RoomContext, n: number | null): Send {
+  return toTurn(n ?? 0, { type: "settings.changed", settings });
+}
+
+/** The first hook that is to be started is running. */
+export function startHook({ afterTurns }: RoomContext): RoomContext["afterTurns"] {
+  const first = afterTurns.findIndex(({ running }) => !running);
+  return afterTurns.map((hook, i) => (i === first ? { ...hook, running: true } : hook));
+}
+
+/** One that was lost with its owner runs again, under the same key. */
+export function endHook({ afterTurns }: RoomContext, event: RoomEvent): RoomContext["afterTurns"] {
+  if (event.type !== "hook.ended") return afterTurns;
+  const [n, lost] = [Number(event.child.replace("afterTurn.", "")), event.how === "lost"];
+  return afterTurns
+    .filter((hook) => lost || hook.n !== n)
+    .map((hook) => (hook.n === n ? { n, running: false } : hook));
 }
 
 /** The first tool of one state goes on to the next. */

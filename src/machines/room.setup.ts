@@ -20,7 +20,7 @@ export const roomSetup = setup({
       | { type: "words.echo"; ref: string }
       | { type: "tool.finished"; call: string; how: string };
   },
-  actors: { connection: effect, tool: effect },
+  actors: { connection: effect, tool: effect, hook: effect },
   delays: {
     joinMax: ({ context }) => context.settings.room.join,
     recoverMax: ({ context }) => context.settings.room.recover,
@@ -39,7 +39,7 @@ export const roomSetup = setup({
       !context.tracks.some((track) => track.sid === event.sid),
     isKnownTrack: ({ context, event }) =>
       "sid" in event && context.tracks.some((track) => track.sid === event.sid),
-    mayGreet: ({ context }) => !context.greeted && context.texts.includes("greeting"),
+    mayGreet: ({ context }) => !context.greeted && rules.textOf(context, "greeting") !== "",
     isNobodyPresent: ({ context }) => !rules.someonePresent(context),
     trackToClose: ({ context }) => context.tracks.some((track) => !track.closing),
     isSomeonePresent: ({ context }) => rules.someonePresent(context),
@@ -53,7 +53,8 @@ export const roomSetup = setup({
       event.type === "user.ended" &&
       context.newer !== null &&
       context.ranges.some((r) => r.n === context.newer && r.sid === event.sid && r.to === null),
-    isContested: ({ context }) => rules.contestOf(context) === "pause",
+    holdsAtOnce: ({ context }) =>
+      rules.contestOf(context) === "pause" && context.settings.interruption.pauseAfter === 0,
     isRepeated: ({ context, event }) => rules.isRepeated(context, event as Words),
     isLateForDone: ({ context, event }) => rules.isLate(context, event as Words),
     isLateForOlder: ({ context, event }) => {
@@ -72,18 +73,23 @@ export const roomSetup = setup({
     maySay: ({ context }) =>
       context.queue.length > 0 && rules.nothingLive(context) && !context.muted,
     mayPrompt: ({ context }) =>
-      context.prompts < context.settings.silence.prompts && context.texts.includes("away"),
+      context.prompts < context.settings.silence.prompts && rules.textOf(context, "away") !== "",
     mayWait: ({ context }) => context.prompts < context.settings.silence.prompts,
-    hasFarewell: ({ context }) => context.texts.includes("farewell"),
+    hasFarewell: ({ context }) => rules.textOf(context, "farewell") !== "",
     needsApology: ({ context, event }) =>
       event.type === "turn.over" &&
       event.kind === "user" &&
       event.status === "failed" &&
-      context.texts.includes("apology"),
+      rules.textOf(context, "apology") !== "",
     isLastTurn: ({ context, event }) => event.type === "turn.over" && event.n === context.lastTurn,
     mayDrain: ({ context }) =>
       rules.nothingLive(context) && context.queue.length === 0 && context.tools.length === 0,
     toolWanted: ({ context }) => context.tools.some((tool) => tool.state === "wanted"),
+    toolsRun: ({ context }) => context.tools.length > 0,
+    noToolRuns: ({ context }) => context.tools.length === 0,
+    joinedDone: ({ context }) => rules.joinedTool(context) !== undefined,
+    hookWanted: ({ context }) => context.afterTurns.some(({ running }) => !running),
+    hangsUpLate: ({ context, event }) => rules.hangsUp(event) && context.older === null,
     toolToStop: ({ context }) => context.tools.some((tool) => tool.state === "stop"),
     toolMayRepeat: ({ context, event }) => {
       const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
@@ -107,7 +113,10 @@ export const roomSetup = setup({
       isCurrent(event) && how(event) === "lost" && context.reason !== "",
     isCurrent: ({ event }) => isCurrent(event),
     allQuiet: ({ context }) =>
-      rules.nothingLive(context) && context.tracks.length === 0 && context.tools.length === 0,
+      rules.nothingLive(context) &&
+      context.tracks.length === 0 &&
+      context.tools.length === 0 &&
+      context.afterTurns.length === 0,
   },
   actions: {
     send,
@@ -173,7 +182,14 @@ export const roomSetup = setup({
     })),
     shiftQueue: assign(({ context }) => ({ queue: context.queue.slice(1) })),
     queueText: assign(({ context }, params: { ref: string; after: Saying["after"] }) => ({
-      queue: [...context.queue, { ...params, pausable: params.after === "stay" }],
+      queue: [
+        ...context.queue,
+        {
+          ref: rules.textOf(context, params.ref),
+          after: params.after,
+          pausable: params.after === "stay",
+        },
+      ],
     })),
     queueCommand: assign(({ context, event }) =>
       event.type === "command.say"
@@ -214,16 +230,23 @@ export const roomSetup = setup({
     countRejoin: assign(({ context }) => ({ rejoins: context.rejoins + 1 })),
     resetRejoins: assign({ rejoins: 0 }),
     // Tools
-    addTools: assign(({ context, event }) =>
-      event.type === "tools.requested"
+    addTools: assign(({ context, event }) => ({ tools: rules.newTools(context, event) })),
+    dropJoined: assign(({ context }) => ({
+      tools: context.tools.filter((tool) => tool !== rules.joinedTool(context)),
+    })),
+    applyResult: assign(({ context, event }) => rules.afterTool(context, event)),
+    newSettings: assign(({ context, event }) =>
+      event.type === "command.set"
         ? {
-            tools: [
-              ...context.tools,
-              ...event.calls.map((call) => ({ ...call, n: event.n, state: "wanted" as const })),
-            ],
+            settings: event.settings,
+            agents: { ...context.agents, [context.agent]: event.settings },
           }
         : {},
     ),
+    editAgent: assign(({ context, event }) => rules.editAgent(context, event)),
+    startHook: spawnChild("hook", { id: hookChild, input: hookInput }),
+    markHook: assign(({ context }) => ({ afterTurns: rules.startHook(context) })),
+    endHook: assign(({ context, event }) => ({ afterTurns: rules.endHook(context, event) })),
     startTool: spawnChild("tool", { id: wantedChild, input: wantedInput }),
     markStarted: assign(({ context }) => ({ tools: rules.moveTool(context, "wanted", "running") })),
     stopTool: stopChild(stoppingChild),
@@ -271,8 +294,18 @@ function wantedChild({ context }: { context: RoomContext }): string {
   return `tool.${wantedTool(context)?.call}`;
 }
 function wantedInput({ context }: { context: RoomContext }) {
-  const { call, name, n, write, idempotent } = wantedTool(context)!;
-  return { call, name, turn: n, write, idempotent, key: `tool.${n}.${call}` };
+  const { call, name, n, agent, write, idempotent } = wantedTool(context)!;
+  return { call, name, turn: n, agent, write, idempotent, key: `tool.${n}.${call}` };
+}
+function wantedHook({ afterTurns }: RoomContext): number {
+  return afterTurns.find(({ running }) => !running)?.n ?? 0;
+}
+function hookChild({ context }: { context: RoomContext }): string {
+  return `afterTurn.${wantedHook(context)}`;
+}
+function hookInput({ context }: { context: RoomContext }) {
+  const turn = wantedHook(context);
+  return { hook: "afterTurn", turn, agent: context.agent, key: `afterTurn.${turn}` };
 }
 function stoppingChild({ context }: { context: RoomContext }): string {
   return `tool.${context.tools.find((tool) => tool.state === "stop")?.call}`;

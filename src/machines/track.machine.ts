@@ -69,6 +69,11 @@ function userWords({ sid, identity }: TrackContext, event: TrackEvent): Send {
   return toRoom({ type: "user.words", ...features, sid, identity, final });
 }
 
+function userJudged({ sid }: TrackContext, event: TrackEvent): Send {
+  const { to, class: end } = event as Extract<TrackEvent, { type: "speech.judged" }>;
+  return toRoom({ type: "user.judged", sid, to, class: end });
+}
+
 function sttState({ sid }: TrackContext, down: boolean): Send {
   return toRoom({ type: "track.stt", sid, down });
 }
@@ -85,7 +90,12 @@ export const trackMachine = trackSetup.createMachine({
   states: {
     open: {
       type: "parallel",
-      on: { "track.close": "closing" },
+      on: {
+        "track.close": "closing",
+        "speech.judged": {
+          actions: { type: "send", params: ({ context, event }) => userJudged(context, event) },
+        },
+      },
       states: {
         voice: {
           initial: "detecting",

@@ -21,7 +21,10 @@ export const turnMachine = turnSetup.createMachine({
   on: {
     "words.late": { actions: "takeLate" },
     "stt.state": { actions: "noteStt" },
+    "settings.changed": { actions: "newSettings" },
+    "reply.context": {},
     "reply.requested": {},
+    "reply.switched": {},
   },
   states: {
     opening: {
@@ -57,7 +60,7 @@ export const turnMachine = turnSetup.createMachine({
       },
       states: {
         contested: {
-          initial: "speaking",
+          initial: "opening",
           after: {
             pauseMax: {
               target: "#turn.abandoned",
@@ -90,6 +93,22 @@ export const turnMachine = turnSetup.createMachine({
             },
           },
           states: {
+            opening: {
+              always: [{ guard: "holdsLate", target: "brief" }, { target: "speaking" }],
+            },
+            brief: {
+              always: { guard: "allQuiet", target: "silent" },
+              after: {
+                pauseAfter: {
+                  target: "speaking",
+                  actions: { type: "send", params: ({ context }) => toRoom("turn.holds", context) },
+                },
+              },
+              on: {
+                "user.started": { actions: "hear" },
+                "user.ended": { actions: "hush" },
+              },
+            },
             speaking: {
               always: { guard: "allQuiet", target: "silent" },
               after: {
@@ -126,7 +145,7 @@ export const turnMachine = turnSetup.createMachine({
                   ],
                 },
               },
-              on: { "user.started": { target: "speaking", actions: "hear" } },
+              on: { "user.started": { target: "opening", actions: "hear" } },
             },
           },
         },
@@ -139,6 +158,7 @@ export const turnMachine = turnSetup.createMachine({
               { guard: "makesStale", actions: ["stopReply", "forgetSpeculation", "take"] },
               { actions: "take" },
             ],
+            "user.judged": { actions: "noteJudged" },
             "previous.ended": { actions: "merge" },
           },
         },
@@ -163,6 +183,7 @@ export const turnMachine = turnSetup.createMachine({
               },
               { target: "waiting", reenter: true, actions: "take" },
             ],
+            "user.judged": { target: "waiting", reenter: true, actions: "noteJudged" },
             "previous.ended": { target: "waiting", reenter: true, actions: "merge" },
           },
         },
@@ -185,6 +206,7 @@ export const turnMachine = turnSetup.createMachine({
               },
               { target: "waiting", actions: "take" },
             ],
+            "user.judged": { target: "waiting", actions: "noteJudged" },
             "previous.ended": { target: "waiting", actions: "merge" },
             "stt.state": { target: "held", reenter: true, actions: "noteStt" },
           },
@@ -201,19 +223,22 @@ export const turnMachine = turnSetup.createMachine({
     answering: {
       initial: "beginning",
       entry: { type: "send", params: ({ context }) => tellAnswering(context) },
-      exit: "stopReply",
+      exit: ["stopReply", "stopFiller"],
       on: {
         "floor.taken": [
-          { guard: "heardBeforeTools", target: "cutOff", actions: "becauseCut" },
-          { guard: "hasTools", target: "abandoned", actions: "becauseCut" },
+          { guard: "nothingRunsAndHeard", target: "cutOff", actions: "becauseCut" },
+          { guard: "nothingRuns", target: "abandoned", actions: "becauseCut" },
           { target: "interrupted", actions: "becauseCut" },
         ],
         "turn.stop": [
-          { guard: "heardBeforeTools", target: "cutOff", actions: "becauseStopped" },
-          { guard: "hasTools", target: "abandoned", actions: "becauseStopped" },
+          { guard: "nothingRunsAndHeard", target: "cutOff", actions: "becauseStopped" },
+          { guard: "nothingRuns", target: "abandoned", actions: "becauseStopped" },
           { target: "interrupted", actions: "becauseStopped" },
         ],
         "speech.segment": { actions: "measureSegment" },
+        "filler.segment": { actions: "addSegment" },
+        "filler.position": { actions: "notePosition" },
+        "filler.ended": { actions: "noteEnd" },
         "tool.result": { actions: "noteResult" },
       },
       states: {
@@ -233,16 +258,28 @@ export const turnMachine = turnSetup.createMachine({
               target: "#turn.failed",
               actions: { type: "because", params: { reason: "no answer in time" } },
             },
+            fillerAfter: { guard: "mayFill", actions: ["startFiller", "countFiller"] },
           },
           on: {
             "speech.over": { guard: "isPausable", target: "paused" },
-            "reply.segment": {
-              target: "speaking",
-              actions: [
-                "addSegment",
-                { type: "send", params: ({ context }) => toRoom("turn.speaking", context) },
-              ],
-            },
+            "reply.segment": [
+              {
+                guard: "fillerIsSilent",
+                target: "speaking",
+                actions: [
+                  "stopFiller",
+                  "addSegment",
+                  { type: "send", params: ({ context }) => toRoom("turn.speaking", context) },
+                ],
+              },
+              {
+                target: "speaking",
+                actions: [
+                  "addSegment",
+                  { type: "send", params: ({ context }) => toRoom("turn.speaking", context) },
+                ],
+              },
+            ],
             "reply.ended": [
               { guard: "isStale" },
               { guard: "wantsTools", target: "working", actions: ["noteEnd", "wantTools"] },
@@ -256,7 +293,7 @@ export const turnMachine = turnSetup.createMachine({
                 guard: "isDone",
                 target: "thinking",
                 reenter: true,
-                actions: ["countEmpty", "countAsk", "startReply"],
+                actions: ["noteEnd", "countEmpty", "countAsk", "startReply"],
               },
               { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
               { target: "thinking", reenter: true, actions: ["replaceRun", "startReply"] },
@@ -271,6 +308,7 @@ export const turnMachine = turnSetup.createMachine({
             actions: ["clearTools", "countAsk", "startReply"],
           },
           after: {
+            sayWhileAfter: { guard: "mayFill", actions: ["startFiller", "countFiller"] },
             toolsMax: { target: "thinking", actions: ["clearTools", "countAsk", "startReply"] },
           },
           on: {
@@ -296,6 +334,7 @@ export const turnMachine = turnSetup.createMachine({
             "speech.over": { guard: "isPausable", target: "paused" },
             "reply.segment": { target: "speaking", reenter: true, actions: "addSegment" },
             "reply.position": { target: "speaking", reenter: true, actions: "notePosition" },
+            "filler.position": { target: "speaking", reenter: true, actions: "notePosition" },
             "reply.ended": [
               { guard: "isStale" },
               { guard: "wantsTools", target: "working", actions: ["noteEnd", "wantTools"] },
@@ -310,6 +349,7 @@ export const turnMachine = turnSetup.createMachine({
           entry: [
             { type: "send", params: ({ context }) => tellPaused(context) },
             { type: "tell", params: { child: "reply", command: "pause" } },
+            { type: "tell", params: { child: "filler", command: "pause" } },
           ],
           after: {
             heldMax: {
@@ -319,18 +359,26 @@ export const turnMachine = turnSetup.createMachine({
           },
           on: {
             "floor.returned": [
-              { guard: "hasTools", target: "working" },
+              {
+                guard: "hasTools",
+                target: "working",
+                actions: { type: "tell", params: { child: "filler", command: "resume" } },
+              },
               {
                 guard: "hasSegments",
                 target: "speaking",
                 actions: [
+                  { type: "tell", params: { child: "filler", command: "resume" } },
                   { type: "tell", params: { child: "reply", command: "resume" } },
                   { type: "send", params: ({ context }) => toRoom("turn.speaking", context) },
                 ],
               },
               {
                 target: "thinking",
-                actions: { type: "tell", params: { child: "reply", command: "resume" } },
+                actions: [
+                  { type: "tell", params: { child: "filler", command: "resume" } },
+                  { type: "tell", params: { child: "reply", command: "resume" } },
+                ],
               },
             ],
             "reply.segment": { actions: "addSegment" },
@@ -359,11 +407,18 @@ export const turnMachine = turnSetup.createMachine({
       on: {
         "reply.ended": [
           { guard: "isStale" },
+          { guard: "stillRuns", actions: "noteEnd" },
           { guard: "wasHeardOut", target: "completed", actions: "noteEnd" },
           { guard: "willHaveHeard", target: "cutOff", actions: "noteEnd" },
           { target: "abandoned", actions: "noteEnd" },
         ],
         "reply.position": { actions: "notePosition" },
+        "filler.ended": [
+          { guard: "stillRuns", actions: "noteEnd" },
+          { guard: "willHaveHeard", target: "cutOff", actions: "noteEnd" },
+          { target: "abandoned", actions: "noteEnd" },
+        ],
+        "filler.position": { actions: "notePosition" },
         "speech.segment": { actions: "measureSegment" },
       },
     },

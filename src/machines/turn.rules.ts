@@ -25,6 +25,11 @@ export interface TurnContext {
   readonly answerable: boolean;
   /** This turn's answer may be paused and cut by speech. */
   readonly pausable: boolean;
+  /** Who answers: an agent's name in this call. */
+  readonly agent: string;
+  /** Name of the text that covers a wait, or `""`. */
+  readonly filler: string;
+  readonly fillers: number;
   readonly settings: TurnSettings;
   /** Tracks that speak now. */
   readonly voices: readonly string[];
@@ -32,6 +37,8 @@ export interface TurnContext {
   /** When the last speech sample of any contributor came in. */
   readonly silentSince: number;
   readonly words: readonly TurnWords[];
+  /** An endpointer's word on the last speech; null while there is none. */
+  readonly judged: EndClass | null;
   readonly late: readonly string[];
   readonly mergedFrom: readonly number[];
   readonly sttDown: boolean;
@@ -47,8 +54,13 @@ export interface TurnContext {
   readonly reason: string;
 }
 
-/** One reply effect of an answer: what it said and how far it was played. */
+/** One effect of an answer that speaks: what it said and how far it was played. */
 export interface Run {
+  readonly child: "reply" | "filler";
+  /** Its first frame is out. */
+  readonly started: boolean;
+  /** It has ended, however. */
+  readonly over: boolean;
   readonly segments: readonly Segment[];
   readonly positionMs: number;
   readonly complete: boolean;
@@ -77,11 +89,15 @@ export interface TurnInput {
   readonly pausable: boolean;
   readonly saying: readonly string[] | null;
   readonly sttDown: boolean;
+  readonly agent: string;
+  readonly filler: string;
   readonly settings: TurnSettings;
   readonly at: number;
 }
 
-export const NO_RUN: Run = { segments: [], positionMs: 0, complete: false };
+const SILENT = { started: false, over: false, segments: [], positionMs: 0, complete: false };
+export const NO_RUN: Run = { child: "reply", ...SILENT };
+export const NO_FILLER: Run = { child: "filler", ...SILENT };
 
 export function newTurn(input: TurnInput): TurnContext {
   return {
@@ -92,11 +108,15 @@ export function newTurn(input: TurnInput): TurnContext {
     previousDone: input.previousDone,
     answerable: false,
     pausable: input.pausable,
+    agent: input.agent,
+    filler: input.filler,
+    fillers: 0,
     settings: input.settings,
     voices: [],
     ranges: [],
     silentSince: input.at,
     words: [],
+    judged: null,
     late: [],
     mergedFrom: [],
     sttDown: input.sttDown,
@@ -138,10 +158,14 @@ export function isSettled({ ranges, words }: TurnContext): boolean {
   );
 }
 
-/** How finished the whole turn sounds; unsettled counts as unclear. */
+/**
+ * How finished the whole turn sounds; unsettled counts as unclear. Who listens to the voice knows
+ * better than the words do, but for digits, which sound the same in the middle of a number.
+ */
 export function endClass(context: TurnContext): EndClass {
   const last = context.words.filter((w) => !w.echo).at(-1);
-  return last && isSettled(context) ? last.class : "unclear";
+  if (!last || !isSettled(context)) return "unclear";
+  return last.class === "digits" ? "digits" : (context.judged ?? last.class);
 }
 
 export function endDelay(context: TurnContext): number {
@@ -151,6 +175,7 @@ export function endDelay(context: TurnContext): number {
     unclear: unclearDelay,
     digits: digitsDelay,
     hanging: maxDelay,
+    ended: 0,
   };
   return delays[endClass(context)];
 }
@@ -242,18 +267,54 @@ export function anyHeard({ runs }: Pick<TurnContext, "runs">): boolean {
   });
 }
 
+/** Something of the answer itself was heard, and not only what covered a wait. */
+export function hasAnswered({ runs }: TurnContext): boolean {
+  return anyHeard({ runs: runs.filter((run) => run.child === "reply") });
+}
+
 export function spokenMs({ runs }: Pick<TurnContext, "runs">): number {
   return runs.reduce((sum, run) => sum + run.positionMs, 0);
 }
 
 /** Sound may still come or is coming: something was said and is not yet played out. */
 export function hasSegments({ runs }: TurnContext): boolean {
-  return (runs.at(-1)?.segments.length ?? 0) > 0;
+  return (lastRun(runs)?.segments.length ?? 0) > 0;
+}
+
+function lastRun(runs: readonly Run[], child: Run["child"] = "reply"): Run | undefined {
+  return runs.findLast((run) => run.child === child);
+}
+
+/** Effects of this turn that speak or may yet speak. */
+export function liveRuns({ runs }: Pick<TurnContext, "runs">): number {
+  return runs.filter((run) => !run.over).length;
+}
+
+/** A filler that has made no sound yet: what it was to cover is over. */
+export function fillerIsSilent({ runs }: TurnContext): boolean {
+  const filler = lastRun(runs, "filler");
+  return filler !== undefined && !filler.over && !filler.started;
+}
+
+/**
+ * What is said over a wait: once while nothing was said, and over each slow tool that brings words
+ * of its own. Names a text; `""` for nothing.
+ */
+export function fillerFor(context: TurnContext): string {
+  if (context.saying !== null) return "";
+  const slow = context.tools.find((tool) => !tool.done && tool.sayWhile !== "");
+  if (slow) return slow.sayWhile;
+  return context.runs.some((run) => run.segments.length > 0) ? "" : context.filler;
+}
+
+export function mayFill(context: TurnContext): boolean {
+  const filler = lastRun(context.runs, "filler");
+  return fillerFor(context) !== "" && (filler === undefined || filler.over);
 }
 
 /** 3d: the segment now playing asks, or at most `boundary` ms of speech is left. */
 export function isAnswerable(context: TurnContext): boolean {
-  const run = context.runs.at(-1);
+  const run = lastRun(context.runs);
   if (!run || run.segments.length === 0) return false;
   const playing = run.segments.findIndex(
     (s, i) => startOf(run, i) + (s.ms ?? Infinity) > run.positionMs,
@@ -266,15 +327,19 @@ export function isAnswerable(context: TurnContext): boolean {
 
 /** Sentences of the lost run from the cut one on: said again, at most that one twice (L5). */
 export function unheardRefs({ runs }: TurnContext): readonly string[] {
-  const run = runs.at(-1) ?? NO_RUN;
+  const run = lastRun(runs) ?? NO_RUN;
   const ends = run.segments.map((s, i) => (s.ms === null ? Infinity : startOf(run, i) + s.ms));
   return run.segments.filter((_, i) => ends[i]! > run.positionMs).map((s) => s.ref);
 }
 
-/** Replaces the run that goes on now. */
-export function withRun(runs: readonly Run[], change: (run: Run) => Run): readonly Run[] {
-  const last = runs.at(-1);
-  return last ? [...runs.slice(0, -1), change(last)] : runs;
+/** Replaces the run of this child that goes on now. */
+export function withRun(
+  runs: readonly Run[],
+  change: (run: Run) => Run,
+  child: Run["child"] = "reply",
+): readonly Run[] {
+  const last = lastRun(runs, child);
+  return runs.map((run) => (run === last ? change(run) : run));
 }
 
 /** Words that go to the next turn when nothing of this one's answer was heard. */

@@ -1,4 +1,5 @@
 import { assign, emit, setup, spawnChild, stopChild } from "xstate";
+import type { EndEvent } from "../events/effect.events.ts";
 import type { RequestedTool, TurnEnded, TurnEvent, TurnWords } from "../events/turn.events.ts";
 import { effect, send, tell, type Send } from "./host-actions.ts";
 import * as rules from "./turn.rules.ts";
@@ -12,7 +13,7 @@ export const turnSetup = setup({
     events: TurnEvent;
     emitted: TurnEnded;
   },
-  actors: { reply: effect },
+  actors: { reply: effect, filler: effect },
   delays: {
     endOfTurn: ({ context, event }) => rules.restOf(rules.endDelay(context), context, event.at),
     lateFinal: ({ context, event }) => {
@@ -24,6 +25,9 @@ export const turnSetup = setup({
     resumeAfter: ({ context }) => context.settings.interruption.resumeAfter,
     confirmDuration: ({ context }) => context.settings.interruption.confirmDuration,
     listeningMax: ({ context }) => context.settings.listening.max,
+    pauseAfter: ({ context }) => context.settings.interruption.pauseAfter,
+    fillerAfter: ({ context }) => context.settings.answer.fillerAfter,
+    sayWhileAfter: ({ context }) => context.settings.tool.sayWhileAfter,
     answerTotal: ({ context }) => context.settings.answer.total,
     stall: ({ context }) => context.settings.answer.stall,
     toolsMax: ({ context }) => context.settings.tool.timeout + 1_000,
@@ -59,7 +63,7 @@ export const turnSetup = setup({
     isStale: ({ event }) => isEnd(event) && !event.current,
     wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
     isDone: ({ event }) => isDone(event),
-    isDoneAfterTools: ({ context, event }) => isDone(event) && rules.anyHeard(context),
+    isDoneAfterTools: ({ context, event }) => isDone(event) && rules.hasAnswered(context),
     wasHeardOut: ({ context, event }) =>
       isDone(event) && toolCalls(event).length === 0 && rules.hasSegments(context),
     isEmptyAgain: ({ context, event }) => isDone(event) && context.emptyReplies > 0,
@@ -70,10 +74,14 @@ export const turnSetup = setup({
       event.type === "tool.result" &&
       context.tools.every((tool) => tool.done || tool.call === event.call),
     hasTools: ({ context }) => context.tools.length > 0,
+    holdsLate: ({ context }) => context.settings.interruption.pauseAfter > 0,
+    mayFill: ({ context }) => rules.mayFill(context),
+    fillerIsSilent: ({ context }) => rules.fillerIsSilent(context),
+    nothingRuns: ({ context }) => rules.liveRuns(context) === 0,
+    stillRuns: ({ context }) => rules.liveRuns(context) > 1,
     toolsDone: ({ context }) => context.tools.length > 0 && context.tools.every((t) => t.done),
-    heardBeforeTools: ({ context }) => context.tools.length > 0 && rules.anyHeard(context),
-    willHaveHeard: ({ context, event }) =>
-      isEnd(event) && rules.anyHeard({ runs: rules.withRun(context.runs, endOf(event)) }),
+    nothingRunsAndHeard: ({ context }) => rules.liveRuns(context) === 0 && rules.anyHeard(context),
+    willHaveHeard: ({ context, event }) => rules.anyHeard({ runs: afterEnd(context, event) }),
     heardSome: ({ context }) => rules.anyHeard(context),
   },
   actions: {
@@ -84,6 +92,7 @@ export const turnSetup = setup({
       return {
         voices: [...context.voices.filter((sid) => sid !== event.sid), event.sid],
         ranges: [...context.ranges, { sid: event.sid, from: event.from, to: null }],
+        judged: null,
       };
     }),
     hush: assign(({ context, event }) => {
@@ -100,6 +109,12 @@ export const turnSetup = setup({
       const { type: _, at: __, ...words } = event;
       return { words: rules.takeWords(context.words, words) };
     }),
+    noteJudged: assign(({ event }) =>
+      event.type === "user.judged" ? { judged: event.class } : {},
+    ),
+    newSettings: assign(({ event }) =>
+      event.type === "settings.changed" ? { settings: event.settings } : {},
+    ),
     takeLate: assign(({ context, event }) => {
       if (event.type !== "words.late") return {};
       const { type: _, at: __, ...words } = event;
@@ -140,21 +155,17 @@ export const turnSetup = setup({
     stopReply: stopChild("reply"),
     countEmpty: assign(({ context }) => ({ emptyReplies: context.emptyReplies + 1 })),
     addSegment: assign(({ context, event }) => {
-      if (event.type !== "reply.segment") return {};
+      if (event.type !== "reply.segment" && event.type !== "filler.segment") return {};
       const { ref, words, question } = event;
       const segment = { ref, words, question, ms: null, firstWordMs: 0 };
-      return {
-        runs: rules.withRun(context.runs, (run) => ({
-          ...run,
-          segments: [...run.segments, segment],
-        })),
-      };
+      const add = (run: Run): Run => ({ ...run, segments: [...run.segments, segment] });
+      return { runs: rules.withRun(context.runs, add, childOf(event)) };
     }),
     measureSegment: assign(({ context, event }) => {
       if (event.type !== "speech.segment") return {};
       const firstWordMs = (event.wordEndsMs[0] ?? event.ms) * context.settings.heard.minPart;
       return {
-        runs: rules.withRun(context.runs, (run) => ({
+        runs: context.runs.map((run) => ({
           ...run,
           segments: run.segments.map((s) =>
             s.ref === event.ref ? { ...s, ms: event.ms, firstWordMs } : s,
@@ -163,19 +174,20 @@ export const turnSetup = setup({
       };
     }),
     notePosition: assign(({ context, event }) => {
-      if (event.type !== "reply.position") return {};
-      const { ms } = event;
-      return { runs: rules.withRun(context.runs, (run) => ({ ...run, positionMs: ms })) };
+      if (event.type !== "reply.position" && event.type !== "filler.position") return {};
+      const move = (run: Run): Run => ({ ...run, started: true, positionMs: event.ms });
+      return { runs: rules.withRun(context.runs, move, childOf(event)) };
     }),
-    noteEnd: assign(({ context, event }) =>
-      isEnd(event) && event.current ? { runs: rules.withRun(context.runs, endOf(event)) } : {},
-    ),
+    noteEnd: assign(({ context, event }) => ({ runs: afterEnd(context, event) })),
     wantTools: assign(({ event }) => ({
       tools: toolCalls(event).map((call) => ({ ...call, asked: false, done: false })),
     })),
     noteResult: assign(({ context, event }) =>
       event.type === "tool.result"
-        ? { tools: context.tools.map((t) => (t.call === event.call ? { ...t, done: true } : t)) }
+        ? {
+            agent: event.agent,
+            tools: context.tools.map((t) => (t.call === event.call ? { ...t, done: true } : t)),
+          }
         : {},
     ),
     beginSpeculation: assign(({ context }) => ({
@@ -191,13 +203,19 @@ export const turnSetup = setup({
     })),
     // The same request under the same key: the lost one's run is taken over.
     replaceRun: assign(({ context }) => ({
-      runs: [...context.runs.slice(0, -1), rules.NO_RUN],
+      runs: rules.withRun(context.runs, () => rules.NO_RUN),
     })),
     takeRest: assign(({ context }) => ({
       saying: rules.unheardRefs(context),
       asks: context.asks + 1,
       runs: [...context.runs, rules.NO_RUN],
     })),
+    countFiller: assign(({ context }) => ({
+      fillers: context.fillers + 1,
+      runs: [...context.runs, rules.NO_FILLER],
+    })),
+    startFiller: spawnChild("filler", { id: "filler", input: fillerInput }),
+    stopFiller: stopChild("filler"),
     markAsked: assign(({ context }) => ({
       tools: context.tools.map((tool) => ({ ...tool, asked: true })),
     })),
@@ -217,6 +235,19 @@ function replyInput({ context }: { context: TurnContext }) {
     saying: context.saying,
     refs: context.words.filter((w) => !w.echo).map((w) => w.ref),
     speculative: context.speculating,
+    agent: context.agent,
+  };
+}
+
+/** A text that covers a wait; said beside the reply, before whatever that says. */
+function fillerInput({ context }: { context: TurnContext }) {
+  return {
+    turn: context.n,
+    key: `turn.${context.n}.filler.${context.fillers}`,
+    saying: [rules.fillerFor(context)],
+    refs: [],
+    speculative: false,
+    agent: context.agent,
   };
 }
 
@@ -246,12 +277,23 @@ export function tellOver(context: TurnContext, status: TurnEnded["status"]): Sen
 }
 
 /** A run as its effect's end leaves it. */
-function endOf(event: End): (run: Run) => Run {
+function endOf(event: EndEvent): (run: Run) => Run {
   return (run) => ({
     ...run,
+    over: true,
     complete: event.how === "done",
     positionMs: event.position ?? run.positionMs,
   });
+}
+
+/** The runs as this end leaves them; that of a run which was asked for anew changes nothing. */
+function afterEnd({ runs }: TurnContext, event: TurnEvent): readonly Run[] {
+  if (event.type === "filler.ended") return rules.withRun(runs, endOf(event), "filler");
+  return isEnd(event) && event.current ? rules.withRun(runs, endOf(event)) : runs;
+}
+
+function childOf({ type }: TurnEvent): Run["child"] {
+  return type.startsWith("filler.") ? "filler" : "reply";
 }
 
 type End = Extract<TurnEvent, { type: "reply.ended" }>;

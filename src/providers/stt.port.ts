@@ -23,6 +23,8 @@ export type SttEvent =
       readonly text: string;
       readonly words: readonly TimedWord[];
     }
+  /** The provider's own word that the speaker has finished, and how sure it is (0 to 1). */
+  | { readonly type: "endOfTurn"; readonly toMs: number; readonly p: number }
   /** The connection was lost or came back; audio is kept by the caller meanwhile. */
   | { readonly type: "down" }
   | { readonly type: "up" };

@@ -1,5 +1,7 @@
 import { CallMedia } from "../actors/effects/call-media.ts";
 import { connectionRunner } from "../actors/effects/connection.runner.ts";
+import type { AgentParts, Voice } from "../actors/agent-parts.ts";
+import { hookRunner } from "../actors/effects/hook.runner.ts";
 import { replyRunner } from "../actors/effects/reply.runner.ts";
 import { toolRunner } from "../actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "../actors/effects/track.runners.ts";
@@ -8,6 +10,7 @@ import type { Runners } from "../actors/effect.ts";
 import type { MachineSet } from "../actors/machine-set.ts";
 import { Supervisor } from "../actors/supervisor.ts";
 import { SimulatedClock, type Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
 import { seededIds } from "../base/id.ts";
 import { silentLogger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -32,8 +35,15 @@ import type { Tool } from "../providers/tool.port.ts";
  */
 export interface SimulationOptions {
   readonly answer?: (request: LlmRequest, index: number) => ScriptedAnswer;
+  /** Models in the order they are tried; default: one that gives `answer`. */
   readonly llm?: Llm;
+  readonly otherLlms?: readonly Llm[];
   readonly tools?: readonly Tool[];
+  readonly hooks?: AgentParts["hooks"];
+  /** Voices in the order they are tried; default: one that `ttsFails` may break. */
+  readonly voices?: (clock: Clock) => readonly Voice[];
+  /** Parts of the agents the call may be handed to. */
+  readonly agents?: Readonly<Record<string, Partial<AgentParts>>>;
   readonly texts?: Readonly<Record<string, string>>;
   readonly settings?: object;
   readonly broker?: (clock: SimulatedClock) => Promise<Broker>;
@@ -79,6 +89,13 @@ export class Simulation implements AsyncDisposable {
       agent: { name: "simulated", hash: "none" },
       settings: TurnSettings.parse(options.settings ?? {}),
       texts: options.texts ?? {},
+      agents: Object.fromEntries(
+        Object.keys(options.agents ?? {}).map((name) => [
+          name,
+          TurnSettings.parse(options.settings ?? {}),
+        ]),
+      ),
+      hooks: options.hooks?.afterTurn ? ["afterTurn"] : [],
       recording: null,
     });
     await simulation.clock.advance(0);
@@ -177,17 +194,33 @@ export class Simulation implements AsyncDisposable {
   }
 
   #runners(clock: Clock): Runners {
-    const { room, llm } = this;
+    const { room } = this;
     const media = new CallMedia();
-    const tools = this.#options.tools ?? [];
-    const tts = new ScriptedTts(clock, this.#options.ttsFails);
+    const partsOf = (name: string): AgentParts => this.#partsOf(name, clock);
     return {
       connection: connectionRunner(room, media),
       detector: detectorRunner(new ScriptedVad(clock), media),
       stt: sttRunner(new ScriptedStt(clock, (sample) => room.utteranceOf(sample)), media),
-      reply: replyRunner({ llm, tts, voice: "scripted", tools, media }),
-      tool: toolRunner(tools, this.broker.blobs),
+      reply: replyRunner({ partsOf, media }),
+      filler: replyRunner({ partsOf, media }),
+      tool: toolRunner(partsOf, this.broker.blobs),
+      hook: hookRunner(partsOf),
     };
+  }
+
+  #partsOf(name: string, clock: Clock): AgentParts {
+    const { tools = [], hooks = {}, otherLlms = [], voices, agents = {} } = this.#options;
+    const tts = new ScriptedTts(clock, this.#options.ttsFails);
+    const own = {
+      models: [this.llm, ...otherLlms],
+      voices: voices?.(clock) ?? [{ tts, name: "scripted" }],
+      tools,
+      hooks,
+    };
+    if (name === "") return own;
+    const other = agents[name];
+    if (!other) throw new AppError("config.invalid", `there is no agent ${name}`);
+    return { ...own, ...other };
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import type { AgentParts } from "../../src/actors/agent-parts.ts";
 import { replyRunner } from "../../src/actors/effects/reply.runner.ts";
 import { toolRunner } from "../../src/actors/effects/tool.runner.ts";
 import { sleep } from "../../src/base/clock.ts";
@@ -17,13 +18,17 @@ import { EffectBench, watch } from "./support/effect-bench.ts";
 
 /** Two sentences of 3 words: 1200 ms each. */
 const TEXT = "We open nine. We close six.";
-const INPUT = { turn: 2, key: "turn.2.1", saying: null, refs: [], speculative: false };
+const INPUT = { turn: 2, key: "turn.2.1", saying: null, refs: [], speculative: false, agent: "" };
 
 function reply(bench: EffectBench, more: { answer?: ScriptedAnswer; tools?: Tool[] } = {}) {
   const llm = new ScriptedLlm(bench.clock, () => more.answer ?? { text: TEXT });
   const tts = new ScriptedTts(bench.clock);
-  const ports = { llm, tts, voice: "scripted", tools: more.tools ?? [], media: bench.media };
-  return { llm, runner: replyRunner(ports) };
+  const parts = partsOf({ models: [llm], voices: [{ tts, name: "scripted" }], ...more });
+  return { llm, runner: replyRunner({ partsOf: () => parts, media: bench.media }) };
+}
+
+function partsOf(parts: Partial<AgentParts>): AgentParts {
+  return { models: [], voices: [], tools: [], hooks: {}, ...parts };
 }
 
 suite("the reply", () => {
@@ -107,7 +112,8 @@ suite("the reply", () => {
     assert.equal(end.done, false);
     bench.tell("commit");
     await bench.clock.advance(0);
-    const call = { call: "9.0.effect.0", name: "book", write: true, idempotent: true };
+    const asked = { name: "book", write: true, idempotent: true };
+    const call = { ...asked, call: "9.0.effect.0", cancels: false, sayWhile: "", joins: "" };
     assert.deepEqual(end.value?.result, { toolCalls: [call] });
     assert.deepEqual(end.value?.text, { "9.0.effect.0": { name: "book", input: { at: 8 } } });
   });
@@ -187,8 +193,9 @@ suite("the reply", () => {
       const bench = await new EffectBench().join();
       const llm = new ScriptedLlm(bench.clock, () => ({ text: TEXT, fails: part === "model" }));
       const tts = new ScriptedTts(bench.clock, (text) => text.includes("six"));
-      const ports = { llm, tts, voice: "scripted", tools: [], media: bench.media };
-      const ended = bench.run(replyRunner(ports), INPUT);
+      const parts = partsOf({ models: [llm], voices: [{ tts, name: "scripted" }] });
+      const runner = replyRunner({ partsOf: () => parts, media: bench.media });
+      const ended = bench.run(runner, INPUT);
       const failed = assert.rejects(ended, { code: "provider.failed" });
       await bench.clock.advance(5_000);
       await failed;
@@ -219,7 +226,13 @@ const NO_RUN = {
 };
 
 suite("a tool", () => {
-  const input = { call: "9.0.reply.0", name: "book", turn: 2, key: "tool.2.9.0.reply.0" };
+  const input = {
+    call: "9.0.reply.0",
+    name: "book",
+    turn: 2,
+    agent: "",
+    key: "tool.2.9.0.reply.0",
+  };
 
   /** Runs it for a call that the model has asked for. */
   async function run(one: Tool, bench = new EffectBench()): Promise<Json | undefined> {
@@ -230,7 +243,12 @@ suite("a tool", () => {
     const { blobs } = openMemory({ clock: bench.clock });
     const toolCalls = [{ call: input.call, name: "book", input: { at: 8 } }];
     bench.transcript.turn(2).runs.push({ ...NO_RUN, toolCalls });
-    const end = watch(bench.run(toolRunner([one], blobs), input));
+    const end = watch(
+      bench.run(
+        toolRunner(() => partsOf({ tools: [one] }), blobs),
+        input,
+      ),
+    );
     await bench.clock.advance(10_000);
     const output = (end.value?.text as { output: Json } | undefined)?.output;
     const { blob } = (output ?? {}) as { blob?: string };

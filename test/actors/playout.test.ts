@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { Playout } from "../../src/actors/effects/playout.ts";
+import { Playout, SpeakerQueue } from "../../src/actors/effects/playout.ts";
 import { SentenceSplitter, splitSentences } from "../../src/actors/effects/sentences.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { seededRandom } from "../../src/base/id.ts";
@@ -89,7 +89,7 @@ suite("a playout", () => {
   test("plays what is written, tells of the first sample, and is done after the last", async () => {
     const sink = new Sink();
     let startedAt = -1;
-    const playout = new Playout(sink.speaker, () => (startedAt = sink.ms));
+    const playout = new Playout(sink.speaker, new SpeakerQueue(), () => (startedAt = sink.ms));
     const done = watch(playout.done);
     await sink.clock.advance(100);
     assert.deepEqual([startedAt, playout.positionMs, playout.isPlaying], [-1, 0, false]);
@@ -108,7 +108,7 @@ suite("a playout", () => {
 
   test("finish right behind a piece shorter than a frame still plays it", async () => {
     const sink = new Sink();
-    const playout = new Playout(sink.speaker, () => undefined);
+    const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
     playout.write(count(0, 7));
     playout.finish();
     await sink.clock.advance(50);
@@ -119,7 +119,7 @@ suite("a playout", () => {
 
   test("pauses at the exact sample and goes on with the next", async () => {
     const sink = new Sink();
-    const playout = new Playout(sink.speaker, () => undefined);
+    const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
     playout.write(count(0, 400));
     playout.finish();
     await sink.clock.advance(133);
@@ -137,7 +137,7 @@ suite("a playout", () => {
 
   test("held before it began, it starts only when let go", async () => {
     const sink = new Sink();
-    const playout = new Playout(sink.speaker, () => undefined);
+    const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
     playout.pause();
     playout.write(count(0, 40));
     playout.finish();
@@ -152,7 +152,7 @@ suite("a playout", () => {
   test("a pause taken back at once loses nothing, also while the last runs out", async () => {
     for (const at of [60, 180, 197]) {
       const sink = new Sink();
-      const playout = new Playout(sink.speaker, () => undefined);
+      const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
       const done = watch(playout.done);
       playout.write(count(0, 200));
       playout.finish();
@@ -167,7 +167,7 @@ suite("a playout", () => {
 
   test("stop is silence at once and for good, with the position", async () => {
     const sink = new Sink();
-    const playout = new Playout(sink.speaker, () => undefined);
+    const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
     playout.write(count(0, 400));
     await sink.clock.advance(77);
     assert.equal(playout.stop(), 77);
@@ -182,7 +182,7 @@ suite("a playout", () => {
 
   test("stopped while paused, it keeps the position of the pause", async () => {
     const sink = new Sink();
-    const playout = new Playout(sink.speaker, () => undefined);
+    const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
     playout.write(count(0, 400));
     await sink.clock.advance(77);
     playout.pause();
@@ -193,7 +193,7 @@ suite("a playout", () => {
   test("two behind each other on one speaker count from their own first sample", async () => {
     const sink = new Sink();
     for (let i = 0; i < 2; i++) {
-      const playout = new Playout(sink.speaker, () => undefined);
+      const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
       playout.write(count(0, 100));
       playout.finish();
       await sink.clock.advance(60);
@@ -207,7 +207,7 @@ suite("a playout", () => {
     for (let seed = 1; seed <= 60; seed++) {
       const random = seededRandom(seed);
       const sink = new Sink();
-      const playout = new Playout(sink.speaker, () => undefined);
+      const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
       const done = watch(playout.done);
       let [written, position] = [0, 0];
       for (let i = 0; i < 40; i++) {

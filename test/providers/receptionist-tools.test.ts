@@ -9,7 +9,7 @@ function rig() {
   const tools = createReceptionistTools();
   const signal = new AbortController().signal;
   const run = (name: string, input: Json, key: string): Promise<Json> =>
-    tools.find((tool) => tool.spec.name === name)!.run(input, { key, signal });
+    tools.find((tool) => tool.spec.name === name)!.run(input, { key, signal }) as Promise<Json>;
   return { tools, run };
 }
 

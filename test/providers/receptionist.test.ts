@@ -42,7 +42,7 @@ function openCall() {
       const tool = tools.find((one) => one.spec.name === name);
       assert.ok(tool?.write);
       const output = await tool.run(input, { key: id, signal });
-      messages.push({ role: "tool", callId: id, name, output });
+      messages.push({ role: "tool", callId: id, name, output: output as Json });
     }
     if (answer.calls.length === 0) return answer;
     return { text: (await reply()).text, calls: answer.calls };

@@ -2,12 +2,15 @@ import type { AudioFrame } from "../../base/audio.ts";
 import { frameMs } from "../../base/audio.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { RoomConnection } from "../../media/room.port.ts";
+import { SpeakerQueue } from "./playout.ts";
 
 /**
  * What the effects of one call share of its room: the connection while there is one, and a tap on
  * each track. Audio stays in here; it never passes through charts or the log.
  */
 export class CallMedia {
+  /** Who may speak. */
+  readonly speakers = new SpeakerQueue();
   readonly #taps = new Map<string, TrackTap>();
   #connection = Promise.withResolvers<RoomConnection>();
 

@@ -3,13 +3,31 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Speaker } from "../../media/room.port.ts";
 
 /**
+ * Who speaks first is played first, whole; the next one waits. So an answer never talks over the
+ * words that covered the wait for it.
+ */
+export class SpeakerQueue {
+  #last: Promise<void> = Promise.resolve();
+
+  /** Resolves when the speaker is free; `done` is when this one leaves it. */
+  take(done: Promise<void>): Promise<void> {
+    const before = this.#last;
+    this.#last = before.then(() => done);
+    return before;
+  }
+}
+
+/**
  * One reply's audio on its way out. M1: pausing and stopping clear the speaker at once and wait for
  * nothing. M2: the position is what has left the speaker. T12: after a pause it goes on at the very
  * sample it stopped at, so each sample is played once.
  */
 export class Playout {
   readonly #speaker: Speaker;
+  readonly #queue: SpeakerQueue;
   readonly #onStart: () => void;
+  /** Its turn at the speaker, once it has something to say. */
+  #mayPlay: Promise<void> | undefined;
   #samples: Int16Array[] = [];
   #length = 0;
   /** Samples handed to the speaker since the beginning of this reply. */
@@ -24,8 +42,9 @@ export class Playout {
   #pumping = false;
   readonly #done = Promise.withResolvers<void>();
 
-  constructor(speaker: Speaker, onStart: () => void) {
+  constructor(speaker: Speaker, queue: SpeakerQueue, onStart: () => void) {
     this.#speaker = speaker;
+    this.#queue = queue;
     this.#onStart = onStart;
   }
 
@@ -55,6 +74,14 @@ export class Playout {
     this.#samples.push(samples);
     this.#length += samples.length;
     this.#pump();
+  }
+
+  /** Takes back what lies behind `ms` and has not left yet. */
+  cutTo(ms: number): void {
+    const length = Math.max(this.#handed, samplesOf(ms, this.#speaker.rateHz));
+    if (length >= this.#length) return;
+    this.#samples = [this.#take(0, length)];
+    this.#length = length;
   }
 
   /** Nothing more will be written. */
@@ -118,6 +145,11 @@ export class Playout {
     this.#pumping = true;
     while (!this.#held) {
       const samples = this.#next();
+      if (samples && !this.#mayPlay) {
+        this.#mayPlay = this.#queue.take(this.done);
+        await this.#mayPlay;
+        continue;
+      }
       if (samples) await this.#hand(samples);
       else if (!this.#complete) break;
       else {

@@ -1,34 +1,36 @@
 import { sleep, type Cancel } from "../../base/clock.ts";
-import { resample } from "../../base/audio.ts";
+import { frameMs, resample, type AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
 import type { Json } from "../../events/record.ts";
 import { wordsOf } from "../../folds/features.ts";
-import { spreadWordEnds } from "../../folds/heard.ts";
 import {
   historyFor,
   requestDigest,
+  withContext,
   type HistoryMessage,
   type ReplyInput,
 } from "../../folds/history.ts";
-import type { Llm, ToolCall } from "../../providers/llm.port.ts";
-import type { Tool } from "../../providers/tool.port.ts";
-import type { Tts } from "../../providers/tts.port.ts";
+import type { ToolCall } from "../../providers/llm.port.ts";
+import type { RoomConnection } from "../../media/room.port.ts";
+import type { AgentParts, PartsOf, Voice } from "../agent-parts.ts";
 import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
+import { streamAnswer } from "./answer-stream.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
+import { contextOf } from "./hook.runner.ts";
 import { Playout } from "./playout.ts";
+import { SentenceVoice } from "./sentence-voice.ts";
 import { SentenceSplitter, splitSentences } from "./sentences.ts";
+import { requestedTools } from "./tool.runner.ts";
 
 /**
  * E9: the whole answer is one durable effect: model, text, speech, playout. A sentence is in the
  * log before its first frame leaves. A speculative reply holds its text until it is told `commit`.
- * Stop and pause silence the speaker within the call that tells them.
+ * Stop and pause silence the speaker within the call that tells them. A filler is the same with a
+ * text of its own, beside the reply.
  */
 export interface ReplyPorts {
-  readonly llm: Llm;
-  readonly tts: Tts;
-  readonly voice: string;
-  readonly tools: readonly Tool[];
+  readonly partsOf: PartsOf;
   readonly media: CallMedia;
 }
 
@@ -40,8 +42,8 @@ export function replyRunner(ports: ReplyPorts): Runner<ReplyInput, Prepared> {
         : { messages: [], texts: input.saying.map((ref) => transcript.textOf(ref)) },
     run: async (effect, prepared) => {
       const connection = await ports.media.connected();
-      const reply = new Reply(ports, effect, (onStart) => new Playout(connection.speaker, onStart));
-      return reply.run(prepared);
+      const parts = ports.partsOf(effect.input.agent);
+      return new Reply(parts, effect, { connection, media: ports.media }).run(prepared);
     },
   };
 }
@@ -53,29 +55,39 @@ interface Prepared {
 }
 
 class Reply {
-  readonly #ports: ReplyPorts;
+  readonly #parts: AgentParts;
   readonly #effect: RunningEffect<ReplyInput>;
   readonly #playout: Playout;
+  readonly #voice: SentenceVoice;
+  readonly #rateHz: number;
+  /** What its records are called by: `reply` or `filler`. */
+  readonly #kind: string;
   readonly #committed = Promise.withResolvers<void>();
   readonly #usage: Usage[] = [];
+  readonly #characters = new Map<Voice, number>();
   readonly #toolCalls: ToolCall[] = [];
   /** Sentences are logged in order, and spoken in order, each after it was logged. */
   #logged: Promise<void> = Promise.resolve();
   #speech: Promise<void> = Promise.resolve();
   #segments = 0;
+  /** Where the sentence that is spoken now begins. */
+  #sentenceMs = 0;
+  #writtenMs = 0;
   #requestedAt = 0;
   #firstTokenAt: number | undefined;
-  #characters = 0;
   #positions: Cancel | undefined;
 
   constructor(
-    ports: ReplyPorts,
+    parts: AgentParts,
     effect: RunningEffect<ReplyInput>,
-    openPlayout: (onStart: () => void) => Playout,
+    { connection, media }: { connection: RoomConnection; media: CallMedia },
   ) {
-    this.#ports = ports;
+    this.#parts = parts;
     this.#effect = effect;
-    this.#playout = openPlayout(() => this.#tellPosition());
+    this.#kind = effect.child === "filler" ? "filler" : "reply";
+    this.#rateHz = connection.speaker.rateHz;
+    this.#playout = new Playout(connection.speaker, media.speakers, () => this.#tellPosition());
+    this.#voice = this.#openVoice();
     if (!effect.input.speculative) this.#committed.resolve();
     effect.signal.addEventListener("abort", () => this.#stop(), { once: true });
     effect.onTell((command) => {
@@ -104,46 +116,81 @@ class Reply {
     return this.#result();
   }
 
+  #openVoice(): SentenceVoice {
+    const { signal, call } = this.#effect;
+    return new SentenceVoice({
+      voices: this.#parts.voices,
+      clock: call.clock,
+      signal,
+      firstAudioMs: call.header.settings.answer.firstAudio,
+      write: (frame) => this.#write(frame),
+      cutTo: (ms) => this.#cutTo(ms),
+      onSwitch: (from, to, why) =>
+        this.#switched("voice", { from: nameOf(from), to: nameOf(to), why }),
+      onCharacters: (voice, count) =>
+        this.#characters.set(voice, (this.#characters.get(voice) ?? 0) + count),
+    });
+  }
+
   #stop(): void {
     this.#playout.stop();
     this.#positions?.();
     this.#committed.resolve();
   }
 
-  async #ask(messages: readonly HistoryMessage[]): Promise<void> {
-    const { llm, tools } = this.#ports;
+  #write(frame: AudioFrame): void {
+    this.#writtenMs += frameMs(frame);
+    this.#playout.write(resample(frame, this.#rateHz).samples);
+  }
+
+  #cutTo(ms: number): void {
+    this.#writtenMs = this.#sentenceMs + ms;
+    this.#playout.cutTo(this.#writtenMs);
+  }
+
+  #switched(what: "model" | "voice", how: { from: string; to: string; why: string }): void {
+    quietly(this.#effect.progress({ type: "reply.switched", what, ...how }));
+  }
+
+  async #ask(history: readonly HistoryMessage[]): Promise<void> {
+    const { models, tools, hooks } = this.#parts;
     const { signal, call } = this.#effect;
+    const context = await contextOf(this.#effect, hooks, history);
+    if (signal.aborted) return;
+    const messages = context ? withContext(history, context) : history;
     const specs = tools.map(({ spec }) => spec);
     const names = specs.map(({ name }) => name);
     this.#requestedAt = call.clock.now();
-    const { provider, model } = llm;
     const digest = requestDigest(messages, names);
-    const asked = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
-    quietly(this.#effect.progress({ type: "reply.requested", ...asked }));
     const splitter = new SentenceSplitter();
-    for await (const event of llm.stream({ messages, tools: specs }, signal)) {
+    const answer = streamAnswer(
+      { messages, tools: specs },
+      {
+        models,
+        clock: call.clock,
+        signal,
+        awaited: this.#committed.promise,
+        firstTokenMs: call.header.settings.answer.firstToken,
+        onAsk: ({ provider, model }) => {
+          const asked = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
+          quietly(this.#effect.progress({ type: "reply.requested", ...asked }));
+        },
+        onSwitch: (from, to, why) =>
+          this.#switched("model", { from: from.model, to: to.model, why }),
+        onUsage: (usage) => this.#usage.push(...usage),
+      },
+    );
+    for await (const event of answer) {
       if (signal.aborted) return;
-      if (event.type === "text") {
-        this.#firstTokenAt ??= call.clock.now();
-        this.#effect.live("reply", { turn: this.#effect.input.turn, text: event.text });
-        for (const sentence of splitter.push(event.text)) this.#say(sentence);
-      } else if (event.type === "toolCall") this.#toolCalls.push(event.call);
-      else this.#noteTokens(event.usage);
+      if (event.type === "toolCall") {
+        this.#toolCalls.push(event.call);
+        continue;
+      }
+      this.#firstTokenAt ??= call.clock.now();
+      this.#effect.live("reply", { turn: this.#effect.input.turn, text: event.text });
+      for (const sentence of splitter.push(event.text)) this.#say(sentence);
     }
     for (const sentence of splitter.finish()) this.#say(sentence);
-  }
-
-  #noteTokens(usage: {
-    provider: string;
-    model: string;
-    inputTokens: number;
-    outputTokens: number;
-    estimated: boolean;
-  }): void {
-    const { provider, model, estimated, inputTokens, outputTokens } = usage;
-    const meter = { service: "llm", provider, model, estimated } as const;
-    this.#usage.push({ ...meter, meter: "inputTokens", quantity: inputTokens });
-    this.#usage.push({ ...meter, meter: "outputTokens", quantity: outputTokens });
   }
 
   /** A sentence goes into the log as it comes, and is spoken in its turn; any failure ends all. */
@@ -165,40 +212,19 @@ class Reply {
     const segment = { ref, chars: text.length, words, question: text.trimEnd().endsWith("?") };
     const first = index === 0 && this.#firstTokenAt !== undefined;
     const ttftMs = (this.#firstTokenAt ?? 0) - this.#requestedAt;
-    const event = { type: "reply.segment", ...segment, ...(first && { ttftMs }) };
+    const event = { type: `${this.#kind}.segment`, ...segment, ...(first && { ttftMs }) };
     await this.#effect.progress(event, { text });
   }
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
-    if (this.#effect.signal.aborted) return;
-    await this.#synthesise(text, ref, index);
-    await this.#keepPace();
-  }
-
-  async #synthesise(text: string, ref: string, index: number): Promise<void> {
-    const { tts, voice } = this.#ports;
-    const { signal, call } = this.#effect;
-    const startedAt = call.clock.now();
-    const connection = await this.#ports.media.connected();
-    let ms = 0;
-    let ttfbMs: number | undefined;
-    let ends: readonly number[] | undefined;
-    this.#characters += text.length;
-    for await (const event of tts.speak({ text, voice, signal })) {
-      if (signal.aborted) return;
-      if (event.type === "alignment") {
-        ends = event.wordEndsMs;
-        continue;
-      }
-      ttfbMs ??= call.clock.now() - startedAt;
-      ms += (event.frame.samples.length * 1000) / event.frame.rateHz;
-      this.#playout.write(resample(event.frame, connection.speaker.rateHz).samples);
-    }
+    const { signal } = this.#effect;
     if (signal.aborted) return;
-    const wordEndsMs = [...(ends ?? spreadWordEnds(text, ms))].map(Math.round);
+    this.#sentenceMs = this.#writtenMs;
+    const { ttfbMs, ...measured } = await this.#voice.speak(text);
+    if (signal.aborted) return;
     const timing = index === 0 && ttfbMs !== undefined ? { ttfbMs } : {};
-    const measured = { ref, ms: Math.round(ms), wordEndsMs, estimated: ends === undefined };
-    quietly(this.#effect.progress({ type: "speech.segment", ...measured, ...timing }));
+    quietly(this.#effect.progress({ type: "speech.segment", ref, ...measured, ...timing }));
+    await this.#keepPace();
   }
 
   /** M3: speech is not synthesised further ahead than the buffer holds. */
@@ -213,34 +239,25 @@ class Reply {
     if (this.#effect.signal.aborted) return;
     const ms = Math.round(this.#playout.positionMs);
     if (this.#playout.isPlaying || ms === 0)
-      quietly(this.#effect.progress({ type: "reply.position", ms }));
+      quietly(this.#effect.progress({ type: `${this.#kind}.position`, ms }));
     this.#positions = this.#effect.call.clock.after(LIMITS.positionEveryMs, () =>
       this.#tellPosition(),
     );
   }
 
   #result(): EffectResult {
-    const { tts } = this.#ports;
-    if (this.#characters > 0)
-      this.#usage.push({
-        service: "tts",
-        provider: tts.provider,
-        model: tts.model,
-        meter: "characters",
-        quantity: this.#characters,
-        estimated: false,
-      });
+    for (const [{ tts }, quantity] of this.#characters) {
+      const { provider, model } = tts;
+      const meter = { service: "tts", meter: "characters", estimated: false } as const;
+      this.#usage.push({ ...meter, provider, model, quantity });
+    }
     const ended = { position: Math.round(this.#playout.positionMs), usage: this.#usage };
     if (this.#toolCalls.length === 0 || this.#effect.signal.aborted) return ended;
-    const inputs: Record<string, Json> = {};
-    const toolCalls = this.#toolCalls.map(({ name, input }, index) => {
-      // Our own id: a model's may come again, and it names the effect and its key.
-      const call = `${this.#effect.id}.${index}`;
-      inputs[call] = { name, input };
-      const tool = this.#ports.tools.find(({ spec }) => spec.name === name);
-      const { write = false, idempotent = false } = tool ?? {};
-      return { call, name, write, idempotent };
-    });
-    return { ...ended, result: { toolCalls }, text: inputs };
+    const { toolCalls, inputs } = requestedTools(this.#effect, this.#toolCalls, this.#parts.tools);
+    return { ...ended, result: { toolCalls: toolCalls as unknown as Json }, text: inputs };
   }
+}
+
+function nameOf({ tts, name }: Voice): string {
+  return `${tts.provider}/${name}`;
 }

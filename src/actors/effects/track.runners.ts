@@ -100,13 +100,15 @@ class WordTeller {
       return quietly(this.#effect.progress({ type: "stt.down", resendFrom }));
     }
     if (event.type === "up") return quietly(this.#effect.progress({ type: "stt.up" }));
+    if (event.type === "endOfTurn") return this.#judge(event);
     if (event.type === "interim" && !this.#isDue(event.text)) return;
     const { call, id } = this.#effect;
     const features = featuresOf(event.text, {
-      lang: "en",
+      lang: call.header.settings.language,
       before: this.#before,
       agent: call.transcript.agentWords(this.#base() + event.fromMs),
       backchannelMax: call.header.settings.backchannel.maxWords,
+      endpointer: call.header.settings.endpointing.endpointer,
     });
     const base = this.#base();
     const final = event.type === "final";
@@ -125,6 +127,14 @@ class WordTeller {
     if (!final) return;
     this.#segment++;
     this.#interimText = "";
+  }
+
+  /** The provider's own word counts where the call listens to it. */
+  #judge({ toMs, p }: { readonly toMs: number; readonly p: number }): void {
+    const { endpointer } = this.#effect.call.header.settings.endpointing;
+    if (endpointer !== "provider") return;
+    const to = Math.round(this.#base() + toMs);
+    quietly(this.#effect.progress({ type: "speech.judged", to, p, class: "ended" }));
   }
 
   #isDue(text: string): boolean {

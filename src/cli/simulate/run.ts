@@ -2,14 +2,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CallHost } from "../../actors/call-host.ts";
 import type { Supervisor } from "../../actors/supervisor.ts";
-import { RECEPTIONIST } from "../../agent/receptionist.ts";
+import { openReceptionist } from "../../agent/receptionist.ts";
+import { callOf, type VoiceAgent } from "../../agent/voice-agent.ts";
 import { formatWav } from "../../base/audio.ts";
 import { sleep, systemClock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import { systemIds } from "../../base/id.ts";
 import type { Config } from "../../config.ts";
 import type { CallRef, LogRecord } from "../../events/record.ts";
-import { TurnSettings } from "../../events/settings.events.ts";
 import { turnSummaries } from "../../folds/turns.ts";
 import { usageOf } from "../../folds/usage.ts";
 import {
@@ -36,6 +36,8 @@ export interface SimulateOptions {
   readonly tenant: string;
   readonly room: string;
   readonly record?: string;
+  /** Who answers; default: the receptionist. */
+  readonly agent?: VoiceAgent;
   /** A call whose process died: goes on with its own script. */
   readonly resume?: CallRef;
   readonly onRecord?: (record: LogRecord, ref: CallRef) => void;
@@ -70,7 +72,9 @@ export async function simulateOn(
   const voice = { tts: providers.tts, name: CALLER_VOICE, rateHz: LOCAL_RATE_HZ };
   const sounds = providers.stt ? await soundsOf(started.acts, voice) : [];
   const { room, recorder } = openLocalRoom();
-  const supervisor = openSupervisor(config, broker, { providers, roomOf: () => room });
+  const agent = options.agent ?? openReceptionist();
+  const parts = { providers, roomOf: () => room, agent: () => agent };
+  const supervisor = openSupervisor(config, broker, parts);
   const earlier = options.resume ? await recordsOf(broker, options.resume) : [];
   const records = [...earlier];
   supervisor.onRecord((ref, record) => {
@@ -78,7 +82,7 @@ export async function simulateOn(
     options.onRecord?.(record, ref);
   });
   room.enter(CALLER, { speaks: providers.stt !== undefined });
-  const host = await open(supervisor, options);
+  const host = await open(supervisor, agent, options);
   const script = new ScriptKeeper(broker, host.ref, started);
   await script.save();
   await followScript(started.acts, firstUnheard(started.acts, started.began, earlier), {
@@ -97,18 +101,17 @@ export async function simulateOn(
 
 function open(
   supervisor: Supervisor,
+  agent: VoiceAgent,
   { resume, tenant, room }: SimulateOptions,
 ): Promise<CallHost> {
   if (resume) return supervisor.resume(resume, "resume");
-  const { name, hash, texts } = RECEPTIONIST;
   return supervisor.open({
     call: systemIds.call(),
     tenant,
     room,
     identity: "agent",
-    agent: { name, hash },
-    settings: TurnSettings.parse(SETTINGS),
-    texts,
+    ...callOf(agent),
+    settings: { ...agent.settings, ...SETTINGS },
     recording: null,
   });
 }

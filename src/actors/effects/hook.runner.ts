@@ -1,0 +1,78 @@
+import { sleep } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
+import type { HistoryMessage, ReplyInput } from "../../folds/history.ts";
+import type { AfterTurn, Hooks, PartsOf } from "../agent-parts.ts";
+import type { Runner, RunningEffect } from "../effect.ts";
+import { quietly } from "./call-media.ts";
+
+/** User code after a turn: run once per key, its result recorded and never run by a replay (E8). */
+export interface HookInput {
+  readonly hook: "afterTurn";
+  readonly turn: number;
+  readonly agent: string;
+  readonly key: string;
+}
+
+export function hookRunner(partsOf: PartsOf): Runner<HookInput, AfterTurn> {
+  return {
+    prepare: ({ turn: n }, { transcript }) => {
+      const turn = transcript.turn(n);
+      const userText = transcript
+        .refsOf(turn)
+        .map((ref) => transcript.textOf(ref))
+        .join(" ");
+      const said = turn.runs.flatMap((run) => run.segments.map(({ text }) => text));
+      const heard = turn.runs.map((run) => transcript.heard(run).heard).filter(Boolean);
+      const status = turn.ended?.status ?? "failed";
+      return { turn: n, status, userText, agentText: said.join(" "), heardText: heard.join(" ") };
+    },
+    run: async ({ input, signal }, turn) => {
+      const { hooks } = partsOf(input.agent);
+      const output = (await hooks.afterTurn?.(turn, { key: input.key, signal })) ?? null;
+      return { text: { output } };
+    },
+  };
+}
+
+const LATE = Symbol("late");
+
+/** What `beforeReply` gives to a request, in the log before the request is. */
+export async function contextOf(
+  effect: RunningEffect<ReplyInput>,
+  hooks: Hooks,
+  messages: readonly HistoryMessage[],
+): Promise<string | undefined> {
+  if (!hooks.beforeReply) return undefined;
+  const { input, signal, call } = effect;
+  const { clock, transcript } = call;
+  const startedAt = clock.now();
+  const abort = new AbortController();
+  const stop = (): void => abort.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  const text = input.refs.map((ref) => transcript.textOf(ref)).join(" ");
+  const turn = { turn: input.turn, text, messages };
+  const context = { key: `${input.key}.beforeReply`, signal: abort.signal };
+  const late = sleep(clock, call.header.settings.hook.timeout, abort.signal).then(() => LATE);
+  const tell = (how: string, given = ""): void => {
+    const event = { type: "reply.context", hook: "beforeReply", how, chars: given.length };
+    quietly(effect.progress({ ...event, ms: clock.now() - startedAt }, { text: given }));
+  };
+  try {
+    const work = Promise.try(() => hooks.beforeReply!(turn, context));
+    const given = await Promise.race([work, late]);
+    if (signal.aborted) return undefined;
+    if (typeof given === "symbol") {
+      work.catch(() => undefined);
+      tell("late");
+      return undefined;
+    }
+    tell("done", given);
+    return given;
+  } catch (error) {
+    if (!signal.aborted) tell("failed", codeOf(error, "tool.failed"));
+    return undefined;
+  } finally {
+    abort.abort();
+    signal.removeEventListener("abort", stop);
+  }
+}

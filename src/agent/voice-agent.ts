@@ -1,0 +1,236 @@
+import { z } from "zod";
+import type { AgentParts, Hooks, Voice } from "../actors/agent-parts.ts";
+import { canonicalJson, shortHash } from "../base/digest.ts";
+import { durationMs, type Duration } from "../base/duration.ts";
+import { AppError } from "../base/errors.ts";
+import type { AgentTexts, CallHeader } from "../events/call.events.ts";
+import { TurnSettings } from "../events/settings.events.ts";
+import type { Llm } from "../providers/llm.port.ts";
+import type { Tool } from "../providers/tool.port.ts";
+import type { ToolDefinition } from "./tool.ts";
+
+/**
+ * The public way to write an agent. What it says by itself is text; what it does is in `tools` and
+ * `hooks`; how it takes turns is in `turn`, each setting with its unit.
+ */
+export interface AgentOptions {
+  /** Stands in the log of each call. */
+  readonly name: string;
+  /** What the model is told first. */
+  readonly instructions: string;
+  /** Said when somebody joins, without asking a model. */
+  readonly greeting?: string;
+  /** Said when an answer failed. */
+  readonly apology?: string;
+  /** Said when nobody speaks for `silence.awayAfter`. */
+  readonly away?: string;
+  /** Said before the agent hangs up. */
+  readonly farewell?: string;
+  /** Said once where an answer or a tool takes its time. */
+  readonly filler?: string;
+  /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
+  readonly language?: string;
+  /** Names of voices, the next being tried where one fails; default: the local one. */
+  readonly voice?: string | readonly string[];
+  /** Models by name or as objects, tried in this order within one answer. */
+  readonly model?: ModelChoice | readonly ModelChoice[];
+  /** What differs from the defaults of docs/settings.md. */
+  readonly turn?: TurnOptions;
+  readonly tools?: Readonly<Record<string, ToolDefinition>>;
+  readonly hooks?: Hooks;
+  /** Agents a tool may hand the call to, by the name `handoff` is given. */
+  readonly agents?: Readonly<Record<string, VoiceAgent>>;
+}
+
+/** A name the process knows, or a model of one's own. */
+export type ModelChoice = string | Llm;
+
+/** Numbers that count or are shares; every other number is a time and is written with its unit. */
+type Plain = "minWords" | "echoWords" | "maxWords" | "maxAttempts" | "prompts" | "minPart" | Share;
+type Share = "sure" | "unsure";
+
+export type TurnOptions = {
+  readonly [G in Exclude<keyof TurnSettings, "language">]?: {
+    readonly [K in keyof TurnSettings[G]]?: TurnSettings[G][K] extends number
+      ? K extends Plain
+        ? number
+        : Duration
+      : TurnSettings[G][K];
+  };
+};
+
+/** An agent that was checked. Opaque: made by `voiceAgent`, given to `start` and to tests. */
+export interface VoiceAgent {
+  readonly name: string;
+  /** Changes when the agent does: of its file where it was loaded from one. */
+  readonly hash: string;
+  readonly texts: AgentTexts;
+  readonly settings: TurnSettings;
+  readonly voices: readonly string[];
+  readonly models: readonly ModelChoice[];
+  readonly tools: readonly Tool[];
+  readonly hooks: Hooks;
+  readonly agents: Readonly<Record<string, VoiceAgent>>;
+}
+
+const SPOKEN = ["greeting", "apology", "away", "farewell", "filler"] as const;
+
+const text = z.string().trim().min(1);
+const Options = z.strictObject({
+  name: z.string().min(1).max(64),
+  instructions: text,
+  greeting: text.optional(),
+  apology: text.optional(),
+  away: text.optional(),
+  farewell: text.optional(),
+  filler: text.optional(),
+  language: z.string().min(2).optional(),
+  voice: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+  model: z.custom<AgentOptions["model"]>().optional(),
+  turn: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+  tools: z.record(z.string().regex(/^\w{1,64}$/), z.custom<ToolDefinition>()).optional(),
+  hooks: z.custom<Hooks>().optional(),
+  agents: z.record(z.string().regex(/^\w{1,64}$/), z.custom<VoiceAgent>()).optional(),
+});
+
+/** Checks an agent. Error `config.invalid`, naming the field and the fix. */
+export function voiceAgent(options: AgentOptions): VoiceAgent {
+  const parsed = Options.safeParse(options);
+  if (!parsed.success)
+    throw new AppError(
+      "config.invalid",
+      `agent ${String(options?.name ?? "")}: ${z.prettifyError(parsed.error)}`,
+    );
+  const { name, tools = {}, hooks = {}, agents = {}, turn = {}, language = "en" } = options;
+  return {
+    name,
+    hash: shortHash(canonicalJson(describe(options))),
+    texts: textsOf(options),
+    settings: settingsOf(turn, language),
+    voices: listOf(options.voice),
+    models: listOf(options.model),
+    tools: Object.entries(tools).map(([key, definition]) => definition.named(key)),
+    hooks,
+    agents,
+  };
+}
+
+function listOf<T extends string | object>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+/** Its words; what a tool says meanwhile stands under `tool.<name>`. */
+function textsOf(options: AgentOptions): AgentTexts {
+  const texts: Record<string, string> = { instructions: options.instructions };
+  for (const key of SPOKEN) if (options[key] !== undefined) texts[key] = options[key];
+  for (const [name, definition] of Object.entries(options.tools ?? {})) {
+    const { sayWhile } = definition.named(name);
+    if (sayWhile !== undefined) texts[`tool.${name}`] = sayWhile;
+  }
+  return texts;
+}
+
+const TIMES = z.toJSONSchema(TurnSettings, { io: "input" }) as {
+  properties: Record<string, { properties?: Record<string, { type?: string }> }>;
+};
+const PLAIN = new Set<string>([
+  "minWords",
+  "echoWords",
+  "maxWords",
+  "maxAttempts",
+  "prompts",
+  "minPart",
+  "sure",
+  "unsure",
+] satisfies Plain[]);
+
+/** Effective settings. Errors name the setting as it is written: `turn.endpointing.minDelay`. */
+export function settingsOf(turn: TurnOptions, language = "en"): TurnSettings {
+  const plain: Record<string, unknown> = { language };
+  for (const [group, values] of Object.entries(turn)) {
+    const known = TIMES.properties[group]?.properties ?? {};
+    plain[group] = Object.fromEntries(
+      Object.entries(values as Record<string, unknown>).map(([key, value]) => {
+        const isTime = known[key]?.type === "integer" && !PLAIN.has(key);
+        return [key, isTime ? durationMs(value, `turn.${group}.${key}`) : value];
+      }),
+    );
+  }
+  const parsed = TurnSettings.safeParse(plain);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = ["turn", ...(issue?.path ?? [])].join(".");
+  throw new AppError("config.invalid", `${field}: ${issue?.message ?? "is not valid"}`);
+}
+
+/** All that makes it what it is, functions by their source. */
+function describe(value: unknown): unknown {
+  if (typeof value === "function") return String(value);
+  if (typeof value === "bigint") return String(value);
+  if (value === undefined || value === null) return null;
+  if (typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(describe);
+  if ("named" in value && typeof value.named === "function")
+    return describe({ ...(value as ToolDefinition).named("tool") });
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, describe(inner)]));
+}
+
+/** What a call's header says of its agent, and the texts beside it; others stand behind a slash. */
+export function callOf(agent: VoiceAgent): {
+  readonly agent: CallHeader["agent"];
+  readonly settings: TurnSettings;
+  readonly texts: AgentTexts;
+  readonly agents: CallHeader["agents"];
+  readonly hooks: CallHeader["hooks"];
+} {
+  const others = Object.entries(agent.agents);
+  const prefixed = others.flatMap(([key, other]) =>
+    Object.entries(other.texts).map(([name, value]) => [`${key}/${name}`, value] as const),
+  );
+  const hooks = [agent, ...Object.values(agent.agents)].some(({ hooks }) => hooks.afterTurn);
+  return {
+    agent: { name: agent.name, hash: agent.hash },
+    settings: agent.settings,
+    texts: { ...agent.texts, ...Object.fromEntries(prefixed) },
+    agents: Object.fromEntries(others.map(([key, { settings }]) => [key, settings])),
+    hooks: hooks ? ["afterTurn"] : [],
+  };
+}
+
+/** An agent of a call by its name there. Error `config.invalid`. */
+export function agentOf(agent: VoiceAgent, name: string): VoiceAgent {
+  return name === "" ? agent : find(agent.agents, name, `${agent.name}: agent`);
+}
+
+/** What the process has by name: the defaults come first. */
+export interface Shelf {
+  readonly models: Readonly<Record<string, Llm>>;
+  readonly voices: Readonly<Record<string, Voice>>;
+}
+
+/** An agent's parts. Error `config.invalid` where it names a model or voice that is not there. */
+export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
+  const { models, voices, tools, hooks, name } = agent;
+  return {
+    models:
+      models.length > 0
+        ? models.map((one) =>
+            typeof one === "string" ? find(shelf.models, one, `${name}: model`) : one,
+          )
+        : Object.values(shelf.models).slice(0, 1),
+    voices:
+      voices.length > 0
+        ? voices.map((one) => find(shelf.voices, one, `${name}: voice`))
+        : Object.values(shelf.voices).slice(0, 1),
+    tools,
+    hooks,
+  };
+}
+
+function find<T>(known: Readonly<Record<string, T>>, name: string, field: string): T {
+  const found = known[name];
+  if (found) return found;
+  const names = Object.keys(known).join(", ");
+  throw new AppError("config.invalid", `${field} '${name}' is not known here; there are: ${names}`);
+}
