@@ -143,7 +143,7 @@ async function checkEndpointer({ modelsDir }: Config): Promise<Check> {
   const missing = await missingOf(SMART_TURN, modelsDir);
   const detail =
     missing === undefined
-      ? `words and silence; ${SMART_TURN.name} is there too`
+      ? `words and silence; the weights of ${SMART_TURN.name} are there too`
       : `words and silence; optional: turnfold models pull ${SMART_TURN.name}`;
   return { name: "endpointer", status: "ok", detail };
 }
