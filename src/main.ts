@@ -35,8 +35,10 @@ export type { EmbeddedBroker } from "./broker/embedded/embedded-broker.ts";
 export type { PacedRoom } from "./media/paced-room.ts";
 export type { Recorder } from "./media/local/recorder.ts";
 export { openFlite } from "./providers/local/flite.tts.ts";
-export { findModels, pullModels, type PullProgress } from "./providers/local/models.ts";
+export { findModels, MODELS, MOONSHINE, SMART_TURN } from "./providers/local/models.ts";
 export { createSilero } from "./providers/local/silero.vad.ts";
+export { missingOf, pullWeights } from "./providers/local/weights.ts";
+export type { PullProgress, Weights } from "./providers/local/weights.ts";
 
 /** The rate of local sound: what the voice detector and speech-to-text are made for. */
 export const LOCAL_RATE_HZ = 16_000;

@@ -18,6 +18,7 @@ export const ERRORS = {
   "log.notALog": { family: "input", retry: "never" },
   "log.version": { family: "input", retry: "never" },
   "stt.missing": { family: "input", retry: "never" },
+  "endpointer.missing": { family: "input", retry: "never" },
   "wav.invalid": { family: "input", retry: "never" },
   "log.conflict": { family: "outside", retry: "never" },
   "log.unknown": { family: "outside", retry: "now" },

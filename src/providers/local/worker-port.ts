@@ -2,7 +2,8 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
 import type { Transferable } from "node:worker_threads";
-import { AppError, toAppError } from "../../base/errors.ts";
+import { AppError, codeOf, toAppError } from "../../base/errors.ts";
+import type { ErrorCode } from "../../base/errors.ts";
 
 /**
  * Questions to one worker thread, answered one at a time so that the loop never blocks (E7).
@@ -29,7 +30,7 @@ interface Question {
   reject(error: AppError): void;
 }
 
-type Reply = { readonly answer: unknown } | { readonly error: string };
+type Reply = { readonly answer: unknown } | { readonly error: string; readonly code: ErrorCode };
 
 export class WorkerPort implements AsyncDisposable {
   readonly #url: URL;
@@ -101,7 +102,7 @@ export class WorkerPort implements AsyncDisposable {
       const question = this.#current;
       this.#current = undefined;
       if ("answer" in reply) question?.resolve(reply.answer);
-      else question?.reject(new AppError("provider.failed", reply.error));
+      else question?.reject(new AppError(reply.code, reply.error));
       this.#next();
     });
     worker.on("error", (error) => this.#lose(worker, toAppError(error, "provider.failed")));
@@ -118,7 +119,7 @@ export class WorkerPort implements AsyncDisposable {
   }
 }
 
-/** The worker's side: one synchronous or asynchronous answer per message, errors by their text. */
+/** The worker's side: one answer per message, at once or later; errors by code and text. */
 export function serveWorker(answer: (message: never) => unknown): void {
   const port = parentPort;
   const reply = async (message: never): Promise<Reply> => {
@@ -126,7 +127,8 @@ export function serveWorker(answer: (message: never) => unknown): void {
       return { answer: await answer(message) };
     } catch (error) {
       // WebAssembly throws bare numbers: `String` is the only thing that fits all.
-      return { error: error instanceof Error ? error.message : String(error) };
+      const text = error instanceof Error ? error.message : String(error);
+      return { error: text, code: codeOf(error, "provider.failed") };
     }
   };
   port?.on("message", (message) => {
