@@ -61,7 +61,7 @@ export class FakeCall {
       worker: "bench",
       runnersFor: () => ({
         connection: connectionRunner(room, media),
-        detector: detectorRunner(vad, media),
+        detector: detectorRunner({ vad }, media),
         stt: sttRunner(stt, media),
         reply: replyRunner({ partsOf: () => parts, media }),
       }),

@@ -7,6 +7,7 @@ import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
 import { Supervisor } from "./actors/supervisor.ts";
 import { agentOf, partsOf, type Shelf, type VoiceAgent } from "./agent/voice-agent.ts";
+import { AppError } from "./base/errors.ts";
 import { systemClock } from "./base/clock.ts";
 import { systemIds } from "./base/id.ts";
 import { LIMITS } from "./base/limits.ts";
@@ -19,10 +20,12 @@ import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
 import { openFlite } from "./providers/local/flite.tts.ts";
-import { findModels } from "./providers/local/models.ts";
+import { findModels, findSmartTurn } from "./providers/local/models.ts";
 import { openMoonshine } from "./providers/local/moonshine.stt.ts";
 import { createReceptionist } from "./providers/local/receptionist/receptionist.llm.ts";
 import { createSilero } from "./providers/local/silero.vad.ts";
+import { openSmartTurn } from "./providers/local/smart-turn.endpointer.ts";
+import type { Endpointer } from "./providers/endpointer.port.ts";
 import type { Stt } from "./providers/stt.port.ts";
 import type { Tts } from "./providers/tts.port.ts";
 import type { Vad } from "./providers/vad.port.ts";
@@ -62,6 +65,8 @@ export interface LocalProviders extends AsyncDisposable {
   readonly stt: Stt | undefined;
   /** Why there is no `stt`. */
   readonly missing: string | undefined;
+  /** An open model that hears when a turn is over, once it was pulled. */
+  readonly endpointer: Endpointer | undefined;
   readonly tts: Tts;
   /** Models and voices by the names an agent calls them. */
   readonly shelf: Shelf;
@@ -70,6 +75,8 @@ export interface LocalProviders extends AsyncDisposable {
 export async function openLocalProviders(config: Config): Promise<LocalProviders> {
   const models = await findModels(config.modelsDir);
   const stt = models.ok ? openMoonshine(models.paths) : undefined;
+  const smartTurn = await findSmartTurn(config.modelsDir);
+  const endpointer = smartTurn.ok ? openSmartTurn(smartTurn.paths) : undefined;
   const tts = openFlite();
   const vad = createSilero();
   await Promise.all([tts.warm(), stt?.warm(), stt && vad.warm()]);
@@ -77,15 +84,24 @@ export async function openLocalProviders(config: Config): Promise<LocalProviders
     vad,
     stt,
     missing: models.ok ? undefined : models.reason,
+    endpointer,
     tts,
     shelf: {
       models: { receptionist: createReceptionist() },
       voices: Object.fromEntries(byDefault(tts.voices).map((name) => [name, { tts, name }])),
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([tts[Symbol.asyncDispose](), stt?.[Symbol.asyncDispose]()]);
+      const parts = [tts, stt, endpointer];
+      await Promise.all(parts.map((part) => part?.[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Fails when a call opens, and not in the middle of its first turn. */
+function checkEndpointer(agent: VoiceAgent, endpointer: Endpointer | undefined): void {
+  if (agent.settings.endpointing.endpointer !== "smart-turn" || endpointer) return;
+  const fix = "run turnfold models pull smart-turn";
+  throw new AppError("endpointer.missing", `${agent.name}: no smart-turn weights: ${fix}`);
 }
 
 function byDefault(voices: readonly string[]): readonly string[] {
@@ -116,9 +132,10 @@ export function openSupervisor(
     readonly agent: () => VoiceAgent;
   },
 ): Supervisor {
-  const { stt, vad, shelf } = parts.providers;
+  const { stt, vad, shelf, endpointer } = parts.providers;
   const agentParts = (name: string) => partsOf(agentOf(parts.agent(), name), shelf);
   agentParts("");
+  checkEndpointer(parts.agent(), endpointer);
   return new Supervisor({
     broker,
     clock: systemClock,
@@ -132,7 +149,7 @@ export function openSupervisor(
       const media = new CallMedia();
       return {
         connection: connectionRunner(parts.roomOf(call), media),
-        detector: detectorRunner(vad, media),
+        detector: detectorRunner({ vad, ...(endpointer && { endpointer }) }, media),
         ...(stt && { stt: sttRunner(stt, media) }),
         reply: replyRunner({ partsOf: agentParts, media }),
         filler: replyRunner({ partsOf: agentParts, media }),

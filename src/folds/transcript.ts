@@ -146,6 +146,11 @@ export class Transcript {
     else if (event.type === "reply.segment" || event.type === "filler.segment") {
       const sentence = (text?.value as { text?: string } | undefined)?.text ?? "";
       this.texts.set(event.ref, { ref: event.ref, text: sentence, at });
+      // In the order they speak: a filler is asked for later than the answer it comes before.
+      if (run.segments.length === 0) {
+        const { runs } = this.turn(Number(actor.slice(5)));
+        runs.push(...runs.splice(runs.indexOf(run), 1));
+      }
       run.segments.push({ ref: event.ref, text: sentence });
       if (typeof event["ttftMs"] === "number") run.ttftMs = event["ttftMs"];
     } else if (event.type === "speech.segment") {

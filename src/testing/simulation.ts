@@ -4,7 +4,7 @@ import type { AgentParts, Voice } from "../actors/agent-parts.ts";
 import { hookRunner } from "../actors/effects/hook.runner.ts";
 import { replyRunner } from "../actors/effects/reply.runner.ts";
 import { toolRunner } from "../actors/effects/tool.runner.ts";
-import { detectorRunner, sttRunner } from "../actors/effects/track.runners.ts";
+import { detectorRunner, sttRunner, type Ears } from "../actors/effects/track.runners.ts";
 import type { CallHost } from "../actors/call-host.ts";
 import type { Runners } from "../actors/effect.ts";
 import type { MachineSet } from "../actors/machine-set.ts";
@@ -37,11 +37,12 @@ export interface SimulationOptions {
   readonly answer?: (request: LlmRequest, index: number) => ScriptedAnswer;
   /** Models in the order they are tried; default: one that gives `answer`. */
   readonly llm?: Llm;
-  readonly otherLlms?: readonly Llm[];
+  readonly otherLlms?: (clock: Clock) => readonly Llm[];
   readonly tools?: readonly Tool[];
   readonly hooks?: AgentParts["hooks"];
   /** Voices in the order they are tried; default: one that `ttsFails` may break. */
   readonly voices?: (clock: Clock) => readonly Voice[];
+  readonly ears?: (clock: Clock) => Ears;
   /** Parts of the agents the call may be handed to. */
   readonly agents?: Readonly<Record<string, Partial<AgentParts>>>;
   readonly texts?: Readonly<Record<string, string>>;
@@ -199,7 +200,10 @@ export class Simulation implements AsyncDisposable {
     const partsOf = (name: string): AgentParts => this.#partsOf(name, clock);
     return {
       connection: connectionRunner(room, media),
-      detector: detectorRunner(new ScriptedVad(clock), media),
+      detector: detectorRunner(
+        this.#options.ears?.(clock) ?? { vad: new ScriptedVad(clock) },
+        media,
+      ),
       stt: sttRunner(new ScriptedStt(clock, (sample) => room.utteranceOf(sample)), media),
       reply: replyRunner({ partsOf, media }),
       filler: replyRunner({ partsOf, media }),
@@ -209,10 +213,11 @@ export class Simulation implements AsyncDisposable {
   }
 
   #partsOf(name: string, clock: Clock): AgentParts {
-    const { tools = [], hooks = {}, otherLlms = [], voices, agents = {} } = this.#options;
-    const tts = new ScriptedTts(clock, this.#options.ttsFails);
+    const { tools = [], hooks = {}, voices, agents = {}, ttsFails: fails } = this.#options;
+    const { otherLlms = () => [] } = this.#options;
+    const tts = new ScriptedTts(clock, fails && { fails });
     const own = {
-      models: [this.llm, ...otherLlms],
+      models: [this.llm, ...otherLlms(clock)],
       voices: voices?.(clock) ?? [{ tts, name: "scripted" }],
       tools,
       hooks,

@@ -4,6 +4,7 @@ import { sleep, type Clock } from "../../src/base/clock.ts";
 import type { Json } from "../../src/events/record.ts";
 import type { ScriptedAnswer } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Tool, ToolContext } from "../../src/providers/tool.port.ts";
+import { CUT_NOTE } from "../../src/folds/history.ts";
 import { ANSWER, GREETING, Stage } from "./support/stage.ts";
 
 const QUESTION = "What are your opening hours?";
@@ -17,6 +18,7 @@ class SlowTool implements Tool {
   readonly spec = { name: "slow", description: "", parameters: {} };
   readonly idempotent = true;
   readonly timeoutMs = 15_000;
+  readonly sayWhile = "One moment, please.";
   readonly write: boolean;
   readonly runs: { key: string; stopped: boolean }[] = [];
   clock!: Clock;
@@ -38,13 +40,13 @@ const WANTS_TOOL: ScriptedAnswer = { toolCalls: [{ id: "1", name: "slow", input:
 
 async function openWithTool(tool: SlowTool): Promise<Stage> {
   const answer = (_: unknown, index: number) => (index === 0 ? WANTS_TOOL : { text: ANSWER });
-  const stage = await Stage.open({ answer, tools: [tool] });
+  const texts = { greeting: GREETING, "tool.slow": tool.sayWhile };
+  const stage = await Stage.open({ answer, texts, tools: [tool] });
   tool.clock = stage.simulation.clock;
   return stage;
 }
 
 suite("a call with a slow tool", () => {
-  // Fillers are not said yet, so nothing of the first turn is heard and its words move on.
   test("13 a read is stopped by the caller's words, and the model told so", async () => {
     const tool = new SlowTool(false);
     await using stage = await openWithTool(tool);
@@ -59,10 +61,13 @@ suite("a call with a slow tool", () => {
       1500 t2 thinking
       1600 t2 working
       1600 tool start
+      2900 voice
       3564 t3 contested
       3564 t2 paused
+      3564 silence
       3800 t3 hearing
-      3800 t2 abandoned, heard 0
+      3800 t2 interrupted
+      3800 t2 cutOff, heard 2
       3800 tool stop
       3800 tool ended stopped
       4950 t3 waiting
@@ -79,9 +84,12 @@ suite("a call with a slow tool", () => {
     );
     assert.deepEqual(stage.asked(1), [
       `assistant: ${GREETING}`,
+      `user: ${QUESTION}`,
       "assistant:  + slow",
       'tool: {"status":"cancelled"}',
-      `user: ${QUESTION} never mind`,
+      "assistant: One moment,",
+      `system: ${CUT_NOTE}`,
+      "user: never mind",
     ]);
   });
 
@@ -100,10 +108,13 @@ suite("a call with a slow tool", () => {
       1500 t2 thinking
       1600 t2 working
       1600 tool start
+      2900 voice
       3564 t3 contested
       3564 t2 paused
+      3564 silence
       3800 t3 hearing
-      3800 t2 abandoned, heard 0
+      3800 t2 interrupted
+      3800 t2 cutOff, heard 2
       4950 t3 waiting
       5000 t3 request
       5200 t3 thinking
@@ -124,5 +135,23 @@ suite("a call with a slow tool", () => {
     assert.equal(tool.runs.length, 1);
     assert.ok(stage.asked(1).includes('tool: {"status":"pending"}'));
     assert.ok(stage.asked(2).includes('tool: {"booked":"yes"}'));
+  });
+
+  test("the same write asked for again while it runs is joined: it runs once", async () => {
+    const tool = new SlowTool(true);
+    const answer = (_: unknown, index: number) => (index < 2 ? WANTS_TOOL : { text: ANSWER });
+    const texts = { greeting: GREETING };
+    await using stage = await Stage.open({ answer, texts, tools: [tool] });
+    tool.clock = stage.simulation.clock;
+    await ask(stage);
+    await stage.say(3_000, "Book it, please.", { ms: 1_000 });
+    await stage.close();
+    assert.equal(tool.runs.length, 1);
+    assert.deepEqual(stage.asked(2).slice(-3), [
+      `user: ${QUESTION} Book it, please.`,
+      "assistant:  + slow",
+      'tool: {"booked":"yes"}',
+    ]);
+    assert.equal(stage.turns.at(-1)?.heardText, ANSWER);
   });
 });

@@ -192,7 +192,7 @@ suite("the reply", () => {
     test(`a ${part} that breaks ends it as failed, and silent`, async () => {
       const bench = await new EffectBench().join();
       const llm = new ScriptedLlm(bench.clock, () => ({ text: TEXT, fails: part === "model" }));
-      const tts = new ScriptedTts(bench.clock, (text) => text.includes("six"));
+      const tts = new ScriptedTts(bench.clock, { fails: (text) => text.includes("six") });
       const parts = partsOf({ models: [llm], voices: [{ tts, name: "scripted" }] });
       const runner = replyRunner({ partsOf: () => parts, media: bench.media });
       const ended = bench.run(runner, INPUT);

@@ -104,7 +104,7 @@ suite("the ears", () => {
   test("detect speech by the call's clock, and stop listening when stopped", async () => {
     const bench = await new EffectBench().join();
     bench.room.enter("ann");
-    const vad = detectorRunner(new ScriptedVad(bench.clock), bench.media);
+    const vad = detectorRunner({ vad: new ScriptedVad(bench.clock) }, bench.media);
     const words = sttRunner(new ScriptedStt(bench.clock, () => undefined), bench.media);
     void bench.run(words, { sid: "TR_ann" });
     const end = watch(bench.run(vad, { sid: "TR_ann", minSpeech: 64, minSilence: 250 }));

@@ -1,5 +1,7 @@
+import { frameMs, joinSamples, type AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { featuresOf } from "../../folds/features.ts";
+import type { Endpointer } from "../../providers/endpointer.port.ts";
 import type { Stt, SttEvent, SttUsage } from "../../providers/stt.port.ts";
 import type { Vad } from "../../providers/vad.port.ts";
 import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
@@ -12,11 +14,22 @@ export interface DetectorInput {
   readonly minSilence: number;
 }
 
-export function detectorRunner(vad: Vad, media: CallMedia): Runner<DetectorInput> {
+export interface Ears {
+  readonly vad: Vad;
+  /** Asked once when speech has ended, where the call's settings choose it. */
+  readonly endpointer?: Endpointer;
+}
+
+export function detectorRunner({ vad, endpointer }: Ears, media: CallMedia): Runner<DetectorInput> {
   return {
     run: async (effect) => {
       const { sid, minSpeech, minSilence } = effect.input;
       const tap = await media.tap(sid, effect.call.clock);
+      const { endpointing } = effect.call.header.settings;
+      const judge =
+        endpointer && endpointing.endpointer === "smart-turn"
+          ? new Judge(endpointer, effect)
+          : undefined;
       let base = 0;
       const stream = vad.open({ minSpeechMs: minSpeech, minSilenceMs: minSilence }, (event) => {
         const from = base + event.fromMs;
@@ -29,10 +42,12 @@ export function detectorRunner(vad: Vad, media: CallMedia): Runner<DetectorInput
         tap.speechEnded(to);
         const { silenceMs } = event;
         quietly(effect.progress({ type: "vad.ended", from, to, silenceMs }));
+        judge?.ask(to);
       });
       const listener = tap.listen({
         frame: (frame, at) => {
           if (base === 0) base = at;
+          judge?.hear(frame);
           stream.push(frame);
         },
       });
@@ -45,6 +60,43 @@ export function detectorRunner(vad: Vad, media: CallMedia): Runner<DetectorInput
       return {};
     },
   };
+}
+
+/** Keeps the latest sound for an endpointer, and tells what it makes of it. */
+class Judge {
+  readonly #endpointer: Endpointer;
+  readonly #effect: RunningEffect<DetectorInput>;
+  readonly #frames: AudioFrame[] = [];
+  #ms = 0;
+
+  constructor(endpointer: Endpointer, effect: RunningEffect<DetectorInput>) {
+    this.#endpointer = endpointer;
+    this.#effect = effect;
+    endpointer.warm().catch(() => undefined);
+  }
+
+  hear(frame: AudioFrame): void {
+    this.#frames.push(frame);
+    this.#ms += frameMs(frame);
+    while (this.#ms - frameMs(this.#frames[0]!) >= this.#endpointer.windowMs)
+      this.#ms -= frameMs(this.#frames.shift()!);
+  }
+
+  /** Without an answer the words decide, so a failure costs nothing but a guess. */
+  ask(to: number): void {
+    const { signal, call } = this.#effect;
+    const { sure, unsure } = call.header.settings.endpointing;
+    const judged = this.#endpointer.judge(this.#latest(), signal).then((p) => {
+      const end = p >= sure ? "complete" : p <= unsure ? "hanging" : "unclear";
+      return this.#effect.progress({ type: "speech.judged", to, p, class: end });
+    });
+    quietly(judged);
+  }
+
+  #latest(): AudioFrame {
+    const rateHz = this.#frames[0]?.rateHz ?? this.#endpointer.rateHz;
+    return { samples: joinSamples(this.#frames.map(({ samples }) => samples)), rateHz };
+  }
 }
 
 export interface SttInput {

@@ -20,13 +20,18 @@ const WORD_MS = 400;
 
 export class ScriptedLlm implements Llm {
   readonly provider = "scripted";
-  readonly model = "scripted-llm";
+  readonly model: string;
   /** Every request made, in order: what tests look at. */
   readonly requests: LlmRequest[] = [];
   readonly #clock: Clock;
   readonly #answer: (request: LlmRequest, index: number) => ScriptedAnswer;
 
-  constructor(clock: Clock, answer: (request: LlmRequest, index: number) => ScriptedAnswer) {
+  constructor(
+    clock: Clock,
+    answer: (request: LlmRequest, index: number) => ScriptedAnswer,
+    model = "scripted-llm",
+  ) {
+    this.model = model;
     this.#clock = clock;
     this.#answer = answer;
   }
@@ -49,18 +54,33 @@ export class ScriptedLlm implements Llm {
   }
 }
 
+/** How a scripted voice differs from one that does all it is told to. */
+export interface VoiceScript {
+  readonly model?: string;
+  /** Breaks before its first sound. */
+  readonly fails?: (text: string) => boolean;
+  /** Sentence to first sound; default 100. */
+  readonly firstAudioMs?: number;
+  /** Breaks once it has given this much sound, over all its sentences. */
+  readonly breaksAfterMs?: number;
+}
+
 /** Speaks `WORD_MS` a word, aligned; the sound itself is a constant. */
 export class ScriptedTts implements Tts {
   readonly provider = "scripted";
-  readonly model = "scripted-tts";
+  readonly model: string;
   readonly rateHz = 8_000;
   readonly voices = ["scripted"];
+  /** What it was asked to say, in order. */
+  readonly texts: string[] = [];
   readonly #clock: Clock;
-  readonly #fails: (text: string) => boolean;
+  readonly #script: VoiceScript;
+  #givenMs = 0;
 
-  constructor(clock: Clock, fails: (text: string) => boolean = () => false) {
+  constructor(clock: Clock, script: VoiceScript = {}) {
+    this.model = script.model ?? "scripted-tts";
     this.#clock = clock;
-    this.#fails = fails;
+    this.#script = script;
   }
 
   warm(): Promise<void> {
@@ -68,16 +88,22 @@ export class ScriptedTts implements Tts {
   }
 
   async *speak({ text, signal }: TtsRequest): AsyncIterable<TtsEvent> {
-    await sleep(this.#clock, FIRST_AUDIO_MS, signal);
+    this.texts.push(text);
+    const { fails, firstAudioMs = FIRST_AUDIO_MS, breaksAfterMs = Infinity } = this.#script;
+    await sleep(this.#clock, firstAudioMs, signal);
     if (signal.aborted) return;
-    if (this.#fails(text)) throw new AppError("provider.failed", "the scripted voice failed");
+    const broken = new AppError("provider.failed", "the scripted voice failed");
+    if (fails?.(text)) throw broken;
     const words = text.split(/\s+/).filter(Boolean).length;
     yield {
       type: "alignment",
       wordEndsMs: Array.from({ length: words }, (_, i) => (i + 1) * WORD_MS),
     };
-    const samples = new Int16Array(samplesOf(words * WORD_MS, this.rateHz)).fill(1);
-    yield { type: "audio", frame: { samples, rateHz: this.rateHz } };
+    const ms = Math.min(words * WORD_MS, breaksAfterMs - this.#givenMs);
+    const samples = new Int16Array(samplesOf(ms, this.rateHz)).fill(1);
+    this.#givenMs += ms;
+    if (ms > 0) yield { type: "audio", frame: { samples, rateHz: this.rateHz } };
+    if (ms < words * WORD_MS) throw broken;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

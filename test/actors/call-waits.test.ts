@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { Clock } from "../../src/base/clock.ts";
+import type { LogRecord } from "../../src/events/record.ts";
+import { usageOf } from "../../src/folds/usage.ts";
+import {
+  ScriptedLlm,
+  ScriptedTts,
+  type VoiceScript,
+} from "../../src/providers/scripted/scripted-mouth.ts";
+import { ANSWER, GREETING, Stage } from "./support/stage.ts";
+
+const QUESTION = "What are your opening hours?";
+const FILLER = "One moment.";
+const texts = { greeting: GREETING, filler: FILLER };
+const NEVER = { text: ANSWER, afterMs: 60_000 };
+
+async function ask(stage: Stage): Promise<void> {
+  await stage.say(0, QUESTION, { ms: 1_000 });
+}
+
+function progressOf(records: readonly LogRecord[], type: string) {
+  return records
+    .map(({ at, input }) => ({ at, event: input["event"] as { type: string } | undefined }))
+    .filter(({ event }) => event?.type === type);
+}
+
+/** A voice that speaks the greeting as it should, and then as its script says. */
+function voices(script: VoiceScript) {
+  return (clock: Clock) => [
+    { tts: new ScriptedTts(clock, { model: "a", ...script }), name: "scripted" },
+    { tts: new ScriptedTts(clock, { model: "b" }), name: "scripted" },
+  ];
+}
+
+suite("an answer that keeps its caller waiting", () => {
+  test("11 a late first token: a filler, then the next model answers", async () => {
+    let second: ScriptedLlm | undefined;
+    await using stage = await Stage.open({
+      texts,
+      answer: () => NEVER,
+      otherLlms: (clock) => [(second ??= new ScriptedLlm(clock, () => ({ text: ANSWER }), "b"))],
+    });
+    await ask(stage);
+    await stage.close();
+    stage.expect(`
+      64 t2 hearing
+      1250 t2 waiting
+      1300 t2 request
+      1500 t2 thinking
+      2800 voice
+      3600 silence
+      4500 t2 request
+      4800 t2 speaking
+      4900 voice
+      10900 t2 completed, heard 17
+      10900 silence
+      30900 closed`);
+    assert.equal(second?.requests.length, 1);
+    const [{ at, event } = { at: 0, event: undefined }] = progressOf(
+      stage.simulation.records,
+      "reply.switched",
+    );
+    assert.equal(at - stage.startedAt, 4_500);
+    assert.deepEqual(event, {
+      type: "reply.switched",
+      what: "model",
+      from: "scripted-llm",
+      to: "b",
+      why: "late",
+    });
+    const tokens = usageOf(stage.simulation.records).filter(({ service }) => service === "llm");
+    assert.deepEqual(
+      tokens.map(({ model, meter, estimated }) => [model, meter, estimated]),
+      [
+        ["scripted-llm", "inputTokens", true],
+        ["scripted-llm", "outputTokens", true],
+        ["b", "inputTokens", false],
+        ["b", "outputTokens", false],
+      ],
+    );
+  });
+
+  test("a model that breaks before its first token is left at once", async () => {
+    await using stage = await Stage.open({
+      answer: () => ({ fails: true }),
+      otherLlms: (clock) => [new ScriptedLlm(clock, () => ({ text: ANSWER }), "b")],
+    });
+    await ask(stage);
+    await stage.close();
+    assert.equal(stage.turns.at(-1)?.heardText, ANSWER);
+    const [{ event } = { event: undefined }] = progressOf(
+      stage.simulation.records,
+      "reply.switched",
+    );
+    assert.equal((event as unknown as { why: string }).why, "provider.failed");
+  });
+
+  test("a slow last model: one filler, however long it takes", async () => {
+    await using stage = await Stage.open({
+      texts,
+      answer: () => ({ text: ANSWER, afterMs: 6_000 }),
+    });
+    await ask(stage);
+    await stage.close();
+    assert.equal(stage.turns.at(-1)?.heardText, `${FILLER} ${ANSWER}`);
+  });
+
+  test("an answer that comes while the filler is made is said without it", async () => {
+    await using stage = await Stage.open({
+      texts,
+      answer: () => ({ text: ANSWER, afterMs: 1_450 }),
+    });
+    await ask(stage);
+    await stage.close();
+    assert.equal(stage.turns.at(-1)?.heardText, ANSWER);
+  });
+
+  test("an answer that comes while the filler is said follows it", async () => {
+    await using stage = await Stage.open({
+      texts,
+      answer: () => ({ text: ANSWER, afterMs: 1_700 }),
+    });
+    await ask(stage);
+    await stage.close();
+    stage.expect(`
+      64 t2 hearing
+      1250 t2 waiting
+      1300 t2 request
+      1500 t2 thinking
+      2800 voice
+      3000 t2 speaking
+      9600 t2 completed, heard 17
+      9600 silence
+      29600 closed`);
+  });
+
+  test("words over the filler cut it, and what was heard of it is known", async () => {
+    await using stage = await Stage.open({ texts, answer: () => NEVER });
+    await ask(stage);
+    await stage.say(3_000, "never mind.", { ms: 900, interims: [{ afterMs: 300, text: "never" }] });
+    await stage.until(5_000);
+    const [, , third] = stage.turns;
+    assert.equal(stage.turns[1]?.status, "cutOff");
+    assert.equal(stage.turns[1]?.heardText, "One");
+    assert.equal(third?.n, 3);
+  });
+
+  test("12 a voice that fails: the next one says the whole sentence", async () => {
+    const script = { fails: (text: string) => text !== GREETING };
+    await using stage = await Stage.open({ voices: voices(script) });
+    await ask(stage);
+    await stage.close();
+    stage.expect(`
+      64 t2 hearing
+      1250 t2 waiting
+      1300 t2 request
+      1500 t2 thinking
+      1600 t2 speaking
+      1800 voice
+      7800 t2 completed, heard 15
+      7800 silence
+      27800 closed`);
+  });
+
+  test("12 (b) a voice that dies: the next one goes on from the word that was cut", async () => {
+    const greetingMs = 4_000;
+    let first: ScriptedTts | undefined;
+    let second: ScriptedTts | undefined;
+    const script = { model: "a", breaksAfterMs: greetingMs + 2_900 };
+    await using stage = await Stage.open({
+      voices: (clock) => {
+        second ??= new ScriptedTts(clock, { model: "b" });
+        first ??= new ScriptedTts(clock, script);
+        return [first, second].map((tts) => ({ tts, name: "scripted" }));
+      },
+    });
+    await ask(stage);
+    await stage.close();
+    assert.equal(second?.texts[0], "late every evening.");
+    assert.equal(stage.turns.at(-1)?.heardText, ANSWER);
+    const sound = stage.simulation.room.agentSound.filter(({ at }) => at > stage.startedAt);
+    assert.equal(
+      sound.reduce((sum, { ms }) => sum + ms, 0),
+      6_000,
+    );
+  });
+
+  test("a voice without a sound in its time is left for the next", async () => {
+    await using stage = await Stage.open({ voices: voices({ firstAudioMs: 9_000 }) });
+    await stage.close();
+    const [{ event } = { event: undefined }] = progressOf(
+      stage.simulation.records,
+      "reply.switched",
+    );
+    assert.deepEqual(event, {
+      type: "reply.switched",
+      what: "voice",
+      from: "scripted/scripted",
+      to: "scripted/scripted",
+      why: "late",
+    });
+  });
+});
