@@ -47,7 +47,14 @@ export const TextReceived = z.strictObject({
 
 /** What may be told to a running call, from outside; validated, answered and logged. */
 export const Command = z.discriminatedUnion("name", [
-  z.strictObject({ name: z.literal("say"), ref: z.string(), chars: z.int(), now: z.boolean() }),
+  z.strictObject({
+    name: z.literal("say"),
+    ref: z.string(),
+    chars: z.int(),
+    now: z.boolean(),
+    /** False: heard out, whatever is said meanwhile; that is answered after. */
+    interruptible: z.boolean().optional(),
+  }),
   z.strictObject({ name: z.literal("interrupt"), force: z.boolean() }),
   z.strictObject({ name: z.literal("mute") }),
   z.strictObject({ name: z.literal("unmute") }),
@@ -95,7 +102,12 @@ export type RoomEvent =
   | (z.infer<typeof TrackPublished> & At)
   | (z.infer<typeof TrackUnpublished> & At)
   | (z.infer<typeof TextReceived> & At)
-  | ({ readonly type: "command.say"; readonly ref: string; readonly now: boolean } & At)
+  | ({
+      readonly type: "command.say";
+      readonly ref: string;
+      readonly now: boolean;
+      readonly interruptible?: boolean;
+    } & At)
   | ({ readonly type: "command.interrupt"; readonly force: boolean } & At)
   | ({ readonly type: "command.mute" } & At)
   | ({ readonly type: "command.unmute" } & At)

@@ -193,7 +193,12 @@ export const roomSetup = setup({
     })),
     queueCommand: assign(({ context, event }) =>
       event.type === "command.say"
-        ? { queue: [...context.queue, { ref: event.ref, pausable: true, after: "stay" as const }] }
+        ? {
+            queue: [
+              ...context.queue,
+              { ref: event.ref, pausable: event.interruptible ?? true, after: "stay" as const },
+            ],
+          }
         : {},
     ),
     clearQueue: assign({ queue: [] }),

@@ -213,6 +213,50 @@ suite("settings that change during the call", () => {
   });
 });
 
+suite("without interruptions", () => {
+  const over = { ms: 900, interims: [{ afterMs: 300, text: "No I" }] };
+
+  test("nothing a caller says stops an answer; it is answered after", async () => {
+    await using stage = await Stage.open({ settings: { interruption: { enabled: false } } });
+    await ask(stage);
+    await stage.say(4_000, "No, I mean Sunday.", over);
+    await stage.close();
+    const [, first, second] = stage.turns;
+    assert.deepEqual([first?.status, first?.heardText], ["completed", ANSWER]);
+    assert.deepEqual([second?.userText, second?.heardText], ["No, I mean Sunday.", ANSWER]);
+    stage.expect(`
+      64 t2 hearing
+      1250 t2 waiting
+      1300 t2 request
+      1500 t2 thinking
+      1600 t2 speaking
+      1700 voice
+      4064 t3 hearing
+      5150 t3 waiting
+      5400 t3 ready
+      7700 t2 completed, heard 15
+      7700 t3 thinking
+      7700 t3 request
+      7700 silence
+      8000 t3 speaking
+      8100 voice
+      14100 t3 completed, heard 15
+      14100 silence
+      34100 closed`);
+  });
+
+  test("one text can be said so, in a call that may be interrupted", async () => {
+    await using stage = await Stage.open();
+    const text = "This call is recorded for your safety.";
+    const say = { name: "say", ref: "n.1", chars: text.length, now: true } as const;
+    await stage.simulation.host.command({ ...say, interruptible: false }, "test", text);
+    await stage.say(1_000, "What are your hours?", over);
+    await stage.close();
+    assert.equal(stage.turns[1]?.heardText, text);
+    assert.equal(stage.turns[2]?.userText, "What are your hours?");
+  });
+});
+
 suite("when an answer is held", () => {
   const settings = { interruption: { pauseAfter: 400 } };
 
