@@ -73,6 +73,8 @@ interface HeardWords {
   readonly from: number;
   readonly to: number;
   readonly final: boolean;
+  /** Most words of it that were sure. */
+  readonly stable: number;
   readonly n: number;
   /** Beside the words of its turn, and not among them: a merge leaves it behind. */
   readonly late: boolean;
@@ -165,14 +167,15 @@ export function withHeard(
   words: UserWords,
   of: Holder,
 ): readonly HeardWords[] {
-  const { ref, sid, from, to, final } = words;
+  const { ref, sid, from, to, final, stable } = words;
   const holders = { older: context.older?.n, newer: context.newer, nobody: null };
   const n = (of === "owner" ? ownerOf(context, words) : holders[of]) ?? 0;
   const before = context.heard.find((h) => h.ref === ref);
   const late = of !== "newer" && (before === undefined || before.n !== n || before.late);
   const rest = context.heard.filter((h) => h !== before);
   const known = final || before?.final === true;
-  return [...rest, { ref, sid, from, to, final: known, n, late }].slice(-HEARD_MAX);
+  const sure = Math.max(stable, before?.stable ?? 0);
+  return [...rest, { ref, sid, from, to, final: known, stable: sure, n, late }].slice(-HEARD_MAX);
 }
 
 function speakerOf({ ranges }: RoomContext, words: UserWords): number | null {
@@ -189,12 +192,15 @@ function speakerOf({ ranges }: RoomContext, words: UserWords): number | null {
 
 /**
  * Words of a turn that is over: of an answered one they come too late to ask anything new, and a
- * back-channel or what was known from an interim opens nothing either.
+ * back-channel or what was known for sure from an interim opens nothing either. What nobody could
+ * be sure of while its turn lasted does.
  */
 export function isLate(context: RoomContext, words: UserWords): boolean {
   const owner = ownerOf(context, words);
   if (owner === null || owner === context.newer || owner === context.older?.n) return false;
-  return context.answered.includes(owner) || words.backchannel || !words.changed;
+  const sure = heardBefore(context, words)?.stable ?? 0;
+  const known = !words.changed && sure >= context.settings.interruption.minWords;
+  return context.answered.includes(owner) || words.backchannel || known;
 }
 
 export function withRange(
@@ -348,10 +354,12 @@ export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomC
   if (event.type !== "turn.over") return {};
   const { n, kind, status, spokenMs, merge } = event;
   const heir = merge ? context.newer : null;
+  const staysOn = n === context.lastTurn && event.reason === "floor taken";
   const cut = status === "cutOff" || status === "abandoned";
   return {
     older: context.older?.n === n ? null : context.older,
     newer: context.newer === n ? null : context.newer,
+    ...(staysOn && { lastTurn: null, reason: "" }),
     answered: status === "abandoned" ? context.answered : [...context.answered, n].slice(-4),
     heard: heir === null ? context.heard : inherit(context.heard, n, heir),
     spokenMs: context.spokenMs + spokenMs,

@@ -81,7 +81,9 @@ export const roomSetup = setup({
       event.kind === "user" &&
       event.status === "failed" &&
       rules.textOf(context, "apology") !== "",
-    isLastTurn: ({ context, event }) => event.type === "turn.over" && event.n === context.lastTurn,
+    // Whoever speaks while the agent says goodbye has something to say.
+    isLastTurn: ({ context, event }) =>
+      event.type === "turn.over" && event.n === context.lastTurn && event.reason !== "floor taken",
     mayDrain: ({ context }) =>
       rules.nothingLive(context) && context.queue.length === 0 && context.tools.length === 0,
     toolWanted: ({ context }) => context.tools.some((tool) => tool.state === "wanted"),

@@ -350,9 +350,16 @@ export function mergeOf(context: TurnContext): Merged | null {
     : null;
 }
 
-/** The fact a turn leaves. Back-channels of an abandoned turn are asides, echo is nobody's. */
+/**
+ * The fact a turn leaves. Echo is nobody's; back-channels of an abandoned turn are asides, and so
+ * are words that were unsure to the end, which their final may yet bring to another turn.
+ */
 export function endedFact(context: TurnContext, status: TurnEnded["status"]): TurnEnded {
-  const asides = context.words.filter((w) => w.echo || (status === "abandoned" && w.backchannel));
+  const { minWords } = context.settings.interruption;
+  const isUnsure = (w: TurnWords): boolean => !w.final && w.stable < minWords;
+  const asides = context.words.filter(
+    (w) => w.echo || (status === "abandoned" && (w.backchannel || isUnsure(w))),
+  );
   return {
     type: "turn.ended",
     n: context.n,

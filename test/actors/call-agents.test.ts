@@ -6,7 +6,8 @@ import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { Endpointer } from "../../src/providers/endpointer.port.ts";
 import { ScriptedVad } from "../../src/providers/scripted/scripted-ears.ts";
 import { ScriptedLlm } from "../../src/providers/scripted/scripted-mouth.ts";
-import { ToolResult, type Tool, type ToolDirective } from "../../src/providers/tool.port.ts";
+import type { ToolDirective } from "../../src/events/effect.events.ts";
+import { ToolResult, type Tool } from "../../src/providers/tool.port.ts";
 import { ANSWER, GREETING, Stage } from "./support/stage.ts";
 
 /** Hears an end in everything. */
@@ -178,6 +179,18 @@ suite("a tool that does more than answer", () => {
     });
     assert.ok(over.at - stage.startedAt < 6_000);
   });
+});
+
+test("who speaks while the agent says goodbye keeps the call", async () => {
+  const answer = (_: unknown, i: number) =>
+    i === 0 ? DIRECTS : { text: i === 1 ? "Goodbye, and thank you for your call." : ANSWER };
+  await using stage = await Stage.open({ answer, tools: [directing({ hangUp: true })] });
+  await ask(stage);
+  const interims = [{ afterMs: 300, text: "wait what" }];
+  await stage.say(3_000, "wait what about Sunday?", { ms: 1_000, interims });
+  await stage.until(12_000);
+  assert.equal(stage.turns.at(-1)?.heardText, ANSWER);
+  await stage.close();
 });
 
 suite("settings that change during the call", () => {

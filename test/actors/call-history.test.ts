@@ -107,6 +107,17 @@ suite("what the model is asked", () => {
     }
   });
 
+  test("words that were unsure until their turn was given up are not lost", async () => {
+    await using stage = await Stage.open();
+    await stage.say(0, "What are your opening hours?", { ms: 1_000 });
+    const interims = [{ afterMs: 300, text: "stop it", stable: 0 }];
+    await stage.say(4_000, "stop it", { ms: 500, interims, finalAfterMs: 1_200 });
+    await stage.close();
+    assert.equal(stage.turns.at(-1)?.status, "completed");
+    const words = stage.asked(1).filter((line) => line.includes("stop it"));
+    assert.deepEqual(words, ["user: stop it"]);
+  });
+
   test("what was said by command is history, what was never played is not", async () => {
     await using stage = await Stage.open();
     const text = "We close in ten minutes.";

@@ -2,6 +2,13 @@ import { samplesOf } from "../../base/audio.ts";
 import type { Clock } from "../../base/clock.ts";
 import { PacedRoom } from "../paced-room.ts";
 
+/** What speech-to-text says on the way; `stable`: words it will not take back, default all. */
+export interface ScriptedInterim {
+  readonly afterMs: number;
+  readonly text: string;
+  readonly stable?: number;
+}
+
 /**
  * A room on virtual time. Its "sound" carries meaning instead of waves: every sample of an
  * utterance is the utterance's number, which the scripted voice detector and speech-to-text read
@@ -12,7 +19,7 @@ export interface Utterance {
   readonly text: string;
   readonly ms: number;
   /** What speech-to-text says on the way, ms after the onset. Default: the first words at 300. */
-  readonly interims?: readonly { readonly afterMs: number; readonly text: string }[];
+  readonly interims?: readonly ScriptedInterim[];
   /** From the end of speech to the final words; null: they never come. Default 300. */
   readonly finalAfterMs?: number | null;
 }

@@ -6,7 +6,11 @@ import type { Vad, VadEvent, VadOptions, VadStream } from "../vad.port.ts";
 /** What an utterance's samples stand for; see the simulated room. */
 export interface ScriptedUtterance {
   readonly text: string;
-  readonly interims?: readonly { readonly afterMs: number; readonly text: string }[];
+  readonly interims?: readonly {
+    readonly afterMs: number;
+    readonly text: string;
+    readonly stable?: number;
+  }[];
   readonly finalAfterMs?: number | null;
 }
 
@@ -181,9 +185,9 @@ class ScriptedSttStream implements SttStream {
     const words = utterance.text.split(" ");
     const half = words.slice(0, Math.ceil(words.length / 2)).join(" ");
     const interims = utterance.interims ?? [{ afterMs: INTERIM_AFTER_MS, text: half }];
-    for (const { afterMs, text } of interims)
+    for (const { afterMs, text, stable } of interims)
       this.#after(afterMs, () => {
-        const stableWords = text.split(" ").length;
+        const stableWords = stable ?? text.split(" ").length;
         this.#on({ type: "interim", fromMs, toMs: fromMs + afterMs, text, stableWords });
       });
   }
