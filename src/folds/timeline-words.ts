@@ -47,17 +47,40 @@ export function progressText(record: LogRecord, names: Names): string | undefine
       return `${names.person(record.actor)} is silent since ${event["silenceMs"] as number} ms`;
     case "stt.final":
       return `${names.person(record.actor)}: ${textOf(record)}`;
+    case "speech.judged":
+      return `the endpointer hears: ${event["class"] as string} (${percent(event["p"])})`;
     case "stt.down":
       return "speech-to-text is down";
     case "stt.up":
       return "speech-to-text is back";
     case "reply.requested":
       return `${event["provider"] as string}/${event["model"] as string} is asked`;
+    case "reply.context":
+      return contextText(record, event);
+    case "reply.switched":
+      return switchText(event);
     case "reply.segment":
       return `agent begins: ${textOf(record)}`;
+    case "filler.segment":
+      return `agent fills the wait: ${textOf(record)}`;
     default:
       return undefined;
   }
+}
+
+function percent(p: Json | undefined): string {
+  return `${Math.round(Number(p) * 100)} %`;
+}
+
+function contextText(record: LogRecord, event: Event): string {
+  const hook = `${event["hook"] as string} took ${event["ms"] as number} ms`;
+  if (event["how"] === "done") return `${hook} and gives: ${textOf(record)}`;
+  return `${hook} and gave nothing: ${event["how"] as string}`;
+}
+
+function switchText({ what, from, to, why }: Event): string {
+  const reason = why === "late" ? "gave nothing in its time" : `failed (${why as string})`;
+  return `${what as string} ${from as string} ${reason}: ${to as string} goes on`;
 }
 
 /** What a command asks, and who. */
@@ -66,6 +89,11 @@ export function commandText(record: LogRecord): string {
     Record<string, Json>
   >;
   const by = record.input["by"] as string;
+  if (name === "set") return `${by} changes the settings`;
+  if (name === "agent") {
+    const agent = rest["agent"] as { readonly name: string; readonly hash: string };
+    return `${by} edits the agent: ${agent.name}, now ${agent.hash}`;
+  }
   const { ref: _, chars: __, ...shown } = rest;
   const what = Object.entries(shown).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   const said = "ref" in rest ? `: ${textOf(record)}` : "";
@@ -88,7 +116,12 @@ export function endText({ input }: LogRecord): string {
 export function toolEndText(record: LogRecord, name: string): string {
   const how = record.input["how"] as string;
   const output = (record.text?.value as { readonly output?: Json } | undefined)?.output;
-  return `tool ${name} ${how}${output === undefined ? "" : `: ${JSON.stringify(output)}`}`;
+  const { handoff, hangUp } = (record.input["result"] ?? {}) as {
+    readonly handoff?: string;
+    readonly hangUp?: boolean;
+  };
+  const then = handoff ? `, ${handoff} goes on` : hangUp ? ", the call is to end" : "";
+  return `tool ${name} ${how}${then}${output === undefined ? "" : `: ${JSON.stringify(output)}`}`;
 }
 
 /** An effect's id is `<seq>.<k>.<child>`. */

@@ -50,7 +50,7 @@ export interface TimelineEntry {
 type Line = Pick<TimelineEntry, "kind" | "text"> & Partial<TimelineEntry>;
 
 /** These come in numbers: neither they nor the timers they arm again are told. */
-const MANY = new Set(["reply.position", "speech.segment", "stt.interim"]);
+const MANY = new Set(["reply.position", "filler.position", "speech.segment", "stt.interim"]);
 
 export class Timeline {
   readonly turns = new TurnFold();
@@ -127,7 +127,7 @@ export class Timeline {
 
   #progressLines(record: LogRecord): readonly Line[] {
     const { type } = record.input["event"] as { readonly type: string };
-    if (type === "reply.position") {
+    if (type === "reply.position" || type === "filler.position") {
       const effect = record.input["effect"] as string;
       if (this.#sounded.has(effect) || record.outcome.ignored !== undefined) return [];
       this.#sounded.add(effect);
@@ -136,9 +136,9 @@ export class Timeline {
     const text = progressText(record, { person: (key) => this.#person(key) });
     if (text === undefined) return [];
     if (type === "stt.final" || type === "text.received") return [{ kind: "user", text }];
-    const heard = type.startsWith("vad.") || type === "reply.segment";
+    const heard = type.startsWith("vad.") || type.endsWith(".segment");
     if (heard) return [{ kind: "speech", text }];
-    const isEffect = type.startsWith("reply.") || type.startsWith("stt.");
+    const isEffect = ["reply.", "stt.", "speech."].some((group) => type.startsWith(group));
     return [{ kind: isEffect ? "effect" : "room", text }];
   }
 
