@@ -8,7 +8,7 @@ import {
   historyFor,
   requestDigest,
   withContext,
-  type HistoryMessage,
+  type History,
   type ReplyInput,
 } from "../folds/history.ts";
 import { Transcript } from "../folds/transcript.ts";
@@ -62,7 +62,7 @@ export class Replay {
   readonly #options: ReplayOptions;
   readonly #fold: CallFold;
   readonly #transcript = new Transcript();
-  readonly #requests = new Map<string, readonly Json[]>();
+  readonly #requests = new Map<string, History>();
   /** Shared with the fold, which so sees the stand-ins of a later epoch. */
   readonly #machines: Record<string, MachineSet[string]>;
   #missing: MachineVersions | undefined;
@@ -212,8 +212,7 @@ export class Replay {
   #resolve(plan: Plan): void {
     for (const { id, src, input } of plan.start) {
       if (src !== "reply" || (input as ReplyInput).saying !== null) continue;
-      const messages = historyFor(this.#transcript, input as ReplyInput);
-      this.#requests.set(id, messages as unknown as Json[]);
+      this.#requests.set(id, historyFor(this.#transcript, input as ReplyInput));
     }
   }
 
@@ -223,17 +222,17 @@ export class Replay {
     const event = input["event"] as { type: string; [key: string]: Json };
     if (event.type === "reply.context") {
       const effect = input["effect"] as string;
-      const messages = this.#requests.get(effect) as unknown as readonly HistoryMessage[];
+      const history = this.#requests.get(effect);
       const given = (text?.value as { text?: string } | undefined)?.text;
-      if (messages && event["how"] === "done" && given)
-        this.#requests.set(effect, withContext(messages, given) as unknown as Json[]);
+      if (history && event["how"] === "done" && given)
+        this.#requests.set(effect, withContext(history, given));
       return undefined;
     }
     if (event.type === "reply.requested") {
-      const messages = this.#requests.get(input["effect"] as string);
-      if (!messages || this.#erased > 0) return undefined;
+      const history = this.#requests.get(input["effect"] as string);
+      if (!history || this.#erased > 0) return undefined;
       const names = event["tools"] as unknown as readonly string[];
-      const recomputed = requestDigest(messages as never, names);
+      const recomputed = requestDigest(history, names);
       return recomputed === event["digest"]
         ? undefined
         : { seq, what: "request digest", stored: event["digest"] ?? null, recomputed };

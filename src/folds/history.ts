@@ -1,6 +1,5 @@
-import { canonicalJson, digest, shortHash } from "../base/digest.ts";
+import { canonicalJson, shortHash } from "../base/digest.ts";
 import type { Json } from "../events/record.ts";
-import type { TurnEnded } from "../events/turn.events.ts";
 import type { Transcript, TurnTranscript } from "./transcript.ts";
 
 /**
@@ -37,53 +36,87 @@ export interface ReplyInput {
 
 export const CUT_NOTE = "The user interrupted you here; they did not hear the rest.";
 
-export function historyFor(transcript: Transcript, input: ReplyInput): readonly HistoryMessage[] {
-  const messages: HistoryMessage[] = [];
+/**
+ * A request's messages. What earlier turns came to is kept from request to request, with a chained
+ * digest, so that the hundredth turn asks as fast as the first.
+ */
+export interface History {
+  readonly opening: readonly HistoryMessage[];
+  readonly earlier: readonly HistoryMessage[];
+  readonly earlierHash: string;
+  readonly now: readonly HistoryMessage[];
+}
+
+export function messagesOf({ opening, earlier, now }: History): readonly HistoryMessage[] {
+  return [...opening, ...earlier, ...now];
+}
+
+export function historyFor(transcript: Transcript, input: ReplyInput): History {
   const own = input.agent && transcript.textOf(`${input.agent}/instructions`);
-  const instructions = own || transcript.textOf("instructions");
-  if (instructions) messages.push({ role: "system", text: instructions });
-  for (let n = 1; n < input.turn; n++) {
-    const earlier = transcript.turns.get(n);
-    if (earlier) for (const message of messagesOf(transcript, earlier)) messages.push(message);
-  }
-  for (const ref of transcript.instructions)
-    messages.push({ role: "system", text: transcript.textOf(ref) });
-  pushUser(messages, transcript, input.refs);
+  const text = own || transcript.textOf("instructions");
+  const now: HistoryMessage[] = transcript.instructions.map((ref) => ({
+    role: "system",
+    text: transcript.textOf(ref),
+  }));
+  pushUser(now, transcript, input.refs);
   const turn = transcript.turns.get(input.turn);
-  if (turn) messages.push(...replyMessages(transcript, turn));
-  return messages;
+  if (turn) now.push(...replyMessages(transcript, turn));
+  const opening: HistoryMessage[] = text ? [{ role: "system", text }] : [];
+  return { opening, ...earlierThan(transcript, input.turn), now };
 }
 
 /** What a hook found stands before the words it was found for. */
-export function withContext(
-  messages: readonly HistoryMessage[],
-  text: string,
-): readonly HistoryMessage[] {
-  const at = messages.findLastIndex(({ role }) => role === "user");
-  const before = at < 0 ? messages.length : at;
-  return [...messages.slice(0, before), { role: "system", text }, ...messages.slice(before)];
+export function withContext(history: History, text: string): History {
+  const at = history.now.findLastIndex(({ role }) => role === "user");
+  const before = at < 0 ? history.now.length : at;
+  const now = history.now.toSpliced(before, 0, { role: "system", text });
+  return { ...history, now };
 }
 
 /** What a request is recognised by: `reply.requested` holds it, `replay --deep` recomputes it. */
-export function requestDigest(
-  messages: readonly HistoryMessage[],
-  tools: readonly string[],
-): string {
-  return shortHash(canonicalJson({ messages: messages.map(digest), tools }));
+export function requestDigest(history: History, tools: readonly string[]): string {
+  const { opening, earlierHash, now } = history;
+  return shortHash(canonicalJson({ opening, earlierHash, now, tools }));
 }
 
-function messagesOf(transcript: Transcript, turn: TurnTranscript): readonly HistoryMessage[] {
-  const { ended } = turn;
-  if (!ended) return [];
-  turn.messages ??= build(transcript, turn, ended);
-  return turn.messages as readonly HistoryMessage[];
+/** Messages of the first turns of a call: after turn n there are `ends[n].count` of them. */
+interface Earlier {
+  readonly messages: HistoryMessage[];
+  readonly ends: { readonly count: number; readonly hash: string }[];
 }
 
-function build(
+const known = new WeakMap<Transcript, Earlier>();
+
+function earlierThan(
   transcript: Transcript,
-  turn: TurnTranscript,
-  ended: TurnEnded,
+  turn: number,
+): { readonly earlier: readonly HistoryMessage[]; readonly earlierHash: string } {
+  const all = known.get(transcript) ?? { messages: [], ends: [{ count: 0, hash: "" }] };
+  known.set(transcript, all);
+  const { messages, ends } = all;
+  // What came late to a turn, and all behind it, is told anew.
+  if (transcript.changedFrom < ends.length) {
+    ends.length = Math.max(1, transcript.changedFrom);
+    messages.length = ends.at(-1)!.count;
+  }
+  transcript.changedFrom = Infinity;
+  for (let n = ends.length; n < turn; n++) {
+    const told = turnMessages(transcript, transcript.turns.get(n));
+    messages.push(...told);
+    const { hash } = ends.at(-1)!;
+    const next = told.length === 0 ? hash : shortHash(hash + canonicalJson(told));
+    ends.push({ count: messages.length, hash: next });
+  }
+  const { count, hash } = ends[turn - 1]!;
+  return { earlier: messages.slice(0, count), earlierHash: hash };
+}
+
+function turnMessages(
+  transcript: Transcript,
+  turn: TurnTranscript | undefined,
 ): readonly HistoryMessage[] {
+  if (!turn?.ended) return [];
+  const { ended } = turn;
   const messages: HistoryMessage[] = [];
   const refs = transcript.refsOf(turn);
   // A merged turn's words are the next one's; what came late and what its tools do are not.

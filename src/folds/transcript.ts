@@ -30,8 +30,6 @@ export interface ReplyRun {
 export interface TurnTranscript {
   readonly n: number;
   readonly runs: ReplyRun[];
-  /** Its part of a request, once it can change no more; see `folds/history.ts`. */
-  messages?: readonly unknown[] | undefined;
   /** When the chart left `listening`. */
   answeringAt: number;
   ended?: TurnEnded;
@@ -63,6 +61,10 @@ export class Transcript {
   readonly late = new Map<number, string[]>();
   /** Where the model is told that an answer was cut: `heard.note`. */
   note = "system";
+  /** The first turn whose messages may have changed since a request was made of them. */
+  changedFrom = Infinity;
+  /** Whose words a reference is, once that turn is over. */
+  readonly #owners = new Map<string, number>();
   #minPart = 0.5;
   #lastSaid: { readonly run: ReplyRun; readonly text: string; readonly at: number }[] = [];
 
@@ -137,7 +139,10 @@ export class Transcript {
     const event = record.input["event"] as { type: string; ref: string; [key: string]: Json };
     if (event.type.startsWith("stt.") || event.type === "text.received") {
       const said = (text?.value as { text?: string } | undefined)?.text;
-      if (said !== undefined) this.texts.set(event.ref, { ref: event.ref, text: said, at });
+      if (said === undefined) return;
+      this.texts.set(event.ref, { ref: event.ref, text: said, at });
+      const owner = this.#owners.get(event.ref);
+      if (owner !== undefined) this.#changed(owner);
       return;
     }
     if (!actor.startsWith("turn.") || outcome.ignored !== undefined) return;
@@ -175,7 +180,7 @@ export class Transcript {
       const run = this.#run(Number(actor.slice(5)), effect);
       if (position !== undefined) run.positionMs = position;
       run.complete = how === "done";
-      this.turn(Number(actor.slice(5))).messages = undefined;
+      this.#changed(Number(actor.slice(5)));
       const calls = (text?.value ?? {}) as Record<string, { name: string; input: Json }>;
       const { toolCalls = [] } = (result ?? {}) as { toolCalls?: readonly RequestedTool[] };
       for (const { call, joins } of toolCalls) if (joins) this.joined.set(call, joins);
@@ -188,7 +193,7 @@ export class Transcript {
       const output = (text?.value as { output?: Json } | undefined)?.output ?? null;
       this.tools.set(call, { call, how, output });
       if (how !== "lost") this.pending.delete(call);
-      for (const turn of this.turns.values()) if (hasCall(turn, call)) turn.messages = undefined;
+      for (const turn of this.turns.values()) if (hasCall(turn, call)) this.#changed(turn.n);
     }
   }
 
@@ -196,14 +201,15 @@ export class Transcript {
     if (fact.type === "turn.ended") {
       const turn = this.turn(fact["n"] as number);
       turn.ended = fact as unknown as TurnEnded;
-      turn.messages = undefined;
+      for (const ref of turn.ended.refs) this.#owners.set(ref, turn.n);
+      this.#changed(turn.n);
       turn.endedAt = at;
     } else if (fact.type === "words.late") {
       const n = fact["n"] as number;
       const event = input["event"] as { readonly backchannel?: boolean } | undefined;
       // A back-channel of a turn that came to nothing is an aside.
       if (event?.backchannel && this.turn(n).ended?.status === "abandoned") return;
-      this.turn(n).messages = undefined;
+      this.#changed(n);
       this.late.set(n, [...(this.late.get(n) ?? []), fact["ref"] as string]);
     }
   }
@@ -212,6 +218,10 @@ export class Transcript {
     const turn = this.turn(n);
     if (typeof value === "object" && value !== null && "answering" in value)
       turn.answeringAt ||= at;
+  }
+
+  #changed(n: number): void {
+    this.changedFrom = Math.min(this.changedFrom, n);
   }
 
   #run(n: number, effect: string): ReplyRun {

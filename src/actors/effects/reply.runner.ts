@@ -6,9 +6,10 @@ import type { Json } from "../../events/record.ts";
 import { wordsOf } from "../../folds/features.ts";
 import {
   historyFor,
+  messagesOf,
   requestDigest,
   withContext,
-  type HistoryMessage,
+  type History,
   type ReplyInput,
 } from "../../folds/history.ts";
 import type { ToolCall } from "../../providers/llm.port.ts";
@@ -38,8 +39,8 @@ export function replyRunner(ports: ReplyPorts): Runner<ReplyInput, Prepared> {
   return {
     prepare: (input, { transcript }) =>
       input.saying === null
-        ? { messages: historyFor(transcript, input), texts: [] }
-        : { messages: [], texts: input.saying.map((ref) => transcript.textOf(ref)) },
+        ? { history: historyFor(transcript, input), texts: [] }
+        : { history: undefined, texts: input.saying.map((ref) => transcript.textOf(ref)) },
     run: async (effect, prepared) => {
       const connection = await ports.media.connected();
       const parts = ports.partsOf(effect.input.agent);
@@ -49,8 +50,8 @@ export function replyRunner(ports: ReplyPorts): Runner<ReplyInput, Prepared> {
 }
 
 interface Prepared {
-  readonly messages: readonly HistoryMessage[];
-  /** What is said without a model; empty for an answer. */
+  /** What a model is asked; undefined where given texts are said. */
+  readonly history: History | undefined;
   readonly texts: readonly string[];
 }
 
@@ -97,10 +98,10 @@ class Reply {
     });
   }
 
-  async run({ messages, texts }: Prepared): Promise<EffectResult> {
+  async run({ history, texts }: Prepared): Promise<EffectResult> {
     if (this.#effect.signal.aborted) this.#stop();
     try {
-      if (this.#effect.input.saying === null) await this.#ask(messages);
+      if (history) await this.#ask(history);
       else for (const sentence of texts.flatMap(splitSentences)) this.#say(sentence);
       await this.#speech;
       // A speculative reply that has nothing to say waits all the same: its tools may not run yet.
@@ -152,16 +153,17 @@ class Reply {
     quietly(this.#effect.progress({ type: "reply.switched", what, ...how }));
   }
 
-  async #ask(history: readonly HistoryMessage[]): Promise<void> {
+  async #ask(history: History): Promise<void> {
     const { models, tools, hooks } = this.#parts;
     const { signal, call } = this.#effect;
-    const context = await contextOf(this.#effect, hooks, history);
+    const context = await contextOf(this.#effect, hooks, messagesOf(history));
     if (signal.aborted) return;
-    const messages = context ? withContext(history, context) : history;
+    const asked = context ? withContext(history, context) : history;
+    const messages = messagesOf(asked);
     const specs = tools.map(({ spec }) => spec);
     const names = specs.map(({ name }) => name);
     this.#requestedAt = call.clock.now();
-    const digest = requestDigest(messages, names);
+    const digest = requestDigest(asked, names);
     const splitter = new SentenceSplitter();
     const answer = streamAnswer(
       { messages, tools: specs },
@@ -172,8 +174,8 @@ class Reply {
         awaited: this.#committed.promise,
         firstTokenMs: call.header.settings.answer.firstToken,
         onAsk: ({ provider, model }) => {
-          const asked = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
-          quietly(this.#effect.progress({ type: "reply.requested", ...asked }));
+          const request = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
+          quietly(this.#effect.progress({ type: "reply.requested", ...request }));
         },
         onSwitch: (from, to, why) =>
           this.#switched("model", { from: from.model, to: to.model, why }),
