@@ -91,8 +91,8 @@ export async function openLocalProviders(config: Config): Promise<LocalProviders
       voices: Object.fromEntries(byDefault(tts.voices).map((name) => [name, { tts, name }])),
     },
     [Symbol.asyncDispose]: async () => {
-      const parts = [tts, stt, endpointer];
-      await Promise.all(parts.map((part) => part?.[Symbol.asyncDispose]()));
+      const parts = [tts, stt, endpointer].filter((part) => part !== undefined);
+      await Promise.all(parts.map((part) => part[Symbol.asyncDispose]()));
     },
   };
 }

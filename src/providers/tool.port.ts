@@ -28,10 +28,10 @@ export interface Tool {
 /** An output for the model, and what else is to happen in the call. */
 export class ToolResult {
   readonly output: Json;
-  readonly then: ToolDirective;
+  readonly directive: ToolDirective;
 
-  constructor(output: Json, then: ToolDirective) {
+  constructor(output: Json, directive: ToolDirective) {
     this.output = output;
-    this.then = then;
+    this.directive = directive;
   }
 }

@@ -85,14 +85,13 @@ suite("hooks", () => {
   test("afterTurn runs once for each answered turn, and is waited for before the end", async () => {
     const turns: AfterTurn[] = [];
     const keys: string[] = [];
-    let stage: Stage | undefined;
     const afterTurn: Hooks["afterTurn"] = async (turn, { key }) => {
-      await sleep(stage!.simulation.clock, 300);
+      await sleep(stage.simulation.clock, 300);
       turns.push(turn);
       keys.push(key);
       return { noted: turn.turn };
     };
-    stage = await openHooked({ afterTurn });
+    const stage = await openHooked({ afterTurn });
     await ask(stage);
     await stage.close();
     await stage[Symbol.asyncDispose]();
@@ -107,7 +106,7 @@ suite("hooks", () => {
       },
     ]);
     const ended = stage.simulation.records.find(({ input }) =>
-      String(input["effect"]).endsWith("afterTurn.2"),
+      (input["effect"] as string | undefined)?.endsWith("afterTurn.2"),
     );
     assert.deepEqual(ended?.text?.value, { output: { noted: 2 } });
   });

@@ -115,10 +115,10 @@ export class SentenceVoice {
   }
 
   #leave<Part extends { why: string | undefined }>(part: Part, why: string): Part {
-    const { voices, onSwitch } = this.#ports;
+    const { voices } = this.#ports;
     const from = voices[this.#index]!;
     this.#index++;
-    onSwitch(from, voices[this.#index]!, why);
+    this.#ports.onSwitch(from, voices[this.#index]!, why);
     return { ...part, why };
   }
 }

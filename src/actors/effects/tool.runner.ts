@@ -36,7 +36,10 @@ export function toolRunner(partsOf: PartsOf, blobs: Blobs): Runner<ToolInput> {
           return { text: { output: { error: "the tool took too long" } } };
         if (!(output instanceof ToolResult)) return { text: { output: await fit(output, blobs) } };
         checkHandoff(partsOf, call, output);
-        return { result: { ...output.then }, text: { output: await fit(output.output, blobs) } };
+        return {
+          result: { ...output.directive },
+          text: { output: await fit(output.output, blobs) },
+        };
       } catch (error) {
         // The model is told what was wrong, so that it can ask the caller again.
         const { message } = toAppError(error, "tool.failed");
@@ -55,8 +58,8 @@ function inputOf({ transcript }: CallContext, { turn, call }: ToolInput): Json {
   return asked.find((one) => one.call === call)?.input ?? null;
 }
 
-function checkHandoff(partsOf: PartsOf, { header }: CallContext, { then }: ToolResult): void {
-  const { handoff } = then;
+function checkHandoff(partsOf: PartsOf, { header }: CallContext, { directive }: ToolResult): void {
+  const { handoff } = directive;
   if (handoff === undefined || handoff === header.agent.name) return;
   try {
     partsOf(handoff);
