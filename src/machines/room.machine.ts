@@ -140,6 +140,7 @@ export const roomMachine = roomSetup.createMachine({
             guard: "leavesNobody",
             actions: [
               "dropParticipant",
+              "emptyRoom",
               { type: "send", params: ({ context }) => rules.stopOlder(context, "left") },
               { type: "send", params: ({ context }) => rules.stop(context.newer, "left") },
             ],
@@ -334,7 +335,7 @@ export const roomMachine = roomSetup.createMachine({
               always: [
                 { guard: "isNobodyPresent", target: "empty" },
                 { guard: "somethingLive", target: "engaged" },
-                { guard: "toolsRun", target: "minding" },
+                { guard: "isOccupied", target: "occupied" },
                 {
                   guard: "maySay",
                   target: "engaged",
@@ -347,7 +348,6 @@ export const roomMachine = roomSetup.createMachine({
               ],
               after: {
                 away: [
-                  { guard: "isMuted", target: "idle", reenter: true },
                   {
                     guard: "mayPrompt",
                     actions: [
@@ -367,11 +367,11 @@ export const roomMachine = roomSetup.createMachine({
                 ],
               },
             },
-            minding: {
+            occupied: {
               always: [
                 { guard: "isNobodyPresent", target: "empty" },
                 { guard: "somethingLive", target: "engaged" },
-                { guard: "noToolRuns", target: "idle" },
+                { guard: "isFree", target: "idle" },
                 {
                   guard: "maySay",
                   target: "engaged",

@@ -39,6 +39,8 @@ export interface RoomContext {
   /** The last turns that got an answer: their late finals open nothing. */
   readonly answered: readonly number[];
   readonly spokenMs: number;
+  /** Since when nothing was said, but for noise; record ms, 0 while nobody has been there. */
+  readonly quietSince: number;
   readonly greeted: boolean;
   readonly muted: boolean;
   readonly prompts: number;
@@ -110,6 +112,7 @@ export function newRoom(header: AgentNow): RoomContext {
     tools: [],
     answered: [],
     spokenMs: 0,
+    quietSince: 0,
     greeted: false,
     muted: false,
     prompts: 0,
@@ -272,6 +275,10 @@ export function nothingLive({ older, newer }: RoomContext): boolean {
   return older === null && newer === null;
 }
 
+export function isOccupied({ tools, muted }: RoomContext): boolean {
+  return muted || tools.length > 0;
+}
+
 function toTurn(n: number, event: Send["event"]): Send {
   return { to: turnAddress(n), event };
 }
@@ -363,6 +370,7 @@ export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomC
     answered: status === "abandoned" ? context.answered : [...context.answered, n].slice(-4),
     heard: heir === null ? context.heard : inherit(context.heard, n, heir),
     spokenMs: context.spokenMs + spokenMs,
+    quietSince: status === "abandoned" ? context.quietSince : event.at,
     prompts: kind === "user" && status !== "abandoned" ? 0 : context.prompts,
     tools: context.tools
       .filter(isNotJoinedBy(n))

@@ -27,9 +27,10 @@ export const roomSetup = setup({
     drainMax: ({ context }) => context.settings.room.drain,
     leaveMax: ({ context }) => context.settings.room.leave,
     grace: ({ context }) => context.settings.participant.grace,
-    away: ({ context }) => {
+    away: ({ context, event }) => {
       const { awayAfter, prompts, hangUpAfter } = context.settings.silence;
-      return context.prompts < prompts ? awayAfter : hangUpAfter;
+      const total = context.prompts < prompts ? awayAfter : hangUpAfter;
+      return Math.max(0, total - (event.at - context.quietSince));
     },
   },
   guards: {
@@ -87,8 +88,9 @@ export const roomSetup = setup({
     mayDrain: ({ context }) =>
       rules.nothingLive(context) && context.queue.length === 0 && context.tools.length === 0,
     toolWanted: ({ context }) => context.tools.some((tool) => tool.state === "wanted"),
-    toolsRun: ({ context }) => context.tools.length > 0,
-    noToolRuns: ({ context }) => context.tools.length === 0,
+    // The caller waits for a tool, or cannot be heard: silence says nothing of them (T19).
+    isOccupied: ({ context }) => rules.isOccupied(context),
+    isFree: ({ context }) => !rules.isOccupied(context),
     joinedDone: ({ context }) => rules.joinedTool(context) !== undefined,
     hookWanted: ({ context }) => context.afterTurns.some(({ running }) => !running),
     hangsUpLate: ({ context, event }) => rules.hangsUp(event) && context.older === null,
@@ -127,9 +129,11 @@ export const roomSetup = setup({
       if (event.type !== "participant.joined") return {};
       const others = context.participants.filter((p) => p.identity !== event.identity);
       return {
+        quietSince: context.quietSince || event.at,
         participants: [...others, { identity: event.identity, name: event.name, present: true }],
       };
     }),
+    emptyRoom: assign({ quietSince: 0 }),
     dropParticipant: assign(({ context, event }) => ({
       participants: context.participants.map((p) =>
         event.type === "participant.left" && p.identity === event.identity
@@ -205,7 +209,10 @@ export const roomSetup = setup({
     ),
     clearQueue: assign({ queue: [] }),
     greet: assign({ greeted: true }),
-    countPrompt: assign(({ context }) => ({ prompts: context.prompts + 1 })),
+    countPrompt: assign(({ context, event }) => ({
+      prompts: context.prompts + 1,
+      quietSince: event.at,
+    })),
     noteAnswering: assign(({ context, event }) =>
       event.type === "turn.answering"
         ? {
@@ -226,7 +233,7 @@ export const roomSetup = setup({
     ),
     noteTurnOver: assign(({ context, event }) => rules.afterTurn(context, event)),
     mute: assign({ muted: true }),
-    unmute: assign({ muted: false }),
+    unmute: assign(({ event }) => ({ muted: false, quietSince: event.at })),
     because: assign((_, params: { reason: string }) => ({ reason: params.reason })),
     becauseNobodySpoke: assign({ reason: "nobody spoke" }),
     becauseConnectionLost: assign({ reason: "connection lost" }),
@@ -270,6 +277,7 @@ export const roomSetup = setup({
     })),
     dropTool: assign(({ context, event }) => ({
       tools: context.tools.filter((tool) => `tool.${tool.call}` !== child(event)),
+      quietSince: event.at,
     })),
     lateFact: emit(({ context, event }) => ({
       type: "words.late" as const,

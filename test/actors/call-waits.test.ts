@@ -202,3 +202,46 @@ suite("an answer that keeps its caller waiting", () => {
     });
   });
 });
+
+suite("a caller who says nothing", () => {
+  const quiet = { ...texts, away: "Are you there?", farewell: "Goodbye." };
+
+  test("09 is asked once, then the agent says goodbye and leaves", async () => {
+    await using stage = await Stage.open({ texts: quiet });
+    await stage.until(60_000);
+    // The greeting ended 2 s before the moment that counts here.
+    stage.expect(`
+      8000 t2 thinking
+      8000 t2 speaking
+      8100 voice
+      9300 t2 completed, heard 3
+      9300 silence
+      29300 t3 thinking
+      29300 t3 speaking
+      29400 voice
+      29800 t3 completed, heard 1
+      29800 closed
+      29800 silence`);
+  });
+
+  test("a noise does not begin the wait anew, nor does another owner", async () => {
+    await using stage = await Stage.open({ texts: quiet });
+    await stage.say(3_000, "", { ms: 300 });
+    await stage.until(6_000);
+    await stage.simulation.takeover();
+    await stage.until(9_000);
+    assert.equal(stage.turns.at(-1)?.agentText, "Are you there?");
+  });
+
+  test("is not asked while the agent is muted", async () => {
+    await using stage = await Stage.open({ texts: quiet });
+    await stage.simulation.host.command({ name: "mute" }, "test");
+    await stage.until(30_000);
+    assert.equal(stage.turns.length, 1);
+    await stage.simulation.host.command({ name: "unmute" }, "test");
+    await stage.until(39_900);
+    assert.equal(stage.turns.length, 1);
+    await stage.until(40_100);
+    assert.equal(stage.turns.length, 2);
+  });
+});
