@@ -16,6 +16,7 @@ import { openEmbedded, type EmbeddedBroker } from "./broker/embedded/embedded-br
 import { BUILD, type Config } from "./config.ts";
 import type { CallRef } from "./events/record.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
+import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
@@ -119,6 +120,11 @@ export function openLocalRoom(): { readonly room: PacedRoom; readonly recorder: 
     onAgent: (frame, at) => recorder.add("agent", frame, at),
   });
   return { room, recorder };
+}
+
+/** Rooms of people at the page, one for each call. */
+export function openBrowserRooms(): LocalBrowserRooms {
+  return new LocalBrowserRooms({ clock: systemClock, rateHz: LOCAL_RATE_HZ });
 }
 
 /** The calls of one agent in this process, over the given rooms and the local providers. */

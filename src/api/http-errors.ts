@@ -7,6 +7,8 @@ const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   "call.notFound": 404,
   "call.running": 409,
   "input.invalid": 400,
+  "page.full": 503,
+  "page.origin": 403,
   "stt.missing": 409,
 };
 

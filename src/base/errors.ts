@@ -15,6 +15,8 @@ export const ERRORS = {
   "call.ambiguous": { family: "input", retry: "never" },
   "call.running": { family: "input", retry: "later" },
   "call.closed": { family: "input", retry: "never" },
+  "page.full": { family: "outside", retry: "later" },
+  "page.origin": { family: "input", retry: "never" },
   "log.notALog": { family: "input", retry: "never" },
   "log.version": { family: "input", retry: "never" },
   "stt.missing": { family: "input", retry: "never" },

@@ -24,6 +24,22 @@ export const LIMITS = {
   frameMs: 20,
   /** Audio queued natively ahead of the speaker (M1, M3). */
   playoutAheadMs: 60,
+  /** Sound sent to a page ahead of what it plays: bridges the jitter of browser and network. */
+  pageAheadMs: 160,
+  /** What a page waits for before it plays, so that the first jitter makes no gap. */
+  pageDelayMs: 60,
+  /** How far a page's acknowledgements may hold the playout back behind the clock. */
+  pageLagMsMax: 2_000,
+  /** Bytes not yet taken by a page before its socket is given up. */
+  pageBacklogBytesMax: 256 * 1024,
+  /** One message of a page. */
+  pageMessageBytesMax: 16 * 1024,
+  /** Spoken calls over pages at a time in one process. */
+  pageCallsMax: 8,
+  /** Without sound from a microphone for this long, silence is put in its place. */
+  microphoneGapMs: 1_000,
+  /** Sound of a microphone that may run ahead of the clock before it is dropped. */
+  microphoneBurstMs: 200,
   /** Synthesised speech held in memory for one reply (M3). */
   speechBufferMsMax: 120_000,
   /** Audio kept to be sent again after a speech-to-text drop. */
@@ -35,6 +51,7 @@ export const LIMITS = {
 } as const;
 
 assert(LIMITS.playoutAheadMs >= LIMITS.frameMs, "the playout queue holds at least one frame");
+assert(LIMITS.pageAheadMs > LIMITS.pageDelayMs, "a page is sent what it waits for");
 assert(
   LIMITS.snapshotEveryRecords < LIMITS.segmentRecordsMax,
   "a segment holds at least one snapshot",

@@ -1,11 +1,28 @@
 import { InvalidArgumentError } from "commander";
+import { RECEPTIONIST } from "../agent/receptionist.ts";
+import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
+import { TalkSockets } from "../api/talk-socket.ts";
+import { Talks } from "../api/talks.ts";
 import { systemClock } from "../base/clock.ts";
 import { toAppError } from "../base/errors.ts";
-import { stderrLogger } from "../base/logger.ts";
+import { systemIds } from "../base/id.ts";
+import { stderrLogger, type Logger } from "../base/logger.ts";
 import type { Config } from "../config.ts";
+import type { NewCall } from "../actors/supervisor.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
-import { openLocalProviders, openStore } from "../main.ts";
+import { TurnSettings } from "../events/settings.events.ts";
+import {
+  LOCAL_RATE_HZ,
+  MACHINES,
+  openBrowserRooms,
+  openLocalProviders,
+  openStore,
+  openSupervisor,
+  type EmbeddedBroker,
+  type LocalProviders,
+} from "../main.ts";
+import { allCharts } from "./charts.command.ts";
 import { defineCommand, type Register } from "./command.ts";
 import { ensureModels } from "./models.command.ts";
 import { EXIT, type Output } from "./output.ts";
@@ -64,24 +81,61 @@ async function serve(config: Config, out: Output): Promise<void> {
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   await using broker = await openStore(config, false);
   await using providers = await openLocalProviders(config);
-  const runSample = (onRecord: (ref: CallRef, record: LogRecord) => void): Promise<CallRef> => {
-    const opened = Promise.withResolvers<CallRef>();
-    const told = (record: LogRecord, ref: CallRef): void => {
-      opened.resolve(ref);
-      onRecord(ref, record);
-    };
-    const sample = { acts: SAMPLE, tenant: "local", room: "sample", onRecord: told };
-    simulateOn(config, { broker, providers }, sample).catch((error: unknown) => {
-      logger.log("error", "the sample call failed", { error: String(error) });
-      opened.reject(error);
-    });
-    return opened.promise;
-  };
-  const speech = { ready: providers.stt !== undefined, missing: providers.missing };
-  const app = createApp({ broker, logger, runSample, speech });
-  await using listening = await listen(app, config.port);
+  const feed = new CallFeed(broker.log);
+  const rooms = openBrowserRooms();
+  const supervisor = openSupervisor(config, broker, { providers, roomOf: (id) => rooms.of(id) });
+  supervisor.onRecord((ref) => feed.grew(ref));
+  const talks = new Talks({ supervisor, log: broker.log, rooms, newCall });
+  const app = createApp({
+    log: broker.log,
+    feed,
+    machines: MACHINES,
+    logger,
+    runSample: () => runSample(config, { broker, providers, feed, logger }),
+    speech: { ready: providers.stt !== undefined, missing: providers.missing },
+    charts: allCharts().map(([, chart]) => chart),
+  });
+  const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
+  await using listening = await listen(app, config.port, sockets);
   out.line(`turnfold is ready at ${listening.url}  (stop with Ctrl-C)`);
   await stopped(out.signal);
+  // As after a crash: who reloads the page of a new start goes on with the call.
+  supervisor.abandonAll("the server was stopped");
+}
+
+function newCall(room: string): NewCall {
+  const { name, hash, texts } = RECEPTIONIST;
+  return {
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    agent: { name, hash },
+    settings: TurnSettings.parse({}),
+    texts,
+    recording: null,
+  };
+}
+
+interface SamplePorts {
+  readonly broker: EmbeddedBroker;
+  readonly providers: LocalProviders;
+  readonly feed: CallFeed;
+  readonly logger: Logger;
+}
+
+function runSample(config: Config, { feed, logger, ...stores }: SamplePorts): Promise<CallRef> {
+  const opened = Promise.withResolvers<CallRef>();
+  const onRecord = (_: LogRecord, ref: CallRef): void => {
+    opened.resolve(ref);
+    feed.grew(ref);
+  };
+  const sample = { acts: SAMPLE, tenant: "local", room: "sample", onRecord };
+  simulateOn(config, stores, sample).catch((error: unknown) => {
+    logger.log("error", "the sample call failed", { error: String(error) });
+    opened.reject(error);
+  });
+  return opened.promise;
 }
 
 function stopped(signal: AbortSignal | undefined): Promise<void> {

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
+import { createServer, request } from "node:http";
+import { readdir, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import { suite, test } from "node:test";
+import type { ReplayResult } from "../../src/actors/replay.ts";
+import type { TurnDetail } from "../../src/api/call-detail.ts";
+import { CallFeed } from "../../src/api/call-feed.ts";
 import { createApp, listen, type Listening, type ServerPorts } from "../../src/api/server.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { CallRef, LogRecord } from "../../src/events/record.ts";
+import { MACHINES } from "../../src/machines/machines.ts";
 import { turnSummaries } from "../../src/folds/turns.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
 
@@ -14,33 +19,35 @@ import { Simulation } from "../../src/testing/simulation.ts";
 interface Stage extends AsyncDisposable {
   readonly simulation: Simulation;
   readonly url: string;
-  /** What `runSample` was given: tells the server that the call's log has grown. */
-  readonly tell: (record: LogRecord) => void;
 }
 
 const REF: CallRef = { tenant: "acme", call: "c-simulated" };
 const PATH = `/api/calls/${REF.tenant}/${REF.call}`;
 
+function portsOf(simulation: Simulation): ServerPorts {
+  const { log } = simulation.broker;
+  return {
+    log,
+    feed: new CallFeed(log),
+    machines: MACHINES,
+    logger: silentLogger,
+    speech: { ready: false, missing: "no models here" },
+    charts: [{ machine: "room" }],
+    runSample: () => Promise.resolve(REF),
+  };
+}
+
 async function open(more: Partial<ServerPorts> = {}): Promise<Stage> {
-  const simulation = await Simulation.open({ texts: { greeting: "Hello there." } });
-  let told: (record: LogRecord) => void = () => undefined;
-  const listening: Listening = await listen(
-    createApp({
-      broker: simulation.broker,
-      logger: silentLogger,
-      speech: { ready: false, missing: "no models here" },
-      runSample: (onRecord) => {
-        told = (record) => onRecord(REF, record);
-        return Promise.resolve(REF);
-      },
-      ...more,
-    }),
-    0,
-  );
+  const simulation = await Simulation.open({
+    texts: { greeting: "Hello there." },
+    answer: () => ({ text: "There is a yard behind the house, where you can park all day." }),
+  });
+  const ports = { ...portsOf(simulation), ...more };
+  simulation.supervisor.onRecord((ref) => ports.feed.grew(ref));
+  const listening: Listening = await listen(createApp(ports), 0);
   return {
     simulation,
     url: listening.url,
-    tell: (record) => told(record),
     [Symbol.asyncDispose]: async () => {
       await listening[Symbol.asyncDispose]();
       await simulation[Symbol.asyncDispose]();
@@ -65,6 +72,23 @@ async function json(url: string, init?: RequestInit): Promise<{ status: number; 
   const response = await fetch(url, init);
   assert.match(response.headers.get("content-type") ?? "", /application\/json/);
   return { status: response.status, body: await response.json() };
+}
+
+/** A request with headers that `fetch` does not let one set. */
+function ask(port: string, path: string, headers: Readonly<Record<string, string>>) {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
+  const sent = request({ host: "127.0.0.1", port, path, headers }, (response) => {
+    let body = "";
+    response.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+  });
+  sent.on("error", reject).end();
+  return promise;
+}
+
+/** The fifth record says another time. */
+function forge(record: LogRecord): LogRecord {
+  return record.seq === 5 ? { ...record, at: record.at + 1 } : record;
 }
 
 interface ServerEvent {
@@ -100,16 +124,16 @@ async function recordsOf({ simulation }: Stage): Promise<LogRecord[]> {
 }
 
 suite("the server", () => {
-  test("serves the page and its files as they are", async () => {
+  test("serves the page and its files as they are, all of them, and lets nothing in", async () => {
     await using stage = await open();
-    for (const [path, file, type] of [
-      ["/", "index.html", "text/html"],
-      ["/app.js", "app.js", "text/javascript"],
-      ["/style.css", "style.css", "text/css"],
-    ] as const) {
+    const types = { html: "text/html", js: "text/javascript", css: "text/css" };
+    for (const file of await readdir(new URL("../../src/web/", import.meta.url))) {
+      const path = file === "index.html" ? "/" : `/${file}`;
+      const type = types[file.split(".").at(-1) as keyof typeof types];
       const response = await fetch(stage.url + path);
       assert.equal(response.status, 200);
       assert.equal(response.headers.get("content-type"), `${type}; charset=utf-8`);
+      assert.match(response.headers.get("content-security-policy") ?? "", /default-src 'self'/);
       const url = new URL(`../../src/web/${file}`, import.meta.url);
       assert.equal(await response.text(), await readFile(url, "utf8"));
     }
@@ -153,19 +177,78 @@ suite("the server", () => {
     assert.deepEqual(body, { ready: false, missing: "no models here" });
   });
 
-  test("gives the turns of a call as they are", async () => {
+  test("gives a call with its turns: who said what, what was heard, how long it took", async () => {
+    await using stage = await open();
+    const { simulation } = stage;
+    await talk(simulation);
+    simulation.say("And where can I park my car?");
+    await simulation.run(4_000);
+    simulation.say("No, I mean on Sunday, please.");
+    await simulation.run(2_000);
+    await simulation.quiet();
+    const { body } = await json(stage.url + PATH);
+    const { turns, call } = body as { turns: TurnDetail[]; call: string };
+    assert.equal(call, REF.call);
+    const summaries = turnSummaries(await recordsOf(stage));
+    assert.equal(turns.length, summaries.length);
+    for (const [i, { reason: _, said, asides, ...summary }] of turns.entries()) {
+      assert.deepEqual(summary, JSON.parse(JSON.stringify(summaries[i])));
+      assert.deepEqual(asides, []);
+      const parts = said.flatMap(({ heard, cut }) => [heard, cut]).filter(Boolean);
+      assert.equal(parts.join(" "), summary.agentText, "heard and cut are all that was said");
+    }
+    const cut = turns.find(({ status }) => status === "cutOff");
+    assert.ok(
+      cut?.said.some((part) => part.heard && part.cut),
+      JSON.stringify(turns),
+    );
+  });
+
+  test("replays a call on request, and names what was changed", async () => {
     await using stage = await open();
     await talk(stage.simulation);
-    const { body } = await json(stage.url + PATH + "/turns");
-    const turns = turnSummaries(await recordsOf(stage));
-    assert.equal(turns.length, 2);
-    assert.deepEqual(body, JSON.parse(JSON.stringify(turns)));
+    await hangUp(stage.simulation);
+    const good = (await json(`${stage.url}${PATH}/replay`)).body as ReplayResult;
+    assert.deepEqual([good.verdict, good.finished], ["reproduced", true]);
+    const records = await recordsOf(stage);
+    assert.equal(good.records, records.length);
+    const { log } = stage.simulation.broker;
+    const forged = Object.assign(Object.create(log) as typeof log, {
+      tail: log.tail.bind(log),
+      read: () => Object.assign(Readable.from(records.map(forge)), { tornBytes: 0 }),
+    });
+    await using other = await open({ log: forged });
+    const bad = (await json(`${other.url}${PATH}/replay`)).body as ReplayResult;
+    assert.deepEqual([bad.verdict, bad.divergence?.seq], ["diverged", 5]);
+  });
+
+  test("gives the statecharts as data", async () => {
+    await using stage = await open();
+    const { body } = await json(`${stage.url}/api/charts`);
+    assert.deepEqual(body, [{ machine: "room" }]);
+  });
+
+  test("a page of another site, or of another name, is not answered", async () => {
+    await using stage = await open();
+    const { port } = new URL(stage.url);
+    for (const headers of [
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { host: `evil.example:${port}` },
+    ])
+      for (const path of ["/", "/api/calls", `${PATH}/records`]) {
+        const { status, body } = await ask(port, path, headers);
+        assert.equal(status, 403, JSON.stringify([headers, path]));
+        assert.match(body, /"page.origin"/);
+      }
+    const origin = `http://localhost:${port}`;
+    assert.equal((await ask(port, "/api/calls", { origin })).status, 200);
   });
 
   test("an unknown call is not found, by code and message", async () => {
     await using stage = await open();
-    for (const part of ["records", "turns"]) {
-      const { status, body } = await json(`${stage.url}/api/calls/acme/nobody/${part}`);
+    for (const part of ["/records", "/replay", ""]) {
+      const { status, body } = await json(`${stage.url}/api/calls/acme/nobody${part}`);
       const { error } = body as { error: { code: string; message: string } };
       assert.deepEqual([status, error.code], [404, "call.notFound"], part);
       assert.match(error.message, /nobody/);
@@ -216,7 +299,6 @@ suite("the records of a call as a stream", () => {
     await using stage = await open();
     const sample = await json(`${stage.url}/api/sample`, { method: "POST" });
     assert.deepEqual([sample.status, sample.body], [201, REF]);
-    stage.simulation.supervisor.onRecord((_, record) => stage.tell(record));
     await talk(stage.simulation);
     const here = stage.simulation.host.fold.tail.seq;
     const events = eventsOf(await fetch(stage.url + PATH + "/records"));
@@ -244,7 +326,6 @@ suite("the records of a call as a stream", () => {
   test("one who stops listening is forgotten, another goes on", async () => {
     await using stage = await open();
     await json(`${stage.url}/api/sample`, { method: "POST" });
-    stage.simulation.supervisor.onRecord((_, record) => stage.tell(record));
     const gone = new AbortController();
     const first = eventsOf(await fetch(stage.url + PATH + "/records", { signal: gone.signal }));
     const second = eventsOf(await fetch(stage.url + PATH + "/records"));
@@ -272,10 +353,7 @@ suite("listening", () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const { port } = other.address() as AddressInfo;
-    const { broker } = stage.simulation;
-    const speech = { ready: true, missing: undefined };
-    const runSample = () => Promise.resolve(REF);
-    const app = createApp({ broker, logger: silentLogger, speech, runSample });
+    const app = createApp(portsOf(stage.simulation));
     await assert.rejects(listen(app, port), { code: "config.invalid", message: /--port/ });
     other.close();
   });

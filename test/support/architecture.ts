@@ -83,6 +83,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@livekit/rtc-node": ["src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
+  ws: ["src/api/"],
   commander: ["src/cli/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
