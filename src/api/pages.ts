@@ -6,6 +6,7 @@ const TYPES = { html: "text/html", js: "text/javascript", css: "text/css" } as c
 
 const FILES = [
   "index.html",
+  "api.js",
   "app.js",
   "audio.worklet.js",
   "call-list.js",

@@ -1,0 +1,13 @@
+export const $ = (id) => document.getElementById(id);
+
+/** A new element with properties and children; a child may be a node or a text. */
+export function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** Seconds for people: `0.42 s`, `12 s`. */
+export function seconds(ms) {
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`;
+}
