@@ -8,7 +8,7 @@ const FILES = [
   "index.html",
   "api.js",
   "app.js",
-  "audio.worklet.js",
+  "audio-worklet.js",
   "call-list.js",
   "call-view.js",
   "charts.js",

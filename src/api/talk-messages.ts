@@ -4,7 +4,7 @@ import { Token } from "../events/record.ts";
 
 /**
  * The talk between a page and the server, over one WebSocket. Binary messages are sound: 16-bit
- * little-endian PCM at the rate that `joined` names, up from the microphone and down from the agent.
+ * little-endian PCM at the rate that `joined` names, up of the microphone and down of the agent.
  */
 export const FromPage = z.discriminatedUnion("type", [
   /** The first message, and the only one before `joined`. */

@@ -16,12 +16,12 @@ function showCall(call, caller) {
   if (view?.id === call.call) return;
   view?.close();
   view = new CallView(call, { charts, caller, onOver: () => void over() });
-  void list.show(call.call);
+  void list.show(call.call, call.status === undefined);
 }
 
 async function over() {
   $("sample").disabled = false;
-  await list.show(view?.id);
+  await list.show(view?.id, view?.isLive);
 }
 
 function showTalking(isTalking) {
@@ -60,7 +60,7 @@ async function start() {
 
 function joined(mine, call) {
   showTalking(true);
-  $("mute").hidden = !mine.speaks;
+  $("mute").hidden = $("you").hidden = !mine.speaks;
   say(mine.speaks ? "You are talking. Interrupt whenever you like." : typingHint());
   showCall({ ...call, room: "page-" }, "You");
   if (!mine.speaks) $("text").focus();
@@ -115,7 +115,9 @@ async function open() {
     : `No speech to text (${speech.missing}), so you type. Get it with: turnfold models pull`;
   showStart();
   $("start").disabled = false;
-  await list.show();
+  const newest = await list.show();
+  $("nothing").hidden = newest !== undefined;
+  if (newest) showCall(newest, "Caller");
 }
 
 $("start").addEventListener("click", () => void start());

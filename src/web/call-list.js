@@ -16,32 +16,35 @@ let asking = Promise.resolve();
 export class CallList {
   #onChoose;
   #shown;
+  #live = false;
 
   constructor(onChoose) {
     this.#onChoose = onChoose;
   }
 
-  async show(shown) {
+  /** `shown`: the call in view, and whether it is running. Gives the newest call. */
+  async show(shown, isLive = false) {
     this.#shown = shown;
+    this.#live = isLive;
     const calls = await getJson("/api/calls");
     $("no-calls").hidden = calls.length > 0;
     $("calls").replaceChildren(...calls.map((call) => this.#row(call)));
+    return calls[0];
   }
 
   #row(call) {
     const isShown = call.call === this.#shown;
     const button = element("button", { type: "button", ariaCurrent: String(isShown) });
-    const when = new Date(call.startedAt).toLocaleString([], {
-      dateStyle: "medium",
-      timeStyle: "short",
-    });
     const turns = call.turns === 1 ? "1 turn" : `${call.turns} turns`;
-    const facts = `${when} · ${seconds(call.durationMs)} · ${turns}`;
+    const length = `${seconds(call.durationMs, 0)} · ${turns}`;
+    const isLive = isShown && call.status === "unfinished" && this.#live;
     const badge = element("span", { className: "verdict" });
     const title = element("span", { className: "name" }, titleOf(call), badge);
-    button.append(title, element("small", {}, facts));
+    button.append(title, element("small", {}, whenOf(call)));
+    if (!isLive) button.append(element("small", {}, length));
     button.addEventListener("click", () => this.#onChoose(call));
-    void showVerdict(badge, call);
+    if (isLive) fill(badge, ["good", "live"], "");
+    else void showVerdict(badge, call);
     return element("li", {}, button);
   }
 }
@@ -49,6 +52,10 @@ export class CallList {
 /** People at the page have rooms named after them. */
 export function titleOf({ room }) {
   return room.startsWith("page-") ? "Talk" : `Room ${room}`;
+}
+
+function whenOf({ startedAt }) {
+  return new Date(startedAt).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** One replay at a time: a page must not keep the server busy with fifty. */

@@ -20,6 +20,7 @@ export class CallView {
   #startedAt = 0;
   #refreshing = false;
   #seq = 0;
+  #over = false;
 
   /** `caller`: how the person is named here. */
   constructor(call, { charts, caller, onOver }) {
@@ -28,6 +29,7 @@ export class CallView {
     this.#transcript = new TranscriptView(caller);
     this.#charts = new ChartsView($("charts"), charts);
     $("call").hidden = false;
+    $("nothing").hidden = true;
     $("call-title").textContent = titleOf({ room: call.room ?? call.call });
     $("call-title").title = `${call.tenant}/${call.call}`;
     $("call-verdict").replaceChildren();
@@ -41,6 +43,10 @@ export class CallView {
 
   get id() {
     return this.#call.call;
+  }
+
+  get isLive() {
+    return !this.#over;
   }
 
   close() {
@@ -63,6 +69,7 @@ export class CallView {
     const { outcome, input } = record;
     if (outcome.emitted.some(({ type }) => type === "turn.ended")) this.#refreshSoon();
     if (input.type !== "call.ended") return;
+    this.#over = true;
     setStatus(input.how);
     this.#refreshSoon();
     this.#onOver();

@@ -1,8 +1,8 @@
 import { element } from "./dom.js";
 
 /**
- * The statecharts as nested boxes, drawn from the machines' own data. Of tracks and turns the newest
- * is lit; a turn that still answers beneath a newer one is lit in a second colour.
+ * The statecharts as nested boxes, drawn from the machines' own data. Of tracks and turns the
+ * newest is lit; a turn that still answers beneath a newer one is lit in a second colour.
  */
 const TITLES = { room: "Room", track: "Track", turn: "Turn" };
 const FINAL = new Set(["completed", "cutOff", "abandoned", "failed", "closed"]);
@@ -35,9 +35,10 @@ export class ChartsView {
       box.classList.toggle("on", on.has(path));
       box.classList.toggle("under", under.has(path) && !on.has(path));
     }
-    const name = kind === "track" ? "microphone" : actor;
-    chart.label.textContent = older && kind === "turn" ? `${name}, beneath it ${older[0]}` : name;
-    chart.card.setAttribute("aria-label", `${name}: ${[...on].at(-1)}`);
+    const number = actor.slice("turn.".length);
+    const beneath = older ? `, above turn ${older[0].slice("turn.".length)}` : "";
+    chart.label.textContent = { room: "", track: "microphone", turn: `${number}${beneath}` }[kind];
+    chart.card.setAttribute("aria-label", `${kind} ${number}: ${[...on].at(-1)}`);
   }
 }
 
@@ -52,7 +53,7 @@ export function pathsOf(state, parent) {
 
 function drawChart({ machine, root }) {
   const boxes = new Map();
-  const label = element("span", { className: "hint" }, "not yet");
+  const label = element("span", { className: "hint" }, machine === "room" ? "" : "none yet");
   const title = element("h4", {}, `${TITLES[machine] ?? machine} `, label);
   const states = root.states.map((state) => drawState(state, boxes));
   const inner = element("div", { className: "states" }, ...states);

@@ -7,7 +7,7 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** Seconds for people: `0.42 s`, `12 s`. */
-export function seconds(ms) {
-  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`;
+/** Seconds for people: `0.42 s`, `12.30 s`. */
+export function seconds(ms, digits = 2) {
+  return `${(ms / 1000).toFixed(digits)} s`;
 }

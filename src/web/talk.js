@@ -1,6 +1,6 @@
 /**
- * One person's talk with the agent: microphone up, the agent's voice down, over one WebSocket. Where
- * the line breaks it is taken up again under the same identity, and the same call goes on.
+ * One person's talk with the agent: microphone up, the agent's voice down, over one WebSocket. A
+ * line that breaks is taken up again under the same identity, and the same call goes on.
  */
 const RETRIES_MS = [300, 700, 1_500, 3_000, 5_000, 5_000];
 /** A socket that takes no more is not fed: old sound is of no use. */
@@ -144,7 +144,7 @@ export class Talk {
   }
 }
 
-const WORKLET = "/audio.worklet.js";
+const WORKLET = "/audio-worklet.js";
 
 /** Who this page is, for as long as the tab lives, so that a reload is the same person. */
 function identity() {

@@ -2,7 +2,7 @@ import { $, element } from "./dom.js";
 
 /**
  * Who said what, folded from records as they come: the caller's words grey until they are final,
- * the agent's words pale until they have sounded. Once a turn has ended, what was cut is struck out.
+ * the agent's words pale until they have sounded. What was cut of a turn is struck out at its end.
  */
 export class TranscriptView {
   #list = $("transcript");

@@ -160,7 +160,7 @@ export function roomMediaContract({ name, open, delayMs, aheadMs }: RoomAdapter)
       assert.deepEqual([connection.speaker.playedMs, connection.speaker.queuedMs], [1_000, 0]);
     });
 
-    test(`${name} | its position is what was heard, and grows only while sound leaves`, async () => {
+    test(`${name} | its position is what was heard; it grows only while sound leaves`, async () => {
       const joined = await join(open());
       const { bench, connection } = joined;
       bench.enter("ann");

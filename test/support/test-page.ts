@@ -29,6 +29,12 @@ export class TestPage implements Page {
     this.#rateHz = rateHz;
   }
 
+  /** Sent and not heard. */
+  get queuedMs(): number {
+    this.#run();
+    return (this.#queue.length * 1000) / this.#rateHz;
+  }
+
   sit(seat: Seat): void {
     this.seat = seat;
     this.#stream = seat.stream;

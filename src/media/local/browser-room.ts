@@ -17,7 +17,7 @@ interface Options {
 export class BrowserRoom implements RoomMedia {
   readonly #options: Options;
   #stay: Stay | undefined;
-  #stays = 0;
+  #enteredAt = 0;
   #connection: Connection | undefined;
 
   constructor(options: Options) {
@@ -35,7 +35,9 @@ export class BrowserRoom implements RoomMedia {
 
   enter(guest: Guest, page: Page): Seat {
     this.dismiss("replaced");
-    const sid = guest.speaks ? `TR_${guest.identity}_${++this.#stays}` : undefined;
+    // Never given twice, not by another process either: a track that has ended stays so.
+    this.#enteredAt = Math.max(this.#enteredAt + 1, this.#options.clock.now());
+    const sid = guest.speaks ? `TR_${this.#enteredAt.toString(36)}` : undefined;
     const stay: Stay = { ...guest, sid, page, line: undefined };
     const deliver = (frame: AudioFrame): void => this.#connection?.hear(sid, frame);
     if (sid) stay.line = new MicrophoneLine({ ...this.#options, deliver });

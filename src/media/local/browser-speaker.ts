@@ -12,6 +12,7 @@ import type { Speaker } from "../room.port.ts";
  * no page is there, the position goes on by the clock, from a delay the page is known to wait. So
  * it is true to the length of an acknowledgement's way, moves smoothly, and ends in bounded time
  * even for a page that stands still: it may hold the playout back by `pageLagMsMax` and no more.
+ * What the sound card itself delays, some 10 to 40 ms, is not counted.
  *
  * M1: `clear` tells the page and begins a new stream in the same step. What the page acknowledges
  * of an older stream is ignored: its position was fixed when it was cleared.
@@ -63,11 +64,11 @@ export class BrowserSpeaker implements Speaker {
       await this.#wait(this.#restMs - LIMITS.pageAheadMs);
   }
 
-  /** The page's acknowledgement; what cannot be true is ignored. */
+  /** The page's acknowledgement. */
   played(stream: number, ms: number): void {
-    if (stream !== this.#stream || !(ms >= 0 && ms <= this.#sentMs)) return;
+    if (stream !== this.#stream) return;
     this.#leastMs = this.playedMs;
-    const endsAt = this.#clock.now() + this.#sentMs - ms;
+    const endsAt = this.#clock.now() + Math.max(0, this.#sentMs - ms);
     this.#endsAt = Math.min(endsAt, this.#dueAt + LIMITS.pageLagMsMax);
   }
 
@@ -97,7 +98,7 @@ export class BrowserSpeaker implements Speaker {
     this.#sentMs = 0;
     this.#endsAt = this.#clock.now();
     this.#dueAt = this.#endsAt;
-    for (const go of [...this.#waiting]) go();
+    for (const go of this.#waiting) go();
   }
 
   /** Ends after `ms`, or as soon as the stream is over. */

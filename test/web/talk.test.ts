@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Page } from "playwright-core";
+import { replay } from "../../src/actors/replay.ts";
+import { formatWav, joinSamples } from "../../src/base/audio.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { CALLER_VOICE, LOCAL_RATE_HZ, MACHINES, readLogFile } from "../../src/main.ts";
+import { openFlite } from "../../src/providers/local/flite.tts.ts";
+import { needBrowser } from "../support/browser.ts";
+import { needModels } from "../support/models.ts";
+import { run } from "../support/run-cli.ts";
+
+/**
+ * The page in a real browser against `turnfold start`, with a WAV for a microphone. What is waited
+ * for are facts; how fast the machine is decides nothing but the length of the test.
+ */
+const QUESTION = "What are your opening hours?";
+const INTERRUPTION = "No, I mean on Sunday, please.";
+const PATIENCE_MS = 60_000;
+
+function folder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), "turnfold-page-"));
+}
+
+/** `turnfold start` on a free port; stopped as Ctrl-C stops it, and its folder removed. */
+async function start(t: TestContext, dir: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const stop = new AbortController();
+  const ready = Promise.withResolvers<string>();
+  const out = (text: string): void => {
+    const url = /http:\S+/.exec(text)?.[0];
+    if (url) ready.resolve(url);
+  };
+  const line = ["start", "--port", "0", "--no-pull", "--data", join(dir, "data")];
+  const over = run(line, { out, signal: stop.signal, env: { ...process.env, ...env } });
+  t.after(async () => {
+    stop.abort();
+    assert.equal((await over).code, 0);
+    await rm(dir, { recursive: true });
+  });
+  return ready.promise;
+}
+
+/**
+ * What the microphone hears: silence while the agent greets, a question, a moment of the answer, an
+ * interruption; then once more, for a machine that was too slow for the first.
+ */
+async function microphone(file: string): Promise<void> {
+  const quiet = (ms: number) => new Int16Array((ms * LOCAL_RATE_HZ) / 1000);
+  await using tts = openFlite();
+  const say = async (text: string): Promise<Int16Array> => {
+    const { signal } = new AbortController();
+    const parts: Int16Array[] = [];
+    for await (const event of tts.speak({ text, voice: CALLER_VOICE, signal }))
+      if (event.type === "audio") parts.push(event.frame.samples);
+    return joinSamples(parts);
+  };
+  const question = await say(QUESTION);
+  const interruption = await say(INTERRUPTION);
+  const once = (pauseMs: number) => [quiet(6_000), question, quiet(pauseMs), interruption];
+  const samples = joinSamples([...once(3_000), ...once(4_500), quiet(3_000)]);
+  await writeFile(file, formatWav({ samples, rateHz: LOCAL_RATE_HZ }));
+}
+
+/** The words of one side, line by line, without what was cut. */
+function lines(page: Page, side: "you" | "agent"): Promise<string[]> {
+  return page.$$eval(`#transcript li.${side} .body`, (bodies) =>
+    bodies.map((body) => {
+      const copy = body.cloneNode(true) as typeof body;
+      for (const cut of copy.querySelectorAll("s")) cut.remove();
+      return copy.textContent?.trim() ?? "";
+    }),
+  );
+}
+
+async function until(what: string, is: () => Promise<boolean>): Promise<void> {
+  const end = systemClock.now() + PATIENCE_MS;
+  while (!(await is())) {
+    assert.ok(systemClock.now() < end, `waited in vain for ${what}`);
+    await wait(50);
+  }
+}
+
+/** Highest level the page has measured of what it played, 0 to 1. */
+async function watchLevels(page: Page): Promise<() => Promise<number>> {
+  await page.evaluate(`{
+    const meter = document.getElementById("level-agent");
+    globalThis.loudest = 0;
+    setInterval(() => (globalThis.loudest = Math.max(globalThis.loudest, meter.value)), 20);
+  }`);
+  return () => page.evaluate("globalThis.loudest");
+}
+
+test("a person talks, is answered aloud, interrupts, and the call replays", async (t) => {
+  if (!(await needModels(t))) return;
+  const dir = await folder();
+  const wav = join(dir, "microphone.wav");
+  const browser = await needBrowser(t, [`--use-file-for-fake-audio-capture=${wav}%noloop`]);
+  if (!browser) return;
+  t.after(() => browser.close());
+  await microphone(wav);
+  const url = await start(t, dir);
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const broken: string[] = [];
+  page.on("pageerror", (error) => broken.push(error.message));
+  page.on("console", (said) => void (said.type() === "error" && broken.push(said.text())));
+  await page.goto(url);
+  const loudest = await watchLevels(page);
+  await page.click("#start:enabled");
+  await page.waitForSelector("#hang-up:visible", { timeout: PATIENCE_MS });
+
+  await until("the question", async () => /opening hours/i.test((await lines(page, "you")).join()));
+  await until("a cut", async () => (await page.$$("#transcript li.agent s")).length > 0);
+  await until("the words of the interruption", async () =>
+    /sunday/i.test((await lines(page, "you")).join()),
+  );
+  await until("an answer to it", async () =>
+    /Sunday .* 10 am to 4 pm/.test((await lines(page, "agent")).at(-1) ?? ""),
+  );
+  const heard = (await lines(page, "agent")).join(" ");
+  assert.match(heard, /Juniper House/, "the greeting was heard");
+  assert.match(heard, /We are open/, "the answer was heard as far as it was said");
+  const cut = await page.$eval("#transcript s", (s) => s.textContent ?? "");
+  assert.match(cut, /Sunday/, "the end of the answer was cut");
+  assert.ok((await loudest()) > 0.6, `the agent is audible: ${await loudest()}`);
+  assert.equal(await page.locator("#charts .chart").count(), 3);
+  assert.ok((await page.locator("#charts .state.on").count()) >= 6, "active states are lit");
+
+  await page.click("#hang-up");
+  await page.waitForSelector("#call-verdict .badge.good", { timeout: PATIENCE_MS });
+  assert.match(await page.locator("#call-verdict").innerText(), /replays exactly/);
+  assert.ok((await page.locator("#latency .bar.e2e").count()) >= 2, "each answer has its bars");
+  const path = await page.locator("#call-title").getAttribute("title");
+  const log = join(dir, "data", path!, "0001.jsonl");
+  const { verdict, finished } = await replay(readLogFile(log), { machines: MACHINES, deep: true });
+  assert.deepEqual([verdict, finished], ["reproduced", true]);
+  assert.deepEqual(broken, []);
+});
+
+test("without speech models the page says so; one types, and the answer is heard", async (t) => {
+  const dir = await folder();
+  const browser = await needBrowser(t);
+  if (!browser) return;
+  t.after(() => browser.close());
+  const url = await start(t, dir, { TURNFOLD_MODELS: join(dir, "none") });
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+  await page.goto(url);
+  const loudest = await watchLevels(page);
+  await page.click("#start:enabled");
+  await page.waitForSelector("#text:visible", { timeout: PATIENCE_MS });
+  assert.match(await page.locator("#speech").innerText(), /No speech to text/);
+  assert.equal(await page.locator("#mute").isVisible(), false);
+  await until("the greeting", async () => {
+    const [greeting = ""] = await lines(page, "agent");
+    const ahead = await page.locator("#transcript .ahead").count();
+    return greeting.includes("Juniper House") && ahead === 0 && (await loudest()) > 0.6;
+  });
+  await page.fill("#text", "Are you open on Saturday?");
+  await page.press("#text", "Enter");
+  await until("the answer", async () =>
+    /On Saturday we are open/.test((await lines(page, "agent")).join()),
+  );
+
+  // A reload is the same person: the call goes on, and nobody is greeted again.
+  await page.reload();
+  await page.click("#start:enabled");
+  await page.waitForSelector("#text:visible", { timeout: PATIENCE_MS });
+  await page.fill("#text", "And on Sunday?");
+  await page.press("#text", "Enter");
+  await until("the next answer", async () =>
+    /On Sunday we are open/.test((await lines(page, "agent")).join()),
+  );
+  const greetings = (await lines(page, "agent")).filter((line) => line.includes("Juniper"));
+  assert.equal(greetings.length, 1);
+  assert.equal(await page.locator("#calls li").count(), 1);
+  const width = await page.evaluate("document.documentElement.scrollWidth");
+  assert.equal(width, 390, "nothing to scroll sideways on a phone");
+});
