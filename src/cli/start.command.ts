@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
-import { RECEPTIONIST } from "../agent/receptionist.ts";
+import { openReceptionist } from "../agent/receptionist.ts";
+import { callOf } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
 import { TalkSockets } from "../api/talk-socket.ts";
@@ -11,7 +12,6 @@ import { stderrLogger, type Logger } from "../base/logger.ts";
 import type { Config } from "../config.ts";
 import type { NewCall } from "../actors/supervisor.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
-import { TurnSettings } from "../events/settings.events.ts";
 import {
   LOCAL_RATE_HZ,
   MACHINES,
@@ -83,8 +83,21 @@ async function serve(config: Config, out: Output): Promise<void> {
   await using providers = await openLocalProviders(config);
   const feed = new CallFeed(broker.log);
   const rooms = openBrowserRooms();
-  const supervisor = openSupervisor(config, broker, { providers, roomOf: (id) => rooms.of(id) });
+  const agent = openReceptionist();
+  const supervisor = openSupervisor(config, broker, {
+    providers,
+    roomOf: (id) => rooms.of(id),
+    agent: () => agent,
+  });
   supervisor.onRecord((ref) => feed.grew(ref));
+  const newCall = (room: string): NewCall => ({
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    ...callOf(agent),
+    recording: null,
+  });
   const talks = new Talks({ supervisor, log: broker.log, rooms, newCall });
   const app = createApp({
     log: broker.log,
@@ -101,20 +114,6 @@ async function serve(config: Config, out: Output): Promise<void> {
   await stopped(out.signal);
   // As after a crash: who reloads the page of a new start goes on with the call.
   supervisor.abandonAll("the server was stopped");
-}
-
-function newCall(room: string): NewCall {
-  const { name, hash, texts } = RECEPTIONIST;
-  return {
-    call: systemIds.call(),
-    tenant: "local",
-    room,
-    identity: "agent",
-    agent: { name, hash },
-    settings: TurnSettings.parse({}),
-    texts,
-    recording: null,
-  };
 }
 
 interface SamplePorts {

@@ -4,6 +4,9 @@ import { $, element } from "./dom.js";
  * Who said what, folded from records as they come: the caller's words grey until they are final,
  * the agent's words pale until they have sounded. What was cut of a turn is struck out at its end.
  */
+const SEGMENTS = new Set(["reply.segment", "filler.segment"]);
+const POSITIONS = new Set(["reply.position", "filler.position"]);
+
 export class TranscriptView {
   #list = $("transcript");
   #caller;
@@ -23,9 +26,9 @@ export class TranscriptView {
     if (event.type === "stt.interim" || event.type === "stt.final")
       this.#user(event.ref, words, event.type === "stt.final");
     else if (event.type === "text.received") this.#user(event.ref, words, true);
-    else if (event.type === "reply.segment") this.#segment(actor, input.effect, words ?? "");
     else if (event.type === "speech.segment") this.#timed(input.effect, event);
-    else if (event.type === "reply.position") this.#spoken(input.effect, event.ms);
+    else if (SEGMENTS.has(event.type)) this.#segment(actor, input.effect, words ?? "");
+    else if (POSITIONS.has(event.type)) this.#spoken(input.effect, event.ms);
     for (const fact of outcome.emitted) this.#fact(fact);
   }
 

@@ -1,5 +1,6 @@
 import { CallMedia } from "../../src/actors/effects/call-media.ts";
 import { connectionRunner } from "../../src/actors/effects/connection.runner.ts";
+import { hookRunner } from "../../src/actors/effects/hook.runner.ts";
 import { replyRunner } from "../../src/actors/effects/reply.runner.ts";
 import { toolRunner } from "../../src/actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "../../src/actors/effects/track.runners.ts";
@@ -46,15 +47,19 @@ export async function openTalkServer(broker: Broker, answer: string): Promise<Ta
     worker: "w1",
     runnersFor: ({ call }) => {
       const media = new CallMedia();
-      const llm = new ScriptedLlm(systemClock, () => ({ text: answer, afterMs: 10 }));
+      const model = new ScriptedLlm(systemClock, () => ({ text: answer, afterMs: 10 }));
       const tts = new ScriptedTts(systemClock);
       const read = (sample: number) => (sample === 1 ? { text: QUESTION, ms: 1_000 } : undefined);
+      const voice = { tts, name: "scripted" };
+      const partsOf = () => ({ models: [model], voices: [voice], tools: [], hooks: {} });
       return {
         connection: connectionRunner(rooms.of(call), media),
-        detector: detectorRunner(new ScriptedVad(systemClock), media),
+        detector: detectorRunner({ vad: new ScriptedVad(systemClock) }, media),
         stt: sttRunner(new ScriptedStt(systemClock, read), media),
-        reply: replyRunner({ llm, tts, voice: "scripted", tools: [], media }),
-        tool: toolRunner([], broker.blobs),
+        reply: replyRunner({ partsOf, media }),
+        filler: replyRunner({ partsOf, media }),
+        tool: toolRunner(partsOf, broker.blobs),
+        hook: hookRunner(partsOf),
       };
     },
   });
@@ -95,6 +100,8 @@ function newCall(room: string): NewCall {
     agent: { name: "scripted", hash: "none" },
     settings: TurnSettings.parse({ endpointing: { minDelay: 50 } }),
     texts: { greeting: "Hello." },
+    agents: {},
+    hooks: [],
     recording: null,
   };
 }
