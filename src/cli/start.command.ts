@@ -41,7 +41,7 @@ interface Options {
 export const register: Register = (program, cli) => {
   defineCommand<Options>(program, cli, {
     usage: "start",
-    summary: "serve the page: past calls, and a sample call to watch as it runs",
+    summary: "serve the page: talk with the agent, and look at past calls",
     examples: ["start", "start --port 8080", "start --no-pull"],
     options: [
       {
