@@ -10,17 +10,21 @@ let talk;
 let view;
 let speech = { ready: false, missing: undefined };
 let charts = [];
-const list = new CallList((call) => showCall(call, "Caller"));
+/** The call this page talks in, or talked in last. */
+let mine;
+const list = new CallList(showCall);
 
-function showCall(call, caller) {
+function showCall(call) {
   if (view?.id === call.call) return;
   view?.close();
-  view = new CallView(call, { charts, caller, onOver: () => void over() });
-  void list.show(call.call, call.status === undefined);
+  const isMine = call.call === mine;
+  const isLive = isMine || call.status === undefined;
+  view = new CallView(call, { charts, caller: isMine ? "You" : "Caller", isLive, onOver: refresh });
+  void refresh();
 }
 
-async function over() {
-  $("sample").disabled = false;
+async function refresh() {
+  $("sample").disabled = view?.isLive === true;
   await list.show(view?.id, view?.isLive);
 }
 
@@ -42,34 +46,30 @@ async function start() {
   $("start").disabled = true;
   say(speech.ready ? "Asking for the microphone …" : "Calling …");
   setMuted(false);
-  const mine = new Talk({
-    joined: (call) => joined(mine, call),
-    level: (side, level) => setLevel(side, level),
-    line: (how) => say(how === "lost" ? "The line broke; calling again …" : "The line is back."),
-    notice: (text) => say(text, true),
-    over: (text) => ended(text),
+  talk = new Talk({
+    joined,
+    level: setLevel,
+    lost: () => say("The line broke; calling again …", true),
+    over: ended,
   });
-  talk = mine;
   try {
-    await mine.start(speech.ready);
+    await talk.start(speech.ready);
   } catch (error) {
-    mine.hangUp();
+    talk.hangUp();
     ended(`No call: ${error.message}`);
   }
 }
 
-function joined(mine, call) {
+function joined({ tenant, call }) {
+  mine = call;
+  const { speaks, refusal } = talk;
   showTalking(true);
-  $("mute").hidden = $("you").hidden = !mine.speaks;
-  say(mine.speaks ? "You are talking. Interrupt whenever you like." : typingHint());
-  showCall({ ...call, room: "page-" }, "You");
-  if (!mine.speaks) $("text").focus();
-}
-
-function typingHint() {
-  return speech.ready
-    ? "The microphone cannot be used. Type, and the agent answers aloud."
-    : "Type, and the agent answers aloud.";
+  $("mute").hidden = $("you").hidden = !speaks;
+  const why = refusal && `The microphone cannot be used: ${refusal}. `;
+  if (speaks) say("You are talking. Interrupt whenever you like.");
+  else say(`${why}Type, and the agent answers aloud.`, why !== "");
+  showCall({ tenant, call, room: "page-" });
+  if (!speaks) $("text").focus();
 }
 
 function ended(text) {
@@ -96,7 +96,7 @@ async function runSample() {
   $("sample").disabled = true;
   try {
     const call = await getJson("/api/sample", { method: "POST" });
-    showCall({ ...call, room: "sample" }, "Caller");
+    showCall({ ...call, room: "sample" });
   } catch (error) {
     say(error.message, true);
     $("sample").disabled = false;
@@ -117,7 +117,7 @@ async function open() {
   $("start").disabled = false;
   const newest = await list.show();
   $("nothing").hidden = newest !== undefined;
-  if (newest) showCall(newest, "Caller");
+  if (newest) showCall(newest);
 }
 
 $("start").addEventListener("click", () => void start());

@@ -20,10 +20,10 @@ export class CallView {
   #startedAt = 0;
   #refreshing = false;
   #seq = 0;
-  #over = false;
+  #live = false;
 
-  /** `caller`: how the person is named here. */
-  constructor(call, { charts, caller, onOver }) {
+  /** `caller`: how the person is named here. `isLive`: the call was begun by this page. */
+  constructor(call, { charts, caller, isLive, onOver }) {
     this.#call = call;
     this.#onOver = onOver;
     this.#transcript = new TranscriptView(caller);
@@ -34,7 +34,8 @@ export class CallView {
     $("call-title").title = `${call.tenant}/${call.call}`;
     $("call-verdict").replaceChildren();
     $("log").replaceChildren();
-    setStatus("live");
+    this.#live = isLive;
+    setStatus(isLive ? "live" : call.status);
     drawLatency($("latency"), []);
     this.#source = new EventSource(`${this.#path}/records`);
     this.#source.onmessage = ({ data }) => this.#take(JSON.parse(data));
@@ -46,7 +47,7 @@ export class CallView {
   }
 
   get isLive() {
-    return !this.#over;
+    return this.#live;
   }
 
   close() {
@@ -69,7 +70,7 @@ export class CallView {
     const { outcome, input } = record;
     if (outcome.emitted.some(({ type }) => type === "turn.ended")) this.#refreshSoon();
     if (input.type !== "call.ended") return;
-    this.#over = true;
+    this.#live = false;
     setStatus(input.how);
     this.#refreshSoon();
     this.#onOver();

@@ -14,13 +14,13 @@ export class Talk {
   #capture;
   #playback;
   #speaks = false;
+  #refusal = "";
   #over = false;
   #joined = false;
   #tries = 0;
 
   /**
-   * `on.joined(call)`, `on.level(side, 0..1)`, `on.line("lost" | "back")`, `on.notice(text)`,
-   * `on.over(text)`.
+   * `on.joined(call)`, `on.level(side, 0..1)`, `on.lost()`, `on.over(text)`.
    */
   constructor(on) {
     this.#on = on;
@@ -28,6 +28,11 @@ export class Talk {
 
   get speaks() {
     return this.#speaks;
+  }
+
+  /** Why the microphone cannot be used, where it was wanted. */
+  get refusal() {
+    return this.#refusal;
   }
 
   /** Asks for the microphone where it is wanted, and calls. */
@@ -58,7 +63,7 @@ export class Talk {
       this.#stream = await navigator.mediaDevices.getUserMedia({ audio });
       return true;
     } catch (error) {
-      this.#on.notice(`The microphone cannot be used (${error.message}). Type instead.`);
+      this.#refusal = error.message;
       return false;
     }
   }
@@ -92,7 +97,6 @@ export class Talk {
     keepCall({ tenant, call });
     if (!this.#playback) this.#openSound(rateHz);
     this.#playback.port.postMessage({ stream });
-    if (this.#tries > 0) this.#on.line("back");
     this.#tries = 0;
     this.#joined = true;
     this.#on.joined({ tenant, call });
@@ -128,7 +132,7 @@ export class Talk {
     if (this.#over) return;
     const wait = RETRIES_MS[this.#tries++];
     if (wait === undefined) return this.#end("The server cannot be reached.");
-    if (this.#tries === 1) this.#on.line("lost");
+    if (this.#tries === 1) this.#on.lost();
     this.#playback?.port.postMessage({ stream: 1 });
     setTimeout(() => this.#over || this.#connect(), wait);
   }

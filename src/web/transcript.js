@@ -39,7 +39,7 @@ export class TranscriptView {
       if (!body || status === "live") continue;
       const parts = said.flatMap(({ heard, cut }) => [
         ...(heard ? [heard, " "] : []),
-        ...(cut ? [element("s", {}, element("span", { className: "unseen" }, "cut: "), cut)] : []),
+        ...(cut ? [struck(cut), " "] : []),
       ]);
       body.replaceChildren(...parts);
     }
@@ -105,4 +105,9 @@ export class TranscriptView {
   #follow() {
     this.#list.scrollTop = this.#list.scrollHeight;
   }
+}
+
+/** What nobody heard; said in words too, for those who do not see a line through it. */
+function struck(words) {
+  return element("s", {}, element("span", { className: "unseen" }, "cut: "), words);
 }
