@@ -2,7 +2,7 @@ import { getJson } from "./api.js";
 import { CallList } from "./call-list.js";
 import { CallView } from "./call-view.js";
 import { $ } from "./dom.js";
-import { lastCall, Talk } from "./talk.js";
+import { forgetCall, lastCall, Talk } from "./talk.js";
 
 /** The page: a talk with the agent, the call it makes, and the calls there were. */
 const INVITATION = "Speak with the agent, and interrupt it as you like.";
@@ -69,7 +69,7 @@ function joined({ tenant, call }) {
   if (speaks) say("You are talking. Interrupt whenever you like.");
   else say(`${why}Type, and the agent answers aloud.`, why !== "");
   showCall({ tenant, call, room: "page-" });
-  if (!speaks) $("text").focus();
+  $(speaks ? "mute" : "text").focus();
 }
 
 function ended(text) {
@@ -105,7 +105,7 @@ async function runSample() {
 
 function showStart() {
   const label = speech.ready ? "Talk" : "Type to the agent";
-  $("start-label").textContent = lastCall().last ? "Go on with the call" : label;
+  $("start-label").textContent = lastCall() ? "Go on with the call" : label;
 }
 
 async function open() {
@@ -113,11 +113,14 @@ async function open() {
   $("speech").textContent = speech.ready
     ? "Speech to text, voice and model run on this machine."
     : `No speech to text (${speech.missing}), so you type. Get it with: turnfold models pull`;
+  const calls = await list.show();
+  const last = lastCall();
+  const mayGoOn = calls.some(({ call, status }) => call === last?.call && status === "unfinished");
+  if (!mayGoOn) forgetCall();
   showStart();
   $("start").disabled = false;
-  const newest = await list.show();
-  $("nothing").hidden = newest !== undefined;
-  if (newest) showCall(newest);
+  $("nothing").hidden = calls.length > 0;
+  if (calls.length > 0) showCall(calls[0]);
 }
 
 $("start").addEventListener("click", () => void start());

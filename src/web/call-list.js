@@ -22,14 +22,14 @@ export class CallList {
     this.#onChoose = onChoose;
   }
 
-  /** `shown`: the call in view, and whether it is running. Gives the newest call. */
+  /** `shown`: the call in view, and whether it is running. Gives them all. */
   async show(shown, isLive = false) {
     this.#shown = shown;
     this.#live = isLive;
     const calls = await getJson("/api/calls");
     $("no-calls").hidden = calls.length > 0;
     $("calls").replaceChildren(...calls.map((call) => this.#row(call)));
-    return calls[0];
+    return calls;
   }
 
   #row(call) {
@@ -51,6 +51,7 @@ export class CallList {
 
 /** People at the page have rooms named after them. */
 export function titleOf({ room }) {
+  if (room === "sample") return "Sample call";
   return room.startsWith("page-") ? "Talk" : `Room ${room}`;
 }
 

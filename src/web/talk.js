@@ -74,7 +74,8 @@ export class Talk {
     this.#socket = socket;
     socket.onopen = () => {
       const last = lastCall();
-      this.#tell({ type: "join", identity: identity(), speaks: this.#speaks, ...last });
+      const me = { identity: identity(), speaks: this.#speaks };
+      this.#tell({ type: "join", ...me, ...(last && { last }) });
     };
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") this.#obey(JSON.parse(data));
@@ -166,12 +167,12 @@ function keepCall(call) {
   sessionStorage.setItem("call", JSON.stringify(call));
 }
 
-function forgetCall() {
+export function forgetCall() {
   sessionStorage.removeItem("call");
 }
 
 /** The call this page was in when it was closed or reloaded, if it was not hung up. */
 export function lastCall() {
   const kept = sessionStorage.getItem("call");
-  return kept ? { last: JSON.parse(kept) } : {};
+  return kept ? JSON.parse(kept) : undefined;
 }

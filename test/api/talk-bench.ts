@@ -9,7 +9,7 @@ import { CallFeed } from "../../src/api/call-feed.ts";
 import { createApp, listen } from "../../src/api/server.ts";
 import { TalkSockets } from "../../src/api/talk-socket.ts";
 import { Talks } from "../../src/api/talks.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { systemClock, type Clock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -34,7 +34,11 @@ export interface TalkServer extends AsyncDisposable {
   readonly records: (ref: CallRef) => Promise<LogRecord[]>;
 }
 
-export async function openTalkServer(broker: Broker, answer: string): Promise<TalkServer> {
+export async function openTalkServer(
+  broker: Broker,
+  answer: string,
+  socketClock: Clock = systemClock,
+): Promise<TalkServer> {
   const rooms = new LocalBrowserRooms({ clock: systemClock, rateHz: RATE_HZ });
   const supervisor = new Supervisor({
     broker,
@@ -68,7 +72,7 @@ export async function openTalkServer(broker: Broker, answer: string): Promise<Ta
   supervisor.onRecord((ref) => feed.grew(ref));
   const talks = new Talks({ supervisor, log, rooms, newCall });
   const logger = silentLogger;
-  const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: RATE_HZ });
+  const sockets = new TalkSockets({ talks, clock: socketClock, logger, rateHz: RATE_HZ });
   const app = createApp({
     log,
     feed,

@@ -4,7 +4,7 @@ import { suite, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { replay } from "../../src/actors/replay.ts";
-import { systemClock } from "../../src/base/clock.ts";
+import { SimulatedClock, systemClock } from "../../src/base/clock.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import { openMemory } from "../../src/broker/memory/memory-broker.ts";
 import type { CallRef, LogRecord } from "../../src/events/record.ts";
@@ -30,8 +30,9 @@ class Client implements Disposable {
   soundMs = 0;
   closed: { code: number; reason: string } | undefined;
 
-  constructor({ url }: TalkServer) {
-    this.socket = new WebSocket(`${url.replace("http", "ws")}/api/talk`, { origin: url });
+  constructor({ url }: TalkServer, options: { readonly autoPong?: boolean } = {}) {
+    const to = `${url.replace("http", "ws")}/api/talk`;
+    this.socket = new WebSocket(to, { origin: url, ...options });
     this.socket.on("message", (data: Buffer, isBinary) => {
       if (isBinary) this.soundMs += (data.length / 2 / RATE_HZ) * 1000;
       else this.told.push(JSON.parse(data.toString()) as Message);
@@ -254,6 +255,29 @@ suite("what a page does wrong", () => {
     await page.join("ann");
     await page.send(Buffer.alloc(LIMITS.pageMessageBytesMax + 2));
     await until("the end", () => page.closed?.code === 1009);
+  });
+
+  test("who never joins, and who is gone without a word, is let go", async () => {
+    const clock = new SimulatedClock();
+    const broker = openMemory({ clock: systemClock });
+    await using server = await openTalkServer(broker, ANSWER, clock);
+    using idle = new Client(server);
+    await once(idle.socket, "open");
+    using gone = new Client(server, { autoPong: false });
+    using there = new Client(server);
+    const ref = await gone.join("ann");
+    const bob = await there.join("bob");
+    const pinged = Promise.all([gone, there].map(({ socket }) => once(socket, "ping")));
+    await clock.advance(10_000);
+    await until("the idle one's end", () => idle.closed?.code === 1001);
+    await pinged;
+    // The answer to a ping is on its way before these words, so it has come when they have.
+    await there.send({ type: "text", text: "I am here" });
+    await untilRecord(server, bob, (r) => eventOf(r)?.type === "text.received");
+    await clock.advance(10_000);
+    await until("the lost one's end", () => gone.closed !== undefined);
+    await untilRecord(server, ref, (r) => eventOf(r)?.type === "participant.left");
+    assert.equal(there.closed, undefined);
   });
 
   test("a socket from elsewhere, or to elsewhere, is refused", async () => {
