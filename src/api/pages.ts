@@ -21,7 +21,13 @@ const FILES = [
 ] as const;
 
 /** Even a mistake in the page cannot load from, or send to, anywhere else. */
-const POLICY = "default-src 'self'; img-src data:; frame-ancestors 'none'";
+const POLICY = [
+  "default-src 'self'",
+  // Not every browser takes a WebSocket of the same host for its own.
+  "connect-src 'self' ws://localhost:* ws://127.0.0.1:*",
+  "img-src data:",
+  "frame-ancestors 'none'",
+].join("; ");
 
 export function servePages(app: Hono): void {
   for (const file of FILES)

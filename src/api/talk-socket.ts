@@ -71,6 +71,8 @@ class PageSocket implements Page {
   readonly #socket: WebSocket;
   readonly #ports: TalkSocketPorts;
   #seat: Seat | undefined;
+  #texts = 0;
+  #textsFrom = 0;
   #joining = false;
   #gone = false;
   #alive = true;
@@ -117,9 +119,19 @@ class PageSocket implements Page {
   #obey(message: FromPage): void {
     if (message.type === "join") return void this.#join(message);
     const seat = this.#here;
-    if (message.type === "text") seat.type(message.text);
-    else if (message.type === "played") seat.played(message.stream, message.ms);
-    else seat.hangUp();
+    if (message.type === "text") {
+      this.#countText();
+      seat.type(message.text);
+    }
+    if (message.type === "played") seat.played(message.stream, message.ms);
+    if (message.type === "hangUp") seat.hangUp();
+  }
+
+  #countText(): void {
+    const now = this.#ports.clock.now();
+    if (now - this.#textsFrom >= 60_000) [this.#textsFrom, this.#texts] = [now, 0];
+    if (++this.#texts > LIMITS.pageTextsPerMinuteMax)
+      throw new AppError("input.invalid", "too many texts in a minute");
   }
 
   get #here(): Seat {

@@ -34,6 +34,8 @@ export const LIMITS = {
   pageBacklogBytesMax: 256 * 1024,
   /** One message of a page. */
   pageMessageBytesMax: 16 * 1024,
+  /** Typed words of one page; each is a record of the log. */
+  pageTextsPerMinuteMax: 60,
   /** Spoken calls over pages at a time in one process. */
   pageCallsMax: 8,
   /** Without sound from a microphone for this long, silence is put in its place. */

@@ -213,6 +213,10 @@ suite("a talk over the socket", () => {
 
 suite("what a page does wrong", () => {
   const joined = { type: "join", identity: "ann", speaks: true };
+  const FLOOD = Array.from({ length: LIMITS.pageTextsPerMinuteMax + 1 }, () => ({
+    type: "text",
+    text: "!",
+  }));
   const WRONG: readonly (readonly [string, readonly (object | string | Buffer)[]])[] = [
     ["no JSON", ["hello"]],
     ["an unknown type", [{ type: "shout" }]],
@@ -224,6 +228,7 @@ suite("what a page does wrong", () => {
     ["a text that is too long", [joined, { type: "text", text: "x".repeat(2_001) }]],
     ["half a sample", [joined, Buffer.alloc(321)]],
     ["too much sound at once", [joined, Buffer.alloc(6_402)]],
+    ["a flood of texts", [joined, ...FLOOD]],
     ["a position that is none", [joined, { type: "played", stream: 1, ms: -1 }]],
   ];
 
