@@ -452,7 +452,11 @@ export function afterTool(context: RoomContext, event: RoomEvent): Partial<RoomC
   const settings = agent === undefined ? undefined : context.agents[agent];
   return {
     ...(agent !== undefined && settings && { agent, settings }),
-    ...(hangsUp(event) && { lastTurn: context.older?.n ?? null, reason: "the agent hung up" }),
+    ...(hangsUp(event) &&
+      context.reason === "" && {
+        lastTurn: context.older?.n ?? null,
+        reason: "the agent hung up",
+      }),
   };
 }
 

@@ -54,8 +54,10 @@ export const roomSetup = setup({
       event.type === "user.ended" &&
       context.newer !== null &&
       context.ranges.some((r) => r.n === context.newer && r.sid === event.sid && r.to === null),
+    // What is not yet audible is held without waiting (3b).
     holdsAtOnce: ({ context }) =>
-      rules.contestOf(context) === "pause" && context.settings.interruption.pauseAfter === 0,
+      rules.contestOf(context) === "pause" &&
+      (context.settings.interruption.pauseAfter === 0 || context.older?.phase === "thinking"),
     isRepeated: ({ context, event }) => rules.isRepeated(context, event as Words),
     isLateForDone: ({ context, event }) => rules.isLate(context, event as Words),
     isLateForOlder: ({ context, event }) => {
@@ -93,7 +95,8 @@ export const roomSetup = setup({
     isFree: ({ context }) => !rules.isOccupied(context),
     joinedDone: ({ context }) => rules.joinedTool(context) !== undefined,
     hookWanted: ({ context }) => context.afterTurns.some(({ running }) => !running),
-    hangsUpLate: ({ context, event }) => rules.hangsUp(event) && context.older === null,
+    hangsUpLate: ({ context, event }) =>
+      rules.hangsUp(event) && context.older === null && context.reason === "",
     toolToStop: ({ context }) => context.tools.some((tool) => tool.state === "stop"),
     toolMayRepeat: ({ context, event }) => {
       const tool = context.tools.find((t) => `tool.${t.call}` === child(event));

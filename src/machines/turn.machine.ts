@@ -55,6 +55,7 @@ export const turnMachine = turnSetup.createMachine({
       },
       on: {
         "turn.stop": { target: "abandoned", actions: "becauseStopped" },
+        "user.judged": { actions: "noteJudged" },
         "reply.ended": { guard: "isCurrent", actions: "forgetSpeculation" },
         "previous.paused": { actions: "noteAnswerable" },
       },
@@ -158,7 +159,6 @@ export const turnMachine = turnSetup.createMachine({
               { guard: "makesStale", actions: ["stopReply", "forgetSpeculation", "take"] },
               { actions: "take" },
             ],
-            "user.judged": { actions: "noteJudged" },
             "previous.ended": { actions: "merge" },
           },
         },
@@ -365,6 +365,16 @@ export const turnMachine = turnSetup.createMachine({
                 actions: { type: "tell", params: { child: "filler", command: "resume" } },
               },
               {
+                guard: "replyIsOver",
+                target: "thinking",
+                actions: [
+                  { type: "tell", params: { child: "filler", command: "resume" } },
+                  "countEmpty",
+                  "countAsk",
+                  "startReply",
+                ],
+              },
+              {
                 guard: "hasSegments",
                 target: "speaking",
                 actions: [
@@ -386,6 +396,7 @@ export const turnMachine = turnSetup.createMachine({
             "reply.ended": [
               { guard: "isStale" },
               { guard: "wantsTools", actions: ["noteEnd", "wantTools"] },
+              { guard: "isDoneUnsaid", actions: "noteEnd" },
               { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
               { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
               {

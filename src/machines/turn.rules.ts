@@ -6,6 +6,7 @@ import type {
   SpeechRange,
   TurnEnded,
   TurnWords,
+  UserJudged,
 } from "../events/turn.events.ts";
 
 /**
@@ -168,6 +169,11 @@ export function endClass(context: TurnContext): EndClass {
   return last.class === "digits" ? "digits" : (context.judged ?? last.class);
 }
 
+/** Somebody who was judged to have finished by `to` has spoken on since. */
+export function hasGoneOn({ ranges }: TurnContext, { sid, to }: UserJudged): boolean {
+  return ranges.some((range) => range.sid === sid && range.from >= to);
+}
+
 export function endDelay(context: TurnContext): number {
   const { minDelay, unclearDelay, digitsDelay, maxDelay } = context.settings.endpointing;
   const delays = {
@@ -268,7 +274,7 @@ export function anyHeard({ runs }: Pick<TurnContext, "runs">): boolean {
 }
 
 /** Something of the answer itself was heard, and not only what covered a wait. */
-export function hasAnswered({ runs }: TurnContext): boolean {
+export function hasAnswered({ runs }: Pick<TurnContext, "runs">): boolean {
   return anyHeard({ runs: runs.filter((run) => run.child === "reply") });
 }
 
@@ -288,6 +294,10 @@ function lastRun(runs: readonly Run[], child: Run["child"] = "reply"): Run | und
 /** Effects of this turn that speak or may yet speak. */
 export function liveRuns({ runs }: Pick<TurnContext, "runs">): number {
   return runs.filter((run) => !run.over).length;
+}
+
+export function replyIsOver({ runs }: TurnContext): boolean {
+  return lastRun(runs)?.over === true;
 }
 
 /** A filler that has made no sound yet: what it was to cover is over. */

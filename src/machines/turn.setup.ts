@@ -49,7 +49,8 @@ export const turnSetup = setup({
     mustWaitForPrevious: ({ context }) => !context.previousDone && rules.spokenWords(context) > 0,
     onlyPreviousMissing: ({ context }) =>
       !context.previousDone && rules.isSettled(context) && rules.spokenWords(context) > 0,
-    cutsByEcho: ({ context }) =>
+    cutsByEcho: ({ context, event }) =>
+      event.type === "user.words" &&
       context.contest === "echo" &&
       rules.realWords(context) >= context.settings.interruption.echoWords,
     maySpeculate: ({ context }) => rules.maySpeculate(context),
@@ -63,6 +64,9 @@ export const turnSetup = setup({
     isStale: ({ event }) => isEnd(event) && !event.current,
     wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
     isDone: ({ event }) => isDone(event),
+    isDoneUnsaid: ({ context, event }) =>
+      isDone(event) && !rules.hasAnswered({ runs: afterEnd(context, event) }),
+    replyIsOver: ({ context }) => rules.replyIsOver(context),
     isDoneAfterTools: ({ context, event }) => isDone(event) && rules.hasAnswered(context),
     wasHeardOut: ({ context, event }) =>
       isDone(event) && toolCalls(event).length === 0 && rules.hasSegments(context),
@@ -109,8 +113,10 @@ export const turnSetup = setup({
       const { type: _, at: __, ...words } = event;
       return { words: rules.takeWords(context.words, words) };
     }),
-    noteJudged: assign(({ event }) =>
-      event.type === "user.judged" ? { judged: event.class } : {},
+    noteJudged: assign(({ context, event }) =>
+      event.type === "user.judged" && !rules.hasGoneOn(context, event)
+        ? { judged: event.class }
+        : {},
     ),
     newSettings: assign(({ event }) =>
       event.type === "settings.changed" ? { settings: event.settings } : {},

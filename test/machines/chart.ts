@@ -146,7 +146,8 @@ export function asksOf(actions: readonly ExecutableActionObject[]): readonly str
       case "xstate.spawnChild":
         return [`start ${(params as { actorRef: { id: string } }).actorRef.id}`];
       case "xstate.stopChild":
-        return [`stop ${(params as { id: string } | undefined)?.id ?? "nothing"}`];
+        // Without params where that child never was: the host asks for nothing then.
+        return params ? [`stop ${(params as { id: string }).id}`] : [];
       case "xstate.emit":
         return [`fact ${factOf((params as { event: AnyEventObject }).event)}`];
       default:

@@ -1,6 +1,6 @@
 import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { TurnWords } from "../../src/events/turn.events.ts";
-import { newTurn, type Run, type TurnContext } from "../../src/machines/turn.rules.ts";
+import { NO_RUN, newTurn, type Run, type TurnContext } from "../../src/machines/turn.rules.ts";
 
 /** Contexts and events that the tests of charts begin from. */
 
@@ -27,12 +27,18 @@ export function words(more: Partial<TurnWords> = {}): TurnWords {
 
 export function turn(more: Partial<TurnContext> = {}): TurnContext {
   const plain = { n: 2, kind: "user", contest: "none", pausable: true, saying: null } as const;
-  const input = { ...plain, previousDone: true, sttDown: false, settings: SETTINGS, at: 9_000 };
+  const who = { agent: "", filler: "", settings: SETTINGS, at: 9_000 };
+  const input = { ...plain, ...who, previousDone: true, sttDown: false };
   return { ...newTurn(input), silentSince: 9_750, ...more };
 }
 
 /** A reply of one sentence of 2 s, one second of which was heard. */
 export function run(more: Partial<Run> = {}): Run {
   const segment = { ref: "s1", words: 5, question: false, ms: 2_000, firstWordMs: 200 };
-  return { segments: [segment], positionMs: 1_000, complete: false, ...more };
+  return { ...NO_RUN, started: true, segments: [segment], positionMs: 1_000, ...more };
+}
+
+/** A text that covers a wait, as said beside the reply. */
+export function filler(more: Partial<Run> = {}): Run {
+  return run({ child: "filler", ...more });
 }

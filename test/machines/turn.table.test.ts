@@ -1,12 +1,15 @@
 import { test } from "node:test";
+import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { TurnEvent } from "../../src/events/turn.events.ts";
 import { turnMachine } from "../../src/machines/turn.machine.ts";
 import type { Rest } from "./chart.ts";
-import { run, turn, words } from "./fixtures.ts";
+import { filler, run, turn, words } from "./fixtures.ts";
 import { NOW, checkState, checkWhole, statesOf, type Cell, type Row } from "./table.ts";
 
 type State =
   | "opening"
+  | "listening.contested.opening"
+  | "listening.contested.brief"
   | "listening.contested.speaking"
   | "listening.contested.silent"
   | "listening.hearing"
@@ -26,16 +29,35 @@ type State =
 type Type = TurnEvent["type"];
 type Cells = Readonly<Record<Type, Cell<State>>>;
 
+const PAUSE_LATE = TurnSettings.parse({ interruption: { pauseAfter: 200 } });
+/** Every delay another one, and all that a guard compares with. */
+const CHANGED = TurnSettings.parse({
+  interruption: { pauseAfter: 400, minWords: 3, echoWords: 1 },
+  endpointing: { minDelay: 200 },
+  answer: { total: 4_000, fillerAfter: 100 },
+});
+
 const speaking = { voices: ["a"], ranges: [{ sid: "a", from: 1_000, to: null }] };
 const silent = { voices: [], ranges: [{ sid: "a", from: 1_000, to: 2_000 }] };
 const spoken = { ...silent, words: [words()] };
 const over = { contest: "pause", previousDone: false } as const;
 const behind = { ...spoken, previousDone: false };
-const tool = { call: "c1", name: "find", write: false, idempotent: true, asked: true, done: false };
+const asked = { write: false, idempotent: true, cancels: true, sayWhile: "", joins: "" };
+const tool = { call: "c1", name: "find", ...asked, asked: true, done: false };
+/** A reply that has ended without a word, as one does that asks for tools. */
+const silentRun = run({ segments: [], positionMs: 0, over: true });
 const second = { ...tool, call: "c2" };
 
 const RESTS: Readonly<Record<State, Rest>> = {
   opening: { leaves: ["opening"], context: turn() },
+  "listening.contested.opening": {
+    leaves: ["listening.contested.opening"],
+    context: turn({ ...over, ...speaking }),
+  },
+  "listening.contested.brief": {
+    leaves: ["listening.contested.brief"],
+    context: turn({ ...over, ...speaking, settings: PAUSE_LATE }),
+  },
   "listening.contested.speaking": {
     leaves: ["listening.contested.speaking"],
     context: turn({ ...over, ...speaking }),
@@ -56,7 +78,7 @@ const RESTS: Readonly<Record<State, Rest>> = {
   },
   "answering.working": {
     leaves: ["answering.working"],
-    context: turn({ ...spoken, asks: 1, tools: [tool], runs: [run({ segments: [] })] }),
+    context: turn({ ...spoken, asks: 1, tools: [tool], runs: [silentRun] }),
     children: ["reply"],
   },
   "answering.speaking": {
@@ -91,7 +113,35 @@ const EVENTS: Readonly<{ [T in Type]: Extract<TurnEvent, { type: T }> }> = {
   "previous.ended": { type: "previous.ended", merge: null, at: NOW },
   "turn.stop": { type: "turn.stop", reason: "muted", at: NOW },
   "words.late": { type: "words.late", ...words({ ref: "w0" }), at: NOW },
-  "tool.result": { type: "tool.result", call: "c1", ok: true, at: NOW },
+  "tool.result": { type: "tool.result", call: "c1", agent: "", at: NOW },
+  "user.judged": { type: "user.judged", sid: "a", to: 2_000, class: "complete", at: NOW },
+  "settings.changed": { type: "settings.changed", settings: CHANGED, at: NOW },
+  "reply.context": {
+    type: "reply.context",
+    hook: "beforeAnswer",
+    how: "done",
+    chars: 40,
+    ms: 120,
+    at: NOW,
+  },
+  "reply.switched": {
+    type: "reply.switched",
+    what: "model",
+    from: "a",
+    to: "b",
+    why: "late",
+    at: NOW,
+  },
+  "filler.segment": {
+    type: "filler.segment",
+    ref: "f1",
+    chars: 12,
+    words: 3,
+    question: false,
+    at: NOW,
+  },
+  "filler.position": { type: "filler.position", ms: 300, at: NOW },
+  "filler.ended": { type: "filler.ended", child: "filler", how: "done", current: true, at: NOW },
   "stt.state": { type: "stt.state", down: true, at: NOW },
   "reply.requested": {
     type: "reply.requested",
@@ -123,6 +173,13 @@ const EVENTS: Readonly<{ [T in Type]: Extract<TurnEvent, { type: T }> }> = {
 };
 
 const OVER: Readonly<Record<Type, "ignored">> = {
+  "user.judged": "ignored",
+  "settings.changed": "ignored",
+  "reply.context": "ignored",
+  "reply.switched": "ignored",
+  "filler.segment": "ignored",
+  "filler.position": "ignored",
+  "filler.ended": "ignored",
   "user.started": "ignored",
   "user.ended": "ignored",
   "user.words": "ignored",
@@ -144,6 +201,13 @@ const OVER: Readonly<Record<Type, "ignored">> = {
 
 /** Left within the step that enters it: the table's check is that its last way out is open. */
 const PASSED: Readonly<Record<Type, "never">> = {
+  "user.judged": "never",
+  "settings.changed": "never",
+  "reply.context": "never",
+  "reply.switched": "never",
+  "filler.segment": "never",
+  "filler.position": "never",
+  "filler.ended": "never",
   "user.started": "never",
   "user.ended": "never",
   "user.words": "never",
@@ -170,7 +234,7 @@ const STOPPED = "abandoned: fact turn.ended abandoned, room turn.over";
 const YIELDED = "abandoned: room turn.yielded, fact turn.ended abandoned, room turn.over";
 const ANSWERS = "answering.thinking: room turn.answering, start reply";
 const COMMITS = "answering.thinking: room turn.answering, commit reply";
-const PAUSES = "answering.paused: room turn.paused, pause reply";
+const PAUSES = "answering.paused: room turn.paused, pause reply, pause filler";
 const CUT = "interrupted: stop reply, room turn.interrupted";
 const COMPLETED = "completed: stop reply, fact turn.ended completed, room turn.over";
 const FAILED = "failed: stop reply, fact turn.ended failed, room turn.over";
@@ -179,18 +243,81 @@ const speculating = { ...spoken, speculating: true, speculations: 1, asks: 1, ru
 const aside = words({ backchannel: true });
 const fixed = { pausable: false };
 const wants = { result: { toolCalls: [{ call: "c1", name: "find", write: false }] } };
+const nothingYet = run({ started: false, segments: [], positionMs: 0 });
+const GOES_ON = "answering.speaking: resume filler, resume reply, room turn.speaking";
+const THINKS_ON = "answering.thinking: resume filler, resume reply";
 const unheard = { runs: [run({ segments: [], positionMs: 0 })] };
 
 const stale: Row<State> = { given: "a stale end", event: { current: false }, to: "ignored" };
 const staleEnd: Row<State> = { ...stale, to: "same" };
 const unpausable: Row<State> = { given: "not pausable", context: fixed, to: "ignored" };
 
+/** The filler's last word; the reply has had its own, or it is awaited yet. */
+const fillerLast: readonly Row<State>[] = [
+  { given: "the reply's last word is awaited", context: { runs: [run(), filler()] }, to: "same" },
+  {
+    given: "the last of two, some heard",
+    event: { how: "stopped", position: 900 },
+    context: { runs: [silentRun, filler()] },
+    to: `cutOff: ${OVER_CUT}`,
+  },
+  {
+    given: "the last of two, nothing heard",
+    event: { how: "stopped", position: 0 },
+    context: { runs: [silentRun, filler({ started: false, positionMs: 0 })] },
+    to: STOPPED,
+  },
+];
+
 /** The speech of a turn that takes no part in the end of its own speculation. */
 const ownReply: readonly Row<State>[] = [{ given: "its speculation", to: "same" }, stale];
 
 const CELLS: Readonly<Record<State, Cells>> = {
   opening: PASSED,
+  "listening.contested.opening": PASSED,
+  "listening.contested.brief": {
+    "user.started": "same",
+    "user.ended": [
+      { given: "nothing said yet", to: "listening.contested.silent" },
+      { given: "another voice", context: { voices: ["a", "b"] }, to: "same" },
+      { given: "only a back-channel said", context: { words: [aside] }, to: YIELDED },
+    ],
+    "user.words": [
+      { given: "real words", to: "listening.hearing: room turn.took" },
+      { given: "words not yet stable", event: { final: false, stable: 0 }, to: "same" },
+      { given: "a back-channel", event: { backchannel: true }, to: "same" },
+      { given: "echo", event: { echo: true }, to: "same" },
+    ],
+    "user.judged": "same",
+    "speech.over": "ignored",
+    "floor.taken": "ignored",
+    "floor.returned": "ignored",
+    "previous.paused": "same",
+    "previous.ended": "listening.hearing",
+    "turn.stop": YIELDED,
+    "words.late": "same",
+    "tool.result": "ignored",
+    "stt.state": "same",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.requested": "same",
+    "reply.switched": "same",
+    "reply.segment": "ignored",
+    "filler.segment": "ignored",
+    "speech.segment": "ignored",
+    "reply.position": "ignored",
+    "filler.position": "ignored",
+    "filler.ended": "ignored",
+    "reply.ended": ownReply,
+  },
   "listening.contested.speaking": {
+    "user.judged": "same",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "ignored",
+    "filler.position": "ignored",
+    "filler.ended": "ignored",
     "user.started": "same",
     "user.ended": [
       { given: "nothing said yet", to: "listening.contested.silent" },
@@ -230,7 +357,21 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": ownReply,
   },
   "listening.contested.silent": {
-    "user.started": "listening.contested.speaking",
+    "user.judged": "same",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "ignored",
+    "filler.position": "ignored",
+    "filler.ended": "ignored",
+    "user.started": [
+      { given: "speech pauses at once", to: "listening.contested.speaking" },
+      {
+        given: "speech pauses late",
+        context: { settings: PAUSE_LATE },
+        to: "listening.contested.brief",
+      },
+    ],
     "user.ended": "ignored",
     "user.words": [
       { given: "real words", to: "listening.waiting: room turn.took" },
@@ -260,6 +401,20 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": ownReply,
   },
   "listening.hearing": {
+    "user.judged": "same",
+    "settings.changed": [
+      { given: "no contest", to: "same" },
+      {
+        given: "one word would cut from now on: not those already said (T24)",
+        context: { contest: "echo", previousDone: false, words: [words({ words: 1, stable: 1 })] },
+        to: "same",
+      },
+    ],
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "ignored",
+    "filler.position": "ignored",
+    "filler.ended": "ignored",
     "user.started": "same",
     "user.ended": [
       { given: "nothing said yet", to: "listening.waiting" },
@@ -313,6 +468,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": ownReply,
   },
   "listening.waiting": {
+    "user.judged": "again",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "ignored",
+    "filler.position": "ignored",
+    "filler.ended": "ignored",
     "user.started": "listening.hearing",
     "user.ended": "again",
     "user.words": [
@@ -354,6 +516,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": ownReply,
   },
   "listening.held": {
+    "user.judged": "listening.waiting",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "ignored",
+    "filler.position": "ignored",
+    "filler.ended": "ignored",
     "user.started": "listening.hearing",
     "user.ended": "listening.waiting",
     "user.words": [
@@ -390,6 +559,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": ownReply,
   },
   "listening.ready": {
+    "user.judged": "same",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "ignored",
+    "filler.position": "ignored",
+    "filler.ended": "ignored",
     "user.started": "listening.hearing",
     "user.ended": "ignored",
     "user.words": "listening.waiting",
@@ -410,6 +586,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "answering.beginning": PASSED,
   "answering.thinking": {
+    "user.judged": "ignored",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "same",
+    "filler.position": "same",
+    "filler.ended": "same",
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
@@ -423,7 +606,26 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tool.result": "same",
     "stt.state": "same",
     "reply.requested": "same",
-    "reply.segment": "answering.speaking: room turn.speaking",
+    "reply.segment": [
+      { given: "nothing covered the wait", to: "answering.speaking: room turn.speaking" },
+      {
+        given: "the filler is silent yet",
+        context: { runs: [nothingYet, filler({ started: false, positionMs: 0 })] },
+        children: ["reply", "filler"],
+        to: "answering.speaking: stop filler, room turn.speaking",
+      },
+      {
+        given: "the filler is heard: it says its words first",
+        context: { runs: [nothingYet, filler()] },
+        children: ["reply", "filler"],
+        to: "answering.speaking: room turn.speaking",
+      },
+      {
+        given: "the filler is over",
+        context: { runs: [nothingYet, filler({ over: true })] },
+        to: "answering.speaking: room turn.speaking",
+      },
+    ],
     "speech.segment": "same",
     "reply.position": "ignored",
     "reply.ended": [
@@ -431,13 +633,32 @@ const CELLS: Readonly<Record<State, Cells>> = {
       { given: "done, empty", to: "again: start reply" },
       { given: "done, empty again", context: { emptyReplies: 1 }, to: FAILED },
       { given: "done, empty after it spoke", context: { runs: [run(), run()] }, to: COMPLETED },
+      {
+        given: "done, empty after only a filler spoke",
+        context: { runs: [filler({ over: true, complete: true }), nothingYet] },
+        to: "again: start reply",
+      },
       { given: "failed", event: { how: "failed" }, to: FAILED },
+      {
+        given: "failed while the filler runs",
+        context: { runs: [nothingYet, filler()] },
+        children: ["reply", "filler"],
+        event: { how: "failed" },
+        to: "failed: stop reply, stop filler, fact turn.ended failed, room turn.over",
+      },
       { given: "lost", event: { how: "lost" }, to: "again: start reply" },
       { given: "never started", event: { how: "never-started" }, to: "again: start reply" },
       staleEnd,
     ],
   },
   "answering.working": {
+    "user.judged": "ignored",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "same",
+    "filler.position": "same",
+    "filler.ended": "same",
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
@@ -446,8 +667,14 @@ const CELLS: Readonly<Record<State, Cells>> = {
       { given: "nothing heard", to: `abandoned: stop reply, ${OVER_ABANDONED}` },
       {
         given: "some heard",
-        context: { runs: [run()] },
+        context: { runs: [run({ over: true })] },
         to: `cutOff: stop reply, ${OVER_CUT}`,
+      },
+      {
+        given: "only a filler runs: its last word is awaited",
+        context: { runs: [silentRun, filler()] },
+        children: ["reply", "filler"],
+        to: "interrupted: stop reply, stop filler, room turn.interrupted",
       },
     ],
     "floor.returned": "ignored",
@@ -457,8 +684,14 @@ const CELLS: Readonly<Record<State, Cells>> = {
       { given: "nothing heard", to: `abandoned: stop reply, ${OVER_ABANDONED}` },
       {
         given: "some heard",
-        context: { runs: [run()] },
+        context: { runs: [run({ over: true })] },
         to: `cutOff: stop reply, ${OVER_CUT}`,
+      },
+      {
+        given: "only a filler runs: its last word is awaited",
+        context: { runs: [silentRun, filler()] },
+        children: ["reply", "filler"],
+        to: "interrupted: stop reply, stop filler, room turn.interrupted",
       },
     ],
     "words.late": "same",
@@ -474,6 +707,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": "ignored",
   },
   "answering.speaking": {
+    "user.judged": "ignored",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "same",
+    "filler.position": "again",
+    "filler.ended": "same",
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
@@ -500,6 +740,12 @@ const CELLS: Readonly<Record<State, Cells>> = {
         to: "answering.thinking: start reply",
       },
       {
+        given: "done, wants tools while its filler was heard",
+        context: { runs: [filler({ over: true, complete: true }), run()] },
+        event: wants,
+        to: TOOLS,
+      },
+      {
         given: "lost after its last word",
         event: { how: "lost" },
         context: { runs: [run({ positionMs: 2_000 })] },
@@ -509,6 +755,13 @@ const CELLS: Readonly<Record<State, Cells>> = {
     ],
   },
   "answering.paused": {
+    "user.judged": "ignored",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "same",
+    "filler.position": "same",
+    "filler.ended": "same",
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
@@ -517,27 +770,49 @@ const CELLS: Readonly<Record<State, Cells>> = {
       { given: "its reply runs", to: CUT },
       {
         given: "tools asked for, some heard",
-        context: { tools: [tool] },
+        context: { tools: [tool], runs: [run({ over: true })] },
         to: `cutOff: stop reply, ${OVER_CUT}`,
       },
       {
         given: "tools asked for, nothing heard",
-        context: { tools: [tool], ...unheard },
+        context: { tools: [tool], runs: [silentRun] },
         to: `abandoned: stop reply, ${OVER_ABANDONED}`,
+      },
+      {
+        given: "tools asked for, the filler runs",
+        context: { tools: [tool], runs: [silentRun, filler()] },
+        children: ["reply", "filler"],
+        to: "interrupted: stop reply, stop filler, room turn.interrupted",
+      },
+      {
+        given: "reply and filler run",
+        context: { runs: [nothingYet, filler()] },
+        children: ["reply", "filler"],
+        to: "interrupted: stop reply, stop filler, room turn.interrupted",
       },
     ],
     "floor.returned": [
-      { given: "something to say", to: "answering.speaking: resume reply, room turn.speaking" },
-      { given: "nothing yet", context: unheard, to: "answering.thinking: resume reply" },
+      { given: "something to say", to: GOES_ON },
+      { given: "nothing yet", context: { runs: [nothingYet] }, to: THINKS_ON },
+      {
+        given: "nothing yet but a filler",
+        context: { runs: [nothingYet, filler()] },
+        to: THINKS_ON,
+      },
+      {
+        given: "the reply ended without a word",
+        context: { runs: [silentRun] },
+        to: "answering.thinking: resume filler, start reply",
+      },
       {
         given: "tools kept",
         context: { tools: [{ ...tool, asked: false }] },
-        to: "answering.working: room tools.requested",
+        to: "answering.working: resume filler, room tools.requested",
       },
       {
         given: "tools done meanwhile",
         context: { tools: [{ ...tool, done: true }] },
-        to: "answering.thinking: room tools.requested, start reply",
+        to: "answering.thinking: resume filler, room tools.requested, start reply",
       },
     ],
     "previous.paused": "ignored",
@@ -553,6 +828,16 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": [
       { given: "done", to: COMPLETED },
       { given: "done, wants tools: they are kept", event: wants, to: "same" },
+      {
+        given: "done, nothing said: asked for anew later",
+        context: { runs: [nothingYet] },
+        to: "same",
+      },
+      {
+        given: "done, nothing said but by a filler",
+        context: { runs: [nothingYet, filler()] },
+        to: "same",
+      },
       { given: "failed", event: { how: "failed" }, to: FAILED },
       { given: "lost", event: { how: "lost" }, to: `cutOff: stop reply, ${OVER_CUT}` },
       {
@@ -561,10 +846,24 @@ const CELLS: Readonly<Record<State, Cells>> = {
         context: unheard,
         to: `abandoned: stop reply, ${OVER_ABANDONED}`,
       },
+      {
+        given: "lost, only a filler heard",
+        event: { how: "lost" },
+        context: { runs: [nothingYet, filler()] },
+        children: ["reply", "filler"],
+        to: `cutOff: stop reply, stop filler, ${OVER_CUT}`,
+      },
       staleEnd,
     ],
   },
   interrupted: {
+    "user.judged": "ignored",
+    "settings.changed": "same",
+    "reply.context": "same",
+    "reply.switched": "same",
+    "filler.segment": "ignored",
+    "filler.position": "same",
+    "filler.ended": fillerLast,
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
@@ -584,6 +883,18 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": [
       { given: "done: all was heard", to: "completed: fact turn.ended completed, room turn.over" },
       { given: "done, wants tools", event: wants, to: `cutOff: ${OVER_CUT}` },
+      {
+        given: "the filler's last word is awaited too",
+        event: { how: "stopped", position: 1_100 },
+        context: { runs: [nothingYet, filler()] },
+        to: "same",
+      },
+      {
+        given: "nothing heard but the filler, which has ended",
+        event: { how: "stopped", position: 0 },
+        context: { runs: [nothingYet, filler({ over: true })] },
+        to: `cutOff: ${OVER_CUT}`,
+      },
       {
         given: "stopped, some heard",
         event: { how: "stopped", position: 1_100 },
@@ -626,6 +937,12 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
       },
     ],
   },
+  "listening.contested.opening": {},
+  "listening.contested.brief": {
+    listeningMax,
+    pauseMax: YIELDED,
+    pauseAfter: "listening.contested.speaking: room turn.holds",
+  },
   "listening.contested.silent": { listeningMax, pauseMax: YIELDED, resumeAfter: YIELDED },
   "listening.hearing": { listeningMax },
   "listening.waiting": {
@@ -652,8 +969,73 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
   },
   "listening.ready": { listeningMax: "same" },
   "answering.beginning": {},
-  "answering.thinking": { answerTotal: FAILED },
-  "answering.working": { toolsMax: "answering.thinking: start reply" },
+  "answering.thinking": {
+    answerTotal: [
+      { given: "nothing said", to: FAILED },
+      {
+        given: "only a filler said",
+        context: { runs: [nothingYet, filler()] },
+        children: ["reply", "filler"],
+        to: "failed: stop reply, stop filler, fact turn.ended failed, room turn.over",
+      },
+    ],
+    fillerAfter: [
+      { given: "no filler", to: "ignored" },
+      { given: "a filler", context: { filler: "filler" }, to: "same: start filler" },
+      {
+        given: "it runs already",
+        context: { filler: "filler", runs: [nothingYet, filler({ segments: [] })] },
+        to: "ignored",
+      },
+      {
+        given: "something was said before",
+        context: { filler: "filler", runs: [run({ over: true }), nothingYet] },
+        to: "ignored",
+      },
+      {
+        given: "it failed before it said a word",
+        context: { filler: "filler", runs: [nothingYet, filler({ segments: [], over: true })] },
+        to: "same: start filler",
+      },
+      {
+        given: "a text of the agent's own",
+        context: { filler: "filler", saying: ["greeting"] },
+        to: "ignored",
+      },
+    ],
+  },
+  "answering.working": {
+    toolsMax: "answering.thinking: start reply",
+    sayWhileAfter: [
+      { given: "nothing to say", to: "ignored" },
+      {
+        given: "the tool has words of its own",
+        context: { tools: [{ ...tool, sayWhile: "tool.find" }] },
+        to: "same: start filler",
+      },
+      {
+        given: "the tool with words is done",
+        context: { tools: [{ ...tool, sayWhile: "tool.find", done: true }, second] },
+        to: "ignored",
+      },
+      { given: "the general filler", context: { filler: "filler" }, to: "same: start filler" },
+      {
+        given: "something was said before",
+        context: { filler: "filler", runs: [run({ over: true })] },
+        to: "ignored",
+      },
+      {
+        given: "words of its own, after something was said",
+        context: { tools: [{ ...tool, sayWhile: "tool.find" }], runs: [run({ over: true })] },
+        to: "same: start filler",
+      },
+      {
+        given: "one runs already",
+        context: { tools: [{ ...tool, sayWhile: "tool.find" }], runs: [silentRun, filler()] },
+        to: "ignored",
+      },
+    ],
+  },
   "answering.speaking": { stall: FAILED },
   "answering.paused": { heldMax: CUT },
   interrupted: {
