@@ -1,4 +1,5 @@
 import { test } from "node:test";
+import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { RoomEvent } from "../../src/events/room.events.ts";
 import { roomMachine } from "../../src/machines/room.machine.ts";
 import { newRoom, type RoomContext } from "../../src/machines/room.rules.ts";
@@ -10,6 +11,7 @@ type State =
   | "present.joining"
   | "present.live.empty"
   | "present.live.idle"
+  | "present.live.minding"
   | "present.live.engaged"
   | "present.recovering"
   | "present.draining"
@@ -20,6 +22,14 @@ type Type = RoomEvent["type"];
 type Cells = Readonly<Record<Type, Cell<State>>>;
 
 const TEXTS = ["greeting", "away", "farewell", "apology"];
+const PAUSE_LATE = TurnSettings.parse({ interruption: { pauseAfter: 200 } });
+const HEADER = {
+  agent: { name: "host", hash: "h1" },
+  settings: SETTINGS,
+  agents: { cook: PAUSE_LATE },
+  texts: TEXTS,
+  hooks: [],
+};
 const ann = { identity: "ann", name: "Ann", present: true };
 const track = { sid: "a", identity: "ann", closing: false, sttDown: false };
 const inRoom = { participants: [ann], tracks: [track], greeted: true };
@@ -27,8 +37,15 @@ const older = { n: 2, phase: "speaking", pausable: true } as const;
 const talk = { n: 2, older, spokenMs: 9_000 };
 
 function room(more: Partial<RoomContext> = {}): RoomContext {
-  return { ...newRoom({ settings: SETTINGS, texts: TEXTS }), ...more };
+  return { ...newRoom(HEADER), ...more };
 }
+
+const FIND = { call: "c1", name: "find", write: false, idempotent: true };
+const ASKED = { ...FIND, cancels: true, sayWhile: "", joins: "" };
+const running = { ...ASKED, n: 2, agent: "", state: "running" } as const;
+const write = { ...running, write: true, idempotent: false, cancels: false } as const;
+/** The same write asked for once more, by the turn that answers. */
+const joined = { ...write, call: "c2", joins: "c1", state: "joined" } as const;
 
 const RESTS: Readonly<Record<State, Rest>> = {
   "present.joining": {
@@ -45,6 +62,11 @@ const RESTS: Readonly<Record<State, Rest>> = {
     leaves: ["present.live.idle"],
     context: room({ ...inRoom, n: 1 }),
     children: ["connection"],
+  },
+  "present.live.minding": {
+    leaves: ["present.live.minding"],
+    context: room({ ...inRoom, n: 1, tools: [{ ...write, n: 1 }] }),
+    children: ["connection", "tool.c1:tool"],
   },
   "present.live.engaged": {
     leaves: ["present.live.engaged"],
@@ -105,18 +127,23 @@ const EVENTS: Readonly<{ [T in Type]: Extract<RoomEvent, { type: T }> }> = {
   "command.unmute": { type: "command.unmute", at: NOW },
   "command.instruct": { type: "command.instruct", ref: "i1", at: NOW },
   "command.end": { type: "command.end", reason: "done here", at: NOW },
+  "command.set": { type: "command.set", settings: PAUSE_LATE, at: NOW },
+  "command.agent": { type: "command.agent", ...HEADER, at: NOW },
   "host.failed": { type: "host.failed", at: NOW },
   "connection.ended": { type: "connection.ended", child: "connection", ...end },
   "tool.ended": { type: "tool.ended", child: "tool.c1", ...end },
+  "hook.ended": { type: "hook.ended", child: "afterTurn.1", ...end },
   "user.started": { type: "user.started", from: 3_000, ...user },
   "user.ended": { type: "user.ended", from: 1_000, to: 2_000, silenceMs: 250, ...user },
   "user.words": { type: "user.words", ...words(), at: NOW },
+  "user.judged": { type: "user.judged", sid: "a", to: 2_000, class: "complete", at: NOW },
   "track.closed": { type: "track.closed", sid: "a", at: NOW },
   "track.stt": { type: "track.stt", sid: "a", down: true, at: NOW },
   "turn.answering": { type: "turn.answering", n: 2, pausable: true, at: NOW },
   "turn.speaking": { type: "turn.speaking", n: 2, at: NOW },
   "turn.interrupted": { type: "turn.interrupted", n: 2, at: NOW },
   "turn.paused": { type: "turn.paused", n: 2, answerable: false, at: NOW },
+  "turn.holds": { type: "turn.holds", n: 3, at: NOW },
   "turn.over": {
     type: "turn.over",
     n: 2,
@@ -132,12 +159,16 @@ const EVENTS: Readonly<{ [T in Type]: Extract<RoomEvent, { type: T }> }> = {
   "tools.requested": {
     type: "tools.requested",
     n: 2,
-    calls: [{ call: "c1", name: "find", write: false, idempotent: true }],
+    calls: [ASKED],
     at: NOW,
   },
 };
 const STOPS = "stop connection, turn.0 turn.stop, turn.0 turn.stop, track.a track.close";
+const LAST_TURN = "leaving.disconnecting: stop connection, turn.0 turn.stop, turn.0 turn.stop";
 const LEAVES = `leaving.disconnecting: ${STOPS}` as const;
+const STOPS_TURNS = "turn.0 turn.stop, turn.0 turn.stop, track.a track.close";
+const HANGS_UP =
+  `leaving.disconnecting: stop connection, fact tool.finished, ${STOPS_TURNS}` as const;
 const DRAINED = `leaving.disconnecting: turn.0 turn.stop, ${STOPS}` as const;
 const QUIET_IDLE = `leaving.quiet: ${STOPS}` as const;
 const LAST_WORDS = "stop connection, turn.2 turn.stop, turn.0 turn.stop";
@@ -146,15 +177,6 @@ const QUIET = `leaving.quiet: ${STOPS_OLDER}` as const;
 const CUT_OFF = `leaving.disconnecting: ${STOPS_OLDER}` as const;
 const REJOINS = "present.joining: stop connection, start connection";
 
-const running = {
-  call: "c1",
-  name: "find",
-  n: 2,
-  write: false,
-  idempotent: true,
-  state: "running",
-} as const;
-const write = { ...running, write: true, idempotent: false } as const;
 const live = { older, n: 2 };
 const lost = { how: "lost" };
 
@@ -208,6 +230,66 @@ const toolEnds: readonly Row<State>[] = [
   },
 ];
 
+const hangUp = { result: { output: 1, hangUp: true } };
+/** The agent hangs up: with the turn that answers, or at once where there is none. */
+const hangsUp: readonly Row<State>[] = [
+  {
+    given: "it hangs up with its turn",
+    context: { ...live, tools: [running] },
+    event: hangUp,
+    to: "same: fact tool.finished, turn.2 tool.result",
+  },
+  {
+    given: "it hands over",
+    context: { ...live, tools: [running] },
+    event: { result: { handoff: "cook" } },
+    to: "same: fact tool.finished, turn.2 tool.result",
+  },
+];
+/** The same write asked for once more has the result of the first. */
+const joins: readonly Row<State>[] = [
+  {
+    given: "a write that another call joined",
+    context: { ...live, tools: [{ ...write, n: 1 }, joined] },
+    to: "same: fact tool.finished, turn.2 tool.result",
+  },
+  {
+    given: "a write of its turn that another call joined",
+    context: { ...live, tools: [write, joined] },
+    to: "same: fact tool.finished, turn.2 tool.result, turn.2 tool.result",
+  },
+];
+const hookEnds: readonly Row<State>[] = [
+  { given: "a hook nobody knows", to: "same" },
+  { given: "done", context: { afterTurns: [{ n: 1, running: true }] }, to: "same" },
+  {
+    given: "failed: it is not tried again",
+    context: { afterTurns: [{ n: 1, running: true }] },
+    event: { how: "failed" },
+    to: "same",
+  },
+  {
+    given: "lost with its owner",
+    context: { afterTurns: [{ n: 1, running: true }] },
+    event: lost,
+    to: "same: start afterTurn.1",
+  },
+];
+const asksFor: readonly Row<State>[] = [
+  { given: "a read", to: "same: start tool.c1" },
+  {
+    given: "a write that is pending",
+    context: { tools: [{ ...write, n: 1 }] },
+    event: { calls: [{ ...ASKED, call: "c2", write: true, joins: "c1" }] },
+    to: "same",
+  },
+  {
+    given: "a write that was pending, and has ended",
+    event: { calls: [{ ...ASKED, call: "c2", write: true, joins: "c1" }] },
+    to: "same: turn.2 tool.result",
+  },
+];
+
 const trackPublished: readonly Row<State>[] = [
   { given: "a new one", to: "same: open track.b" },
   { given: "a known one", context: { tracks: [{ ...track, sid: "b" }] }, to: "ignored" },
@@ -232,10 +314,20 @@ const oneLeaves: readonly Row<State>[] = [
 ];
 
 const listening = { newer: 3, n: 3 };
+const judges: readonly Row<State>[] = [
+  { given: "nobody listens", to: "ignored" },
+  { given: "a turn listens", context: listening, to: "same: turn.3 user.judged" },
+];
 const opens = "same: open turn.3, turn.3 user.started";
 const overSpeech: readonly Row<State>[] = [
   { given: "a pausable answer", to: `${opens}, turn.2 speech.over` },
   { given: "a turn listens", context: listening, to: "same: turn.3 user.started" },
+  { given: "an answer that is paused late", context: { settings: PAUSE_LATE }, to: opens },
+  {
+    given: "an answer that is paused late, and thinks yet",
+    context: { settings: PAUSE_LATE, older: { ...older, phase: "thinking" } },
+    to: `${opens}, turn.2 speech.over`,
+  },
   { given: "an answer that may not be paused", context: fixed, to: opens },
   { given: "the echo guard runs", context: { spokenMs: 0 }, to: opens },
   { given: "an answer that was cut", context: cut, to: opens },
@@ -287,6 +379,22 @@ const typed: readonly Row<State>[] = [
   { given: "nobody listens", to: "same: open turn.3, turn.3 user.words" },
   { given: "a turn listens", context: listening, to: "same: turn.3 user.words" },
 ];
+const quietHook: readonly Row<State>[] = [
+  { given: "a track is open yet", context: { afterTurns: [{ n: 1, running: true }] }, to: "same" },
+  {
+    given: "it was the last thing to end",
+    context: { tracks: [], afterTurns: [{ n: 1, running: true }] },
+    to: "closed",
+  },
+];
+const settingsChange: readonly Row<State>[] = [
+  { given: "one turn answers", to: "same: turn.0 settings.changed, turn.2 settings.changed" },
+  {
+    given: "another one listens",
+    context: listening,
+    to: "same: turn.3 settings.changed, turn.2 settings.changed",
+  },
+];
 const sayOver: readonly Row<State>[] = [
   { given: "in its time", to: "same" },
   { given: "now", event: { now: true }, to: "same: turn.2 turn.stop" },
@@ -309,6 +417,11 @@ const answers: readonly Row<State>[] = [
 
 const CELLS: Readonly<Record<State, Cells>> = {
   "present.joining": {
+    "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "same: turn.0 speech.over",
+    "user.judged": "ignored",
     "room.joined": "present.live.empty",
     "room.reconnecting": "ignored",
     "room.reconnected": "ignored",
@@ -350,6 +463,11 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "present.live.empty": {
+    "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "same: turn.0 speech.over",
+    "user.judged": "ignored",
     "room.joined": "ignored",
     "room.reconnecting": "present.recovering",
     "room.reconnected": "ignored",
@@ -393,6 +511,11 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "present.live.idle": {
+    "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "same: turn.0 speech.over",
+    "user.judged": "ignored",
     "room.joined": "ignored",
     "room.reconnecting": "present.recovering",
     "room.reconnected": "ignored",
@@ -454,7 +577,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
         given: "a read that was lost",
         context: { tools: [{ ...running, n: 1 }] },
         event: lost,
-        to: "same: start tool.c1",
+        to: "present.live.minding: start tool.c1",
       },
     ],
     "user.started": "present.live.engaged: open turn.2, turn.2 user.started",
@@ -485,9 +608,112 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "turn.over": "same",
     "turn.took": "same: turn.0 floor.taken",
     "turn.yielded": "same: turn.0 floor.returned",
-    "tools.requested": "same: start tool.c1",
+    "tools.requested": "present.live.minding: start tool.c1",
+  },
+  "present.live.minding": {
+    "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "same: turn.0 speech.over",
+    "user.judged": "ignored",
+    "room.joined": "ignored",
+    "room.reconnecting": "present.recovering",
+    "room.reconnected": "ignored",
+    "participant.joined": "same",
+    "participant.left": [
+      { given: "the last one", to: "present.live.empty: turn.0 turn.stop, turn.0 turn.stop" },
+      {
+        given: "another stays",
+        context: { participants: [ann, { ...ann, identity: "bob" }] },
+        to: "same",
+      },
+    ],
+    "track.published": trackPublished,
+    "track.unpublished": "same: track.a track.close",
+    "text.received": "present.live.engaged: open turn.2, turn.2 user.words",
+    "command.say": [
+      { given: "it may speak", to: "present.live.engaged: open turn.2" },
+      { given: "muted", context: { muted: true }, to: "same" },
+    ],
+    "command.interrupt": "ignored",
+    "command.mute": "same: turn.0 turn.stop",
+    "command.unmute": [
+      { given: "nothing to say", to: "same" },
+      {
+        given: "something to say",
+        context: { muted: true, queue: [{ ref: "x1", pausable: true, after: "stay" }] },
+        to: "present.live.engaged: open turn.2",
+      },
+    ],
+    "command.instruct": "same",
+    "command.end": [
+      { given: "a farewell", to: "present.draining: turn.0 turn.stop, open turn.2" },
+      { given: "no farewell", context: { texts: [] }, to: "present.draining: turn.0 turn.stop" },
+    ],
+    "host.failed": [
+      {
+        given: "a farewell",
+        to: "present.draining: turn.0 turn.stop, turn.0 turn.stop, open turn.2",
+      },
+      { given: "no farewell", context: { texts: [] }, to: LEAVES },
+    ],
+    "connection.ended": [
+      { given: "closed by the room", to: QUIET_IDLE },
+      ...connectionBreaks(QUIET_IDLE),
+    ],
+    "tool.ended": [
+      { given: "the last one", to: "present.live.idle: fact tool.finished" },
+      {
+        given: "another runs",
+        context: {
+          tools: [
+            { ...write, n: 1 },
+            { ...running, n: 1, call: "c2" },
+          ],
+        },
+        to: "same: fact tool.finished",
+      },
+      { given: "it hangs up, and its turn is over", event: hangUp, to: HANGS_UP },
+      {
+        given: "a read that was lost",
+        context: { tools: [{ ...running, n: 1 }] },
+        event: lost,
+        to: "same: start tool.c1",
+      },
+      { given: "a write that was lost", event: lost, to: "present.live.idle: fact tool.finished" },
+    ],
+    "user.started": "present.live.engaged: open turn.2, turn.2 user.started",
+    "user.ended": "same",
+    "user.words": [
+      {
+        given: "speech of nobody",
+        to: "present.live.engaged: open turn.2, turn.2 user.words",
+      },
+      {
+        given: "speech of a turn that was answered",
+        context: { ...said(1), answered: [1] },
+        to: "same: fact words.late",
+      },
+    ],
+    "track.closed": "same",
+    "track.stt": "same: turn.0 stt.state",
+    "turn.answering": "present.live.engaged",
+    "turn.speaking": "same",
+    "turn.interrupted": "same",
+    "turn.paused": "same: turn.0 previous.paused",
+    "turn.over": "same",
+    "turn.took": "same: turn.0 floor.taken",
+    "turn.yielded": "same: turn.0 floor.returned",
+    "tools.requested": [
+      { given: "a read", event: { calls: [{ ...ASKED, call: "c2" }] }, to: "same: start tool.c2" },
+    ],
   },
   "present.live.engaged": {
+    "command.set": settingsChange,
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "same: turn.2 speech.over",
+    "user.judged": judges,
     "room.joined": "ignored",
     "room.reconnecting": "present.recovering",
     "room.reconnected": "ignored",
@@ -504,7 +730,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "command.end": "present.draining: turn.0 turn.stop",
     "host.failed": "present.draining: turn.2 turn.stop, turn.0 turn.stop",
     "connection.ended": [{ given: "closed by the room", to: QUIET }, ...connectionBreaks(QUIET)],
-    "tool.ended": toolEnds,
+    "tool.ended": [...toolEnds, ...hangsUp, ...joins],
     "user.started": overSpeech,
     "user.ended": speechEnds,
     "user.words": overWords,
@@ -543,31 +769,64 @@ const CELLS: Readonly<Record<State, Cells>> = {
         to: "present.live.idle",
       },
       {
+        given: "answered, with a hook",
+        context: { hooks: ["afterTurn"] },
+        to: "present.live.idle: start afterTurn.2",
+      },
+      {
+        given: "abandoned, with a hook",
+        event: { status: "abandoned" },
+        context: { hooks: ["afterTurn"] },
+        to: "present.live.idle",
+      },
+      {
+        given: "a text of the agent was said, with a hook",
+        event: { kind: "agent" },
+        context: { hooks: ["afterTurn"] },
+        to: "present.live.idle",
+      },
+      {
+        given: "the last turn, with a hook",
+        context: { lastTurn: 2, hooks: ["afterTurn"] },
+        to: `${LAST_TURN}, start afterTurn.2, track.a track.close`,
+      },
+      {
+        given: "answered, a call of it that joined a write waits",
+        context: { tools: [{ ...write, n: 1 }, joined] },
+        children: ["connection", "tool.c1:tool"],
+        to: "present.live.minding",
+      },
+      {
         given: "cut, a read of it runs",
         event: { status: "cutOff" },
         context: { tools: [running] },
         children: ["connection", "tool.c1:tool"],
-        to: "present.live.idle: stop tool.c1",
+        to: "present.live.minding: stop tool.c1",
       },
       {
         given: "cut, a write of it runs",
         event: { status: "cutOff" },
         context: { tools: [write] },
         children: ["connection", "tool.c1:tool"],
-        to: "present.live.idle",
+        to: "present.live.minding",
       },
       {
         given: "done, a read of it runs",
         context: { tools: [running] },
         children: ["connection", "tool.c1:tool"],
-        to: "present.live.idle",
+        to: "present.live.minding",
       },
     ],
     "turn.took": "same: turn.2 floor.taken",
     "turn.yielded": "same: turn.2 floor.returned",
-    "tools.requested": "same: start tool.c1",
+    "tools.requested": asksFor,
   },
   "present.recovering": {
+    "command.set": settingsChange,
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "same: turn.2 speech.over",
+    "user.judged": judges,
     "room.joined": "present.live.engaged",
     "room.reconnecting": "ignored",
     "room.reconnected": "present.live.engaged",
@@ -648,6 +907,11 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "present.draining": {
+    "command.set": "same: turn.0 settings.changed, turn.2 settings.changed",
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "same: turn.2 speech.over",
+    "user.judged": judges,
     "room.joined": "ignored",
     "room.reconnecting": "ignored",
     "room.reconnected": "ignored",
@@ -689,6 +953,11 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "leaving.disconnecting": {
+    "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
+    "command.agent": "same",
+    "hook.ended": hookEnds,
+    "turn.holds": "ignored",
+    "user.judged": "ignored",
     "room.joined": "ignored",
     "room.reconnecting": "ignored",
     "room.reconnected": "ignored",
@@ -705,7 +974,15 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "command.end": "ignored",
     "host.failed": "ignored",
     "connection.ended": "leaving.quiet",
-    "tool.ended": "same: fact tool.finished",
+    "tool.ended": [
+      { given: "a tool nobody knows", to: "same: fact tool.finished" },
+      {
+        given: "it hangs up, as is done already",
+        context: { tools: [write], reason: "bye" },
+        event: hangUp,
+        to: "same: fact tool.finished",
+      },
+    ],
     "user.started": "ignored",
     "user.ended": "ignored",
     "user.words": "ignored",
@@ -721,6 +998,11 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "ignored",
   },
   "leaving.quiet": {
+    "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
+    "command.agent": "same",
+    "hook.ended": quietHook,
+    "turn.holds": "ignored",
+    "user.judged": "ignored",
     "room.joined": "ignored",
     "room.reconnecting": "ignored",
     "room.reconnected": "ignored",
@@ -763,6 +1045,11 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "ignored",
   },
   closed: {
+    "command.set": "ignored",
+    "command.agent": "ignored",
+    "hook.ended": "ignored",
+    "turn.holds": "ignored",
+    "user.judged": "ignored",
     "room.joined": "ignored",
     "room.reconnecting": "ignored",
     "room.reconnected": "ignored",
@@ -812,6 +1099,7 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
       { given: "prompted, no farewell", context: { prompts: 1, texts: [] }, to: LEAVES },
     ],
   },
+  "present.live.minding": {},
   "present.live.engaged": {},
   "present.recovering": {
     recoverMax: CUT_OFF,

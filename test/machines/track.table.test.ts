@@ -58,6 +58,7 @@ const { sid: _sid, identity: _identity, final: _final, ...features } = words();
 const EVENTS: Readonly<{ [T in Type]: Extract<TrackEvent, { type: T }> }> = {
   "vad.started": { type: "vad.started", from: 3_000, at: NOW },
   "vad.ended": { type: "vad.ended", from: 1_000, to: 2_000, silenceMs: 250, at: NOW },
+  "speech.judged": { type: "speech.judged", to: 2_000, p: 1, class: "ended", at: NOW },
   "stt.interim": { type: "stt.interim", ...features, at: NOW },
   "stt.final": { type: "stt.final", ...features, at: NOW },
   "stt.down": { type: "stt.down", resendFrom: 1_000, at: NOW },
@@ -84,6 +85,7 @@ function endsOf(to: Line<State>): readonly Row<State>[] {
 
 const CELLS: Readonly<Record<State, Cells>> = {
   "open.voice.detecting.silent + open.words.hearing.up": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "open.voice.detecting.speaking + open.words.hearing.up: room user.started",
     "vad.ended": "ignored",
     "stt.interim": "same: room user.words",
@@ -97,6 +99,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: stop stt, stop detector",
   },
   "open.voice.detecting.silent + open.words.hearing.down": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "open.voice.detecting.speaking + open.words.hearing.down: room user.started",
     "vad.ended": "ignored",
     "stt.interim": "same: room user.words",
@@ -110,6 +113,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: room track.stt, stop stt, stop detector",
   },
   "open.voice.detecting.silent + open.words.broken": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "open.voice.detecting.speaking + open.words.broken: room user.started",
     "vad.ended": "ignored",
     "stt.interim": "same: room user.words",
@@ -121,6 +125,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: room track.stt, stop detector",
   },
   "open.voice.detecting.speaking + open.words.hearing.up": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "ignored",
     "vad.ended": "open.voice.detecting.silent + open.words.hearing.up: room user.ended",
     "stt.interim": "same: room user.words",
@@ -136,6 +141,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: stop stt, room user.ended, stop detector",
   },
   "open.voice.detecting.speaking + open.words.hearing.down": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "ignored",
     "vad.ended": "open.voice.detecting.silent + open.words.hearing.down: room user.ended",
     "stt.interim": "same: room user.words",
@@ -151,6 +157,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: room track.stt, stop stt, room user.ended, stop detector",
   },
   "open.voice.detecting.speaking + open.words.broken": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "ignored",
     "vad.ended": "open.voice.detecting.silent + open.words.broken: room user.ended",
     "stt.interim": "same: room user.words",
@@ -164,6 +171,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: room track.stt, room user.ended, stop detector",
   },
   "open.voice.broken + open.words.hearing.up": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "ignored",
     "vad.ended": "ignored",
     "stt.interim": "same: room user.words",
@@ -175,6 +183,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: stop stt",
   },
   "open.voice.broken + open.words.hearing.down": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "ignored",
     "vad.ended": "ignored",
     "stt.interim": "same: room user.words",
@@ -188,6 +197,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: room track.stt, stop stt",
   },
   "open.voice.broken + open.words.broken": {
+    "speech.judged": "same: room user.judged",
     "vad.started": "ignored",
     "vad.ended": "ignored",
     "stt.interim": "same: room user.words",
@@ -199,6 +209,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "closing: room track.stt",
   },
   closing: {
+    "speech.judged": "ignored",
     "vad.started": "ignored",
     "vad.ended": "ignored",
     "stt.interim": "ignored",
@@ -210,6 +221,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.close": "ignored",
   },
   closed: {
+    "speech.judged": "ignored",
     "vad.started": "ignored",
     "vad.ended": "ignored",
     "stt.interim": "ignored",
