@@ -1,5 +1,6 @@
 import type { CallHeader } from "../events/call.events.ts";
 import * as rules from "./room.rules.ts";
+import * as tools from "./room-tools.rules.ts";
 import { roomSetup } from "./room.setup.ts";
 
 /**
@@ -10,7 +11,8 @@ import { roomSetup } from "./room.setup.ts";
  * no gaps and never repeat. I3: tools live here, so they outlive their turn; a write that runs is
  * never stopped and never run twice. I4: agent turns open only where no turn is live. I5: the floor
  * passes only by `turn.took` and `turn.yielded` of the newer turn. I6: the connection is stopped
- * before the room closes, and every way of leaving is bounded.
+ * before the room closes, and every way of leaving is bounded. I7: a call that joins a pending
+ * write never runs; it has that write's result.
  */
 export const ROOM_VERSION = "1";
 
@@ -66,7 +68,7 @@ export const roomMachine = roomSetup.createMachine({
         actions: [
           "toolFact",
           "applyResult",
-          { type: "send", params: ({ context, event }) => rules.toolResult(context, event) },
+          { type: "send", params: ({ context, event }) => tools.toolResult(context, event) },
           "dropTool",
         ],
       },
@@ -106,7 +108,7 @@ export const roomMachine = roomSetup.createMachine({
         {
           guard: "joinedDone",
           actions: [
-            { type: "send", params: ({ context }) => rules.joinedResult(context) },
+            { type: "send", params: ({ context }) => tools.joinedResult(context) },
             "dropJoined",
           ],
         },

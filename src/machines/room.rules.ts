@@ -1,6 +1,5 @@
 import type { AgentNow, RoomEvent, Saying } from "../events/room.events.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
-import type { ToolDirective } from "../events/effect.events.ts";
 import type { RequestedTool, UserWords } from "../events/turn.events.ts";
 import type { Open, Send } from "./host-actions.ts";
 import { overlaps, type TurnInput } from "./turn.rules.ts";
@@ -82,7 +81,7 @@ interface HeardWords {
   readonly late: boolean;
 }
 
-interface RunningTool extends RequestedTool {
+export interface RunningTool extends RequestedTool {
   readonly n: number;
   /** Who asked for it. */
   readonly agent: string;
@@ -279,7 +278,7 @@ export function isOccupied({ tools, muted }: RoomContext): boolean {
   return muted || tools.length > 0;
 }
 
-function toTurn(n: number, event: Send["event"]): Send {
+export function toTurn(n: number, event: Send["event"]): Send {
   return { to: turnAddress(n), event };
 }
 
@@ -405,86 +404,6 @@ export function hand({ newer }: RoomContext, event: RoomEvent): Send {
   return toTurn(newer ?? 0, { type: "previous.ended", merge });
 }
 
-export function toolResult({ tools, agent }: RoomContext, event: RoomEvent): Send {
-  const child = event.type === "tool.ended" ? event.child : "";
-  const tool = tools.find((t) => `tool.${t.call}` === child);
-  return toTurn(tool?.n ?? 0, { type: "tool.result", call: tool?.call ?? "", agent });
-}
-
-/** A call that joined a pending write whose result is there. */
-export function joinedTool({ tools }: RoomContext): RunningTool | undefined {
-  return tools.find((t) => t.state === "joined" && !tools.some(({ call }) => call === t.joins));
-}
-
-export function joinedResult(context: RoomContext): Send {
-  const { agent } = context;
-  const tool = joinedTool(context);
-  return toTurn(tool?.n ?? 0, { type: "tool.result", call: tool?.call ?? "", agent });
-}
-
-export function newTools(context: RoomContext, event: RoomEvent): readonly RunningTool[] {
-  if (event.type !== "tools.requested") return context.tools;
-  const { n } = event;
-  const added = event.calls.map((call) => ({
-    ...call,
-    n,
-    agent: context.agent,
-    state: call.joins === "" ? ("wanted" as const) : ("joined" as const),
-  }));
-  return [...context.tools, ...added];
-}
-
-/** What a tool's result says beside its output: who goes on, and whether the call is to end. */
-function directiveOf(event: RoomEvent): ToolDirective {
-  return event.type === "tool.ended" && event.how === "done"
-    ? ((event.result ?? {}) as ToolDirective)
-    : {};
-}
-
-/** The call ends with the turn that asked for it; without one, at once. */
-export function hangsUp(event: RoomEvent): boolean {
-  return directiveOf(event).hangUp === true;
-}
-
-export function afterTool(context: RoomContext, event: RoomEvent): Partial<RoomContext> {
-  const to = directiveOf(event).handoff;
-  const agent = to === context.agentName ? "" : to;
-  const settings = agent === undefined ? undefined : context.agents[agent];
-  return {
-    ...(agent !== undefined && settings && { agent, settings }),
-    ...(hangsUp(event) &&
-      context.reason === "" && {
-        lastTurn: context.older?.n ?? null,
-        reason: "the agent hung up",
-      }),
-  };
-}
-
 export function changeSettings({ settings }: RoomContext, n: number | null): Send {
   return toTurn(n ?? 0, { type: "settings.changed", settings });
-}
-
-/** The first hook that is to be started is running. */
-export function startHook({ afterTurns }: RoomContext): RoomContext["afterTurns"] {
-  const first = afterTurns.findIndex(({ running }) => !running);
-  return afterTurns.map((hook, i) => (i === first ? { ...hook, running: true } : hook));
-}
-
-/** One that was lost with its owner runs again, under the same key. */
-export function endHook({ afterTurns }: RoomContext, event: RoomEvent): RoomContext["afterTurns"] {
-  if (event.type !== "hook.ended") return afterTurns;
-  const [n, lost] = [Number(event.child.replace("afterTurn.", "")), event.how === "lost"];
-  return afterTurns
-    .filter((hook) => lost || hook.n !== n)
-    .map((hook) => (hook.n === n ? { n, running: false } : hook));
-}
-
-/** The first tool of one state goes on to the next. */
-export function moveTool(
-  { tools }: RoomContext,
-  from: RunningTool["state"],
-  to: RunningTool["state"],
-): readonly RunningTool[] {
-  const first = tools.findIndex((tool) => tool.state === from);
-  return tools.map((tool, i) => (i === first ? { ...tool, state: to } : tool));
 }

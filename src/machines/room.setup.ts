@@ -3,6 +3,7 @@ import type { CallHeader } from "../events/call.events.ts";
 import type { RoomEvent, Saying } from "../events/room.events.ts";
 import { effect, open, send } from "./host-actions.ts";
 import * as rules from "./room.rules.ts";
+import * as tools from "./room-tools.rules.ts";
 import type { RoomContext } from "./room.rules.ts";
 
 /** What the room's chart knows by name: its guards, delays and actions. */
@@ -93,10 +94,10 @@ export const roomSetup = setup({
     // The caller waits for a tool, or cannot be heard: silence says nothing of them (T19).
     isOccupied: ({ context }) => rules.isOccupied(context),
     isFree: ({ context }) => !rules.isOccupied(context),
-    joinedDone: ({ context }) => rules.joinedTool(context) !== undefined,
+    joinedDone: ({ context }) => tools.joinedTool(context) !== undefined,
     hookWanted: ({ context }) => context.afterTurns.some(({ running }) => !running),
     hangsUpLate: ({ context, event }) =>
-      rules.hangsUp(event) && context.older === null && context.reason === "",
+      tools.hangsUp(event) && context.older === null && context.reason === "",
     toolToStop: ({ context }) => context.tools.some((tool) => tool.state === "stop"),
     toolMayRepeat: ({ context, event }) => {
       const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
@@ -247,11 +248,11 @@ export const roomSetup = setup({
     countRejoin: assign(({ context }) => ({ rejoins: context.rejoins + 1 })),
     resetRejoins: assign({ rejoins: 0 }),
     // Tools
-    addTools: assign(({ context, event }) => ({ tools: rules.newTools(context, event) })),
+    addTools: assign(({ context, event }) => ({ tools: tools.newTools(context, event) })),
     dropJoined: assign(({ context }) => ({
-      tools: context.tools.filter((tool) => tool !== rules.joinedTool(context)),
+      tools: context.tools.filter((tool) => tool !== tools.joinedTool(context)),
     })),
-    applyResult: assign(({ context, event }) => rules.afterTool(context, event)),
+    applyResult: assign(({ context, event }) => tools.afterTool(context, event)),
     newSettings: assign(({ context, event }) =>
       event.type === "command.set"
         ? {
@@ -262,12 +263,12 @@ export const roomSetup = setup({
     ),
     editAgent: assign(({ context, event }) => rules.editAgent(context, event)),
     startHook: spawnChild("hook", { id: hookChild, input: hookInput }),
-    markHook: assign(({ context }) => ({ afterTurns: rules.startHook(context) })),
-    endHook: assign(({ context, event }) => ({ afterTurns: rules.endHook(context, event) })),
+    markHook: assign(({ context }) => ({ afterTurns: tools.startHook(context) })),
+    endHook: assign(({ context, event }) => ({ afterTurns: tools.endHook(context, event) })),
     startTool: spawnChild("tool", { id: wantedChild, input: wantedInput }),
-    markStarted: assign(({ context }) => ({ tools: rules.moveTool(context, "wanted", "running") })),
+    markStarted: assign(({ context }) => ({ tools: tools.moveTool(context, "wanted", "running") })),
     stopTool: stopChild(stoppingChild),
-    markStopping: assign(({ context }) => ({ tools: rules.moveTool(context, "stop", "stopping") })),
+    markStopping: assign(({ context }) => ({ tools: tools.moveTool(context, "stop", "stopping") })),
     stopAllTools: assign(({ context }) => ({
       tools: context.tools.map((tool) =>
         tool.state === "running" && !tool.write ? { ...tool, state: "stop" as const } : tool,

@@ -10,7 +10,8 @@ import { tellAnswering, tellOver, tellPaused, tellTools, toRoom, turnSetup } fro
  * next turn (MERGE). I2 one judge: over a contested floor only the newer turn decides, by the first
  * real words, through the room. I3 hold before cut: the first sign of speech pauses, words cut. I4
  * every state has an exit in bounded time. I5 one `reply` at most speaks for a turn: a speculative
- * one is let out by `commit`, any other is asked for on entry to `answering`.
+ * one is let out by `commit`, any other is asked for on entry to `answering`. I6 a filler covers a
+ * wait and is no answer: one at most runs, beside the reply, while the turn answers.
  */
 export const TURN_VERSION = "1";
 
@@ -369,7 +370,6 @@ export const turnMachine = turnSetup.createMachine({
                 target: "thinking",
                 actions: [
                   { type: "tell", params: { child: "filler", command: "resume" } },
-                  "countEmpty",
                   "countAsk",
                   "startReply",
                 ],
@@ -396,7 +396,12 @@ export const turnMachine = turnSetup.createMachine({
             "reply.ended": [
               { guard: "isStale" },
               { guard: "wantsTools", actions: ["noteEnd", "wantTools"] },
-              { guard: "isDoneUnsaid", actions: "noteEnd" },
+              {
+                guard: "isEmptyAgain",
+                target: "#turn.failed",
+                actions: { type: "because", params: { reason: "empty answer" } },
+              },
+              { guard: "isEmpty", actions: ["noteEnd", "countEmpty"] },
               { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
               { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
               {

@@ -64,13 +64,12 @@ export const turnSetup = setup({
     isStale: ({ event }) => isEnd(event) && !event.current,
     wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
     isDone: ({ event }) => isDone(event),
-    isDoneUnsaid: ({ context, event }) =>
-      isDone(event) && !rules.hasAnswered({ runs: afterEnd(context, event) }),
+    isEmpty: ({ context, event }) => endsEmpty(context, event),
     replyIsOver: ({ context }) => rules.replyIsOver(context),
     isDoneAfterTools: ({ context, event }) => isDone(event) && rules.hasAnswered(context),
     wasHeardOut: ({ context, event }) =>
       isDone(event) && toolCalls(event).length === 0 && rules.hasSegments(context),
-    isEmptyAgain: ({ context, event }) => isDone(event) && context.emptyReplies > 0,
+    isEmptyAgain: ({ context, event }) => context.emptyReplies > 0 && endsEmpty(context, event),
     hasFailed: ({ event }) => isEnd(event) && event.how === "failed",
     wasLostAfterAll: ({ context, event }) =>
       isEnd(event) && event.how !== "done" && rules.unheardRefs(context).length === 0,
@@ -296,6 +295,10 @@ function endOf(event: EndEvent): (run: Run) => Run {
 function afterEnd({ runs }: TurnContext, event: TurnEvent): readonly Run[] {
   if (event.type === "filler.ended") return rules.withRun(runs, endOf(event), "filler");
   return isEnd(event) && event.current ? rules.withRun(runs, endOf(event)) : runs;
+}
+
+function endsEmpty(context: TurnContext, event: TurnEvent): boolean {
+  return isDone(event) && !rules.hasAnswered({ runs: afterEnd(context, event) });
 }
 
 function childOf({ type }: TurnEvent): Run["child"] {

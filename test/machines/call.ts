@@ -15,6 +15,7 @@ import { words } from "./fixtures.ts";
 export interface CallOptions {
   readonly settings?: object;
   readonly texts?: readonly string[];
+  readonly hooks?: readonly string[];
   readonly machines?: MachineSet;
   readonly versions?: MachineVersions;
 }
@@ -36,7 +37,7 @@ export class TestCall {
   said = { from: 0, to: 0 };
   #segments = 0;
 
-  constructor({ settings = {}, texts = [], ...set }: CallOptions = {}) {
+  constructor({ settings = {}, texts = [], hooks = [], ...set }: CallOptions = {}) {
     this.fold = new CallFold(set.machines ?? MACHINES, { checks: true });
     const header = {
       call: "c-table",
@@ -47,7 +48,9 @@ export class TestCall {
       settings: TurnSettings.parse(settings),
       machines: set.versions ?? CURRENT_VERSIONS,
       build: "test",
+      agents: { cook: TurnSettings.parse({ endpointing: { minDelay: 700 } }) },
       texts: [...texts],
+      hooks: [...hooks],
       recording: null,
     };
     this.input({ type: "call.opened", header: header as unknown as Json });
@@ -141,6 +144,12 @@ export class TestCall {
     return this.progress("track.a", "stt", { type, ...features, ...said });
   }
 
+  /** The speech-to-text provider says that what ann said until now is all of it. */
+  judged(): LogRecord {
+    const event = { type: "speech.judged", to: this.now, p: 1, class: "ended" };
+    return this.progress("track.a", "stt", event);
+  }
+
   /** Final words that continue the newest speech of the caller, and its end. */
   finishes(ref: string): void {
     this.now += 400;
@@ -192,6 +201,21 @@ export class TestCall {
 
   replyEnds(how: string, more: { [key: string]: Json } = {}): LogRecord {
     return this.end(`turn.${this.n}`, "reply", { how, ...more });
+  }
+
+  /** What covers the wait for turn n says its sentence of 2 s, one second of which was heard. */
+  covers(): LogRecord {
+    const said = { ref: `f${this.n}`, chars: 12, words: 3, question: false };
+    const sound = { ms: 2_000, wordEndsMs: [500, 1_200, 2_000], estimated: false };
+    const filler = (event: { type: string; [key: string]: Json }): LogRecord =>
+      this.progress(`turn.${this.n}`, "filler", event);
+    filler({ type: "filler.segment", ...said });
+    filler({ type: "speech.segment", ref: said.ref, ...sound });
+    return filler({ type: "filler.position", ms: 1_000 });
+  }
+
+  fillerEnds(how: string, position = 2_000): LogRecord {
+    return this.end(`turn.${this.n}`, "filler", { how, position });
   }
 
   /** Where a turn is: its leaf without the group's name, its status once over, or `none`. */

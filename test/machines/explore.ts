@@ -7,8 +7,10 @@ import { trackMachine, type TrackContext } from "../../src/machines/track.machin
 import { turnMachine } from "../../src/machines/turn.machine.ts";
 import {
   anyHeard,
+  hasAnswered,
   hasSegments,
   isSettled,
+  mayFill,
   type TurnContext,
   type TurnInput,
 } from "../../src/machines/turn.rules.ts";
@@ -93,20 +95,38 @@ export function pathsOf(world: World): readonly Path[] {
 const at = NOW;
 const user = { sid: "a", identity: "ann", at };
 const end = { child: "reply", current: true, at };
-const calls = [{ call: "c1", name: "find", write: false, idempotent: true }];
-const writes = [{ call: "c1", name: "book", write: true, idempotent: false }];
+const asked = { call: "c1", sayWhile: "tool.find", joins: "" };
+const calls = [{ ...asked, name: "find", write: false, idempotent: true, cancels: true }];
+const writes = [{ ...asked, name: "book", write: true, idempotent: false, cancels: false }];
+const again = writes.map((call) => ({ ...call, call: "c2", joins: "c1" }));
 
 const ONCE = TurnSettings.parse({ speculation: { maxAttempts: 1 } });
-const fresh = { n: 2, kind: "user", saying: null, sttDown: false, settings: ONCE, at } as const;
+const LATE = TurnSettings.parse({
+  speculation: { maxAttempts: 1 },
+  interruption: { pauseAfter: 200 },
+});
+const who = { agent: "", filler: "filler" };
+const plain = { n: 2, kind: "user", saying: null, sttDown: false, settings: ONCE, at } as const;
+const fresh = { ...plain, ...who } as const;
 const LISTENERS: readonly TurnInput[] = [
   { ...fresh, contest: "none", previousDone: true, pausable: true },
   { ...fresh, contest: "pause", previousDone: false, pausable: true, sttDown: true },
+  { ...fresh, contest: "pause", previousDone: false, pausable: true, settings: LATE },
   { ...fresh, contest: "echo", previousDone: false, pausable: true },
   { ...fresh, contest: "none", previousDone: false, pausable: false },
 ];
 const ANSWERERS: readonly TurnInput[] = [
   { ...fresh, contest: "none", previousDone: true, pausable: true, kind: "agent", saying: ["g"] },
   { ...fresh, contest: "none", previousDone: true, pausable: false, kind: "agent", saying: ["g"] },
+];
+/** A user's turn that answers: its wait may be covered. */
+const COVERED: readonly TurnInput[] = [
+  { ...fresh, contest: "none", previousDone: true, pausable: true },
+  { ...fresh, contest: "none", previousDone: true, pausable: true, filler: "" },
+];
+const ASKED: readonly AnyEventObject[] = [
+  { type: "user.words", ...words(), at },
+  { type: "xstate.after.listeningMax.turn.listening", at },
 ];
 
 const SPEECH: readonly AnyEventObject[] = [
@@ -115,6 +135,7 @@ const SPEECH: readonly AnyEventObject[] = [
   { type: "user.words", ...words({ final: false }), at },
   { type: "user.words", ...words(), at },
   { type: "user.words", ...words({ ref: "w2", from: 2_100, to: 2_200, backchannel: true }), at },
+  { type: "user.judged", sid: "a", to: 2_000, class: "ended", at },
 ];
 const PREVIOUS: readonly AnyEventObject[] = [
   { type: "previous.paused", answerable: true, at },
@@ -130,13 +151,26 @@ const REPLY: readonly AnyEventObject[] = [
   { type: "reply.ended", how: "failed", ...end },
   { type: "reply.ended", how: "lost", ...end },
 ];
+const FILLER: readonly AnyEventObject[] = [
+  { type: "filler.segment", ref: "f1", chars: 20, words: 5, question: false, at },
+  { type: "speech.segment", ref: "f1", ms: 2_000, wordEndsMs: [400], estimated: false, at },
+  { type: "filler.position", ms: 1_000, at },
+  ...["done", "failed", "lost"].map((how) => ({
+    type: "filler.ended",
+    how,
+    ...end,
+    child: "filler",
+  })),
+];
+const STOPPED_FILLER = { ...FILLER.at(-1)!, how: "stopped", position: 0 };
 const STOPPED = { type: "reply.ended", how: "stopped", position: 1_000, ...end };
 const STOP = { type: "turn.stop", reason: "muted", at };
 const AROUND: readonly AnyEventObject[] = [
   { type: "speech.over", at },
   { type: "floor.taken", at },
   { type: "floor.returned", at },
-  { type: "tool.result", call: "c1", ok: true, at },
+  { type: "tool.result", call: "c1", agent: "cook", at },
+  { type: "settings.changed", settings: ONCE, at },
   { type: "words.late", ...words({ ref: "w9" }), at },
   STOP,
 ];
@@ -158,7 +192,8 @@ function answeringEvents(snapshot: Snapshot): readonly AnyEventObject[] {
   if (snapshot.status !== "active") return [];
   return [
     ...("reply" in snapshot.children ? REPLY : []),
-    ...(snapshot.matches("interrupted") ? [STOPPED] : []),
+    ...("filler" in snapshot.children ? FILLER : []),
+    ...(snapshot.matches("interrupted") ? [STOPPED, STOPPED_FILLER] : []),
     ...AROUND,
   ];
 }
@@ -170,15 +205,19 @@ function listeningKey({ context: untyped }: Snapshot): unknown {
     [contest, previousDone, answerable, voices.length, sttDown, speculating],
     [Math.min(context.speculations, 1), isSettled(context)],
     context.words.map(({ ref, final }) => `${ref}${final}`),
+    context.judged,
   ];
 }
 
 function answeringKey({ context: untyped }: Snapshot): unknown {
   const context = untyped as TurnContext;
   const { emptyReplies, tools, runs } = context;
+  const last = (child: string) => runs.findLast((run) => run.child === child);
+  const cover = last("filler");
   return [
     [emptyReplies, tools.map(({ done }) => done), hasSegments(context), anyHeard(context)],
-    (runs.at(-1)?.positionMs ?? 0) > 0,
+    [(last("reply")?.positionMs ?? 0) > 0, last("reply")?.over, hasAnswered(context)],
+    [cover?.over, cover?.started, mayFill(context)],
   ];
 }
 
@@ -189,6 +228,7 @@ const TRACK_EVENTS: readonly AnyEventObject[] = [
   { type: "vad.ended", from: 1_000, to: 2_000, silenceMs: 250, at },
   { type: "stt.interim", ...features, at },
   { type: "stt.final", ...features, at },
+  { type: "speech.judged", to: 2_000, p: 1, class: "ended", at },
   { type: "stt.down", resendFrom: 1_000, at },
   { type: "stt.up", at },
   { type: "stt.ended", child: "stt", how: "failed", current: true, at },
@@ -202,6 +242,7 @@ function trackEvents({ children }: Snapshot): readonly AnyEventObject[] {
   return TRACK_EVENTS.filter(({ type, current }) => {
     const source =
       type === "vad.started" || type === "vad.ended" ? "detector" : type.split(".")[0]!;
+    if (source === "speech") return "stt" in children;
     return source === "track" || source in children || current === false;
   });
 }
@@ -211,7 +252,12 @@ function trackKey({ context }: Snapshot): unknown {
   return [Math.min(sttFailures, 2), Math.min(detectorFailures, 2)];
 }
 
-const HEADER = { settings: SETTINGS };
+const HEADER = {
+  agent: { name: "host", hash: "h1" },
+  settings: SETTINGS,
+  agents: { cook: SETTINGS },
+  hooks: [],
+};
 const TEXTS = ["greeting", "away", "farewell", "apology"];
 
 /** How a call begins, goes on and ends, whatever is said in it. */
@@ -260,6 +306,8 @@ const TALK: readonly AnyEventObject[] = [
   { type: "user.words", ...words(), at },
   { type: "command.interrupt", force: false, at },
   { type: "command.mute", at },
+  { type: "user.judged", sid: "a", to: 2_000, class: "ended", at },
+  { type: "command.set", settings: SETTINGS, at },
 ];
 
 function talkEvents(snapshot: Snapshot): readonly AnyEventObject[] {
@@ -273,6 +321,30 @@ function talkEvents(snapshot: Snapshot): readonly AnyEventObject[] {
   ];
 }
 
+/** What tools and hooks do to a call, one turn after the other. */
+function toolEvents(snapshot: Snapshot): readonly AnyEventObject[] {
+  const context = snapshot.context as RoomContext;
+  const { older, newer, tools, afterTurns } = context;
+  if (snapshot.status !== "active") return [];
+  const asks = (more: readonly object[]) =>
+    older === null ? [] : [{ type: "tools.requested", n: older.n, calls: more, at }];
+  return [
+    STARTED,
+    { type: "user.judged", sid: "a", to: 2_000, class: "ended", at },
+    { type: "command.set", settings: SETTINGS, at },
+    { type: "command.agent", ...HEADER, hooks: ["afterTurn"], texts: [], at },
+    ...(newer === null ? [] : [{ type: "turn.holds", n: newer, at }]),
+    ...(tools.length === 0 ? asks(writes) : []),
+    ...(tools.length === 1 && tools[0]!.call === "c1" ? asks(again) : []),
+    ...(tools.length > 0 ? [...TOOL_ENDS, ...DIRECTIVES] : []),
+    ...afterTurns.slice(0, 1).flatMap(({ n }) => hookEnds(n)),
+    ...(newer !== null && older === null
+      ? [{ type: "turn.answering", n: newer, pausable: true, at }]
+      : []),
+    ...(older === null ? [] : [overOf(older.n, "completed"), overOf(older.n, "cutOff")]),
+  ];
+}
+
 const TOOL_ENDS: readonly AnyEventObject[] = ["done", "lost"].map((how) => ({
   type: "tool.ended",
   child: "tool.c1",
@@ -280,6 +352,15 @@ const TOOL_ENDS: readonly AnyEventObject[] = ["done", "lost"].map((how) => ({
   current: true,
   at,
 }));
+const DIRECTIVES = [{ handoff: "cook" }, { handoff: "host" }, { hangUp: true }].map((result) => ({
+  ...TOOL_ENDS[0]!,
+  result,
+}));
+
+function hookEnds(n: number): readonly AnyEventObject[] {
+  const child = `afterTurn.${n}`;
+  return ["failed", "lost"].map((how) => ({ type: "hook.ended", child, how, current: true, at }));
+}
 
 function overOf(n: number, status: string): AnyEventObject {
   const rest = { kind: "user", reason: "", spokenMs: 1_000, merge: null };
@@ -297,6 +378,7 @@ function turnTells({ older, newer, tools }: RoomContext): readonly AnyEventObjec
           overOf(newer, "abandoned"),
           { type: "turn.took", n: newer, at },
           { type: "turn.yielded", n: newer, at },
+          { type: "turn.holds", n: newer, at },
         ]
       : []),
     ...(older === null
@@ -317,7 +399,7 @@ function turnTells({ older, newer, tools }: RoomContext): readonly AnyEventObjec
 
 function roomKey({ context: untyped }: Snapshot): unknown {
   const context = untyped as RoomContext;
-  const { older, newer, lastTurn, participants, queue, tools, tracks } = context;
+  const { older, newer, lastTurn, participants, queue, tools, tracks, afterTurns } = context;
   return [
     [older?.phase, newer !== null, lastTurn !== null, lastTurn === older?.n],
     participants.map(({ present }) => present),
@@ -325,6 +407,7 @@ function roomKey({ context: untyped }: Snapshot): unknown {
     tools.map(({ state, n }) => [state, n === older?.n]),
     tracks.map(({ closing, sttDown }) => [closing, sttDown]),
     [context.greeted, context.muted, context.prompts, context.rejoins > 2, context.reason !== ""],
+    [context.agent, afterTurns.map(({ running }) => running).slice(0, 1), afterTurns.length > 1],
     [context.spokenMs > 3_000, context.ranges.at(-1)?.to === null],
   ];
 }
@@ -349,6 +432,14 @@ export const WORLDS: readonly World[] = [
     key: roomKey,
   },
   {
+    kind: "room",
+    machine: roomMachine,
+    inputs: [{ ...HEADER, texts: [], hooks: ["afterTurn"] }],
+    before: [LIFE[0]!, LIFE[3]!, PUBLISHED],
+    events: toolEvents,
+    key: roomKey,
+  },
+  {
     kind: "track",
     machine: trackMachine,
     inputs: [TRACK_INPUT],
@@ -366,6 +457,14 @@ export const WORLDS: readonly World[] = [
     kind: "turn",
     machine: turnMachine,
     inputs: ANSWERERS,
+    events: answeringEvents,
+    key: answeringKey,
+  },
+  {
+    kind: "turn",
+    machine: turnMachine,
+    inputs: COVERED,
+    before: ASKED,
     events: answeringEvents,
     key: answeringKey,
   },

@@ -35,6 +35,7 @@ function passedIn(kind: World["kind"]): readonly string[] {
 
 /** What ends a state that no timer ends (C2). */
 const ENDS: Readonly<Record<string, string>> = {
+  "room present.live.minding": "ends with its tools, each of which is bounded",
   "room present.live.engaged": "ends with its turns, each of which is bounded",
   "track open.voice.detecting.silent": "lasts as long as the track, which the room closes",
   "track open.voice.detecting.speaking": "lasts as long as the track; listening.max bounds a turn",
@@ -116,7 +117,7 @@ interface Child {
 
 /** C2: an effect has a name of its own, and its end means something where it began. */
 function checkChild(machine: AnyStateMachine, { after }: Edge, { actorRef, src }: Child): void {
-  assert.match(actorRef.id, /^[a-z]+(\.\w+)?$/, `the id of ${src}`);
+  assert.match(actorRef.id, /^[a-z]+(?:[A-Z][a-z]+)*(\.\w+)?$/, `the id of ${src}`);
   const end = { type: `${src}.ended`, child: actorRef.id, how: "done", current: true, at: NOW };
   if (after.status !== "active") return;
   assert.ok(

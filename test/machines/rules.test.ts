@@ -4,6 +4,7 @@ import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { EndEvent } from "../../src/events/effect.events.ts";
 import type { RoomEvent } from "../../src/events/room.events.ts";
 import * as room from "../../src/machines/room.rules.ts";
+import * as tools from "../../src/machines/room-tools.rules.ts";
 import * as rules from "../../src/machines/turn.rules.ts";
 import { SETTINGS, filler, run, turn, words } from "./fixtures.ts";
 import { NOW } from "./table.ts";
@@ -94,21 +95,21 @@ function ended(result: object, how: EndEvent["how"] = "done"): RoomEvent {
 
 test("a tool's result hands the call over, to those it knows, and back", () => {
   const to = (context: room.RoomContext, handoff: string) =>
-    room.afterTool(context, ended({ handoff }));
+    tools.afterTool(context, ended({ handoff }));
   assert.deepEqual(to(inRoom(), "cook"), { agent: "cook", settings: cook });
   assert.deepEqual(to(inRoom(), "nobody"), {});
   assert.deepEqual(to(inRoom({ agent: "cook" }), "host"), { agent: "", settings: SETTINGS });
-  assert.deepEqual(room.afterTool(inRoom(), ended({ handoff: "cook" }, "failed")), {});
-  assert.deepEqual(room.afterTool(inRoom(), ended({ output: 1 })), {});
+  assert.deepEqual(tools.afterTool(inRoom(), ended({ handoff: "cook" }, "failed")), {});
+  assert.deepEqual(tools.afterTool(inRoom(), ended({ output: 1 })), {});
 });
 
 test("a tool's result hangs up with the turn that answers, and gives one reason", () => {
   const older = { n: 3, phase: "thinking", pausable: true } as const;
   const hangUp = ended({ hangUp: true });
   const reason = "the agent hung up";
-  assert.deepEqual(room.afterTool(inRoom({ older }), hangUp), { lastTurn: 3, reason });
-  assert.deepEqual(room.afterTool(inRoom(), hangUp), { lastTurn: null, reason });
-  assert.deepEqual(room.afterTool(inRoom({ older, reason: "bye" }), hangUp), {});
+  assert.deepEqual(tools.afterTool(inRoom({ older }), hangUp), { lastTurn: 3, reason });
+  assert.deepEqual(tools.afterTool(inRoom(), hangUp), { lastTurn: null, reason });
+  assert.deepEqual(tools.afterTool(inRoom({ older, reason: "bye" }), hangUp), {});
 });
 
 test("an agent's own text comes before the first agent's", () => {
@@ -132,11 +133,11 @@ test("an edited agent goes on where the old one was, if it is still there", () =
 test("a joined call waits while the write it joins is pending", () => {
   const write = { ...tool, write: true, n: 1, agent: "", state: "running" } as const;
   const joined = { ...write, call: "c2", n: 2, joins: "c1", state: "joined" } as const;
-  assert.equal(room.joinedTool(inRoom({ tools: [write, joined] })), undefined);
-  assert.equal(room.joinedTool(inRoom({ tools: [joined] })), joined);
+  assert.equal(tools.joinedTool(inRoom({ tools: [write, joined] })), undefined);
+  assert.equal(tools.joinedTool(inRoom({ tools: [joined] })), joined);
   const calls = [{ ...tool, write: true, call: "c2", joins: "c1" }];
   const event = { type: "tools.requested", n: 2, calls, at: NOW } as const;
-  assert.equal(room.newTools(inRoom(), event)[0]?.state, "joined");
+  assert.equal(tools.newTools(inRoom(), event)[0]?.state, "joined");
 });
 
 test("a hook that was lost runs again, any other end is its last", () => {
@@ -151,13 +152,13 @@ test("a hook that was lost runs again, any other end is its last", () => {
     current: true,
     at: NOW,
   });
-  const after = (how: EndEvent["how"]) => room.endHook(inRoom({ afterTurns }), end(how));
+  const after = (how: EndEvent["how"]) => tools.endHook(inRoom({ afterTurns }), end(how));
   assert.deepEqual(after("failed"), [{ n: 2, running: false }]);
   assert.deepEqual(after("lost"), [
     { n: 1, running: false },
     { n: 2, running: false },
   ]);
-  assert.deepEqual(room.startHook(inRoom({ afterTurns })), [
+  assert.deepEqual(tools.startHook(inRoom({ afterTurns })), [
     { n: 1, running: true },
     { n: 2, running: true },
   ]);

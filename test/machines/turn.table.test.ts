@@ -834,6 +834,11 @@ const CELLS: Readonly<Record<State, Cells>> = {
         to: "same",
       },
       {
+        given: "done, nothing said, as before",
+        context: { runs: [nothingYet], emptyReplies: 1 },
+        to: FAILED,
+      },
+      {
         given: "done, nothing said but by a filler",
         context: { runs: [nothingYet, filler()] },
         to: "same",

@@ -1,24 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { TestCall } from "./call.ts";
 import {
   PAIRS,
   afterTool,
+  covered,
+  coveredWork,
   done,
   fixed,
   guarded,
   hushedOver,
   interrupted,
+  joining,
   listening,
   live,
   mark,
   outcomeSince,
   overtaken,
+  patient,
   paused,
   returned,
   says,
   speaking,
   strict,
+  strictFiller,
   thinking,
   thinkingEarly,
   toolOfDone,
@@ -43,12 +49,19 @@ type Event =
   | "user.ended"
   | "end-of-turn timer"
   | "resume and pause timers"
+  | "speech.judged"
   | "reply.segment"
   | "reply.ended done"
   | "reply.ended failed"
   | "reply.ended otherwise"
   | "reply.position"
+  | "reply.switched"
+  | "filler"
+  | "filler.ended"
   | "tool ends"
+  | "hook ends"
+  | "set"
+  | "agent"
   | "say"
   | "interrupt"
   | "mute"
@@ -99,7 +112,8 @@ const all =
   (call) =>
     inputs.forEach((input) => input(call));
 
-const CALLS = [{ call: "c1", name: "find", write: false, idempotent: true }];
+const MORE = { cancels: true, sayWhile: "", joins: "" };
+const CALLS = [{ call: "c1", name: "find", write: false, idempotent: true, ...MORE }];
 const WANTS = { result: { toolCalls: CALLS }, position: 1_200 };
 const BACKCHANNEL = heard("stt.final", { words: 1, stable: 1, backchannel: true });
 const BOB: Input = (call) => call.started("b");
@@ -114,6 +128,44 @@ const LATE =
     call.late(changed);
 const STOPPED = (position: number): Input => end("stopped", { position });
 
+const NEW_SETTINGS: Input = (call) =>
+  call.command({ name: "set", settings: TurnSettings.parse({ interruption: { echoWords: 1 } }) });
+/** No delay at all: what waits now would be over. */
+const FASTER: Input = (call) =>
+  call.command({
+    name: "set",
+    settings: TurnSettings.parse({ endpointing: { minDelay: 1, unclearDelay: 1 } }),
+  });
+const EDITED: Input = (call) =>
+  call.command({
+    name: "agent",
+    agent: { name: "table", hash: "h2" },
+    settings: TurnSettings.parse({}),
+    agents: {},
+    texts: ["filler"],
+    hooks: [],
+  });
+const SWITCHED: Input = (call) =>
+  call.progress(`turn.${call.n}`, "reply", {
+    type: "reply.switched",
+    what: "voice",
+    from: "a",
+    to: "b",
+    why: "late",
+  });
+const JUDGED: Input = (call) => call.judged();
+/** A judgement on the speech before the one that goes on now. */
+const LATE_JUDGED: Input = (call) => {
+  const event = { type: "speech.judged", to: call.said.to, p: 1, class: "ended" };
+  call.progress("track.a", "stt", event);
+};
+const ends =
+  (result: object): Input =>
+  (call) =>
+    call.end("room", "tool.c1", { how: "done", result: result as never });
+const COVERS: Input = (call) => call.covers();
+const COVERED: Input = (call) => call.fillerEnds("done");
+
 const EVENTS: Readonly<Record<Event, Input>> = {
   "user.started": (call) => call.started(),
   "words, interim and real": heard("stt.interim"),
@@ -123,11 +175,18 @@ const EVENTS: Readonly<Record<Event, Input>> = {
   "user.ended": HUSH,
   "end-of-turn timer": fire("endOfTurn"),
   "resume and pause timers": fire("resumeAfter"),
+  "speech.judged": (call) => call.judged(),
   "reply.segment": (call) => call.segment(),
   "reply.ended done": end("done", { position: 4_000 }),
   "reply.ended failed": end("failed", { position: 1_200, error: "provider.failed" }),
   "reply.ended otherwise": end("lost", { position: 1_200 }),
   "reply.position": (call) => call.position(1_250),
+  "reply.switched": SWITCHED,
+  filler: COVERS,
+  "filler.ended": COVERED,
+  "hook ends": (call) => call.end("room", "afterTurn.1", { how: "done" }),
+  set: NEW_SETTINGS,
+  agent: EDITED,
   "tool ends": (call) => call.end("room", "tool.c1", { how: "done" }),
   say: say(false),
   interrupt: stop(false),
@@ -166,6 +225,33 @@ function wordless(): TestCall {
 
 const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = {
   "done / none": {
+    "speech.judged": [{ given: "of no turn that listens", to: "completed / none" }],
+    "reply.switched": [{ to: NO_EFFECT }],
+    filler: [{ impossible: "I5", to: "completed / none" }],
+    "filler.ended": [
+      {
+        given: "it was stopped with its turn",
+        from: () => done(says(covered())),
+        by: (call) => call.fillerEnds("stopped"),
+        to: "ignored: no such actor",
+      },
+    ],
+    "hook ends": [
+      { given: "nobody asked for one", to: NO_EFFECT },
+      {
+        given: "of n",
+        from: () => done(speaking(live({ hooks: ["afterTurn"] }))),
+        to: "completed / none",
+      },
+      {
+        given: "lost with its owner",
+        from: () => done(speaking(live({ hooks: ["afterTurn"] }))),
+        by: (call) => call.end("room", "afterTurn.1", { how: "lost" }),
+        to: "completed / none: run afterTurn.1",
+      },
+    ],
+    set: [{ to: "completed / none" }],
+    agent: [{ to: "completed / none" }],
     "user.started": [{ to: "completed / hearing", armed: "listeningMax" }],
     "words, interim and real": [{ given: SOFT, to: "completed / waiting" }],
     "words, final and real": [{ given: SOFT, to: "completed / waiting: ask n+1" }],
@@ -197,7 +283,15 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "reply.ended failed": [{ to: NO_EFFECT }],
     "reply.ended otherwise": [{ to: NO_EFFECT }],
     "reply.position": [{ to: NO_EFFECT }],
-    "tool ends": [{ from: toolOfDone, to: "abandoned / none: tool done", differs: "D9" }],
+    "tool ends": [
+      { from: toolOfDone, to: "abandoned / none: tool done", differs: "D9" },
+      {
+        given: "it hangs up",
+        from: toolOfDone,
+        by: ends({ hangUp: true }),
+        to: "abandoned / none: stop connection, stop stt, stop detector, tool done",
+      },
+    ],
     say: [{ to: "completed / thinking: ask n+1" }],
     interrupt: [{ to: "ignored: no transition" }],
     mute: [{ to: "completed / none: muted" }],
@@ -207,6 +301,46 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "listening.max": I1,
   },
   "listening / none": {
+    "speech.judged": [
+      { given: "it hears", to: "hearing / none" },
+      {
+        given: "over, by all that is heard",
+        from: waiting,
+        by: all(JUDGED, (call) => call.wait(0)),
+        to: "thinking / none: commit n",
+      },
+      {
+        given: "over, but the words are not settled",
+        by: all(HUSH, JUDGED, (call) => call.wait(0)),
+        to: "waiting / none",
+      },
+      {
+        given: "of speech that has gone on since",
+        from: waiting,
+        by: all(
+          (call) => call.started(),
+          LATE_JUDGED,
+          HUSH,
+          (call) => call.wait(0),
+        ),
+        to: "waiting / none",
+      },
+    ],
+    "reply.switched": [{ given: "its speculation", from: waiting, to: "waiting / none" }],
+    filler: [{ impossible: "I3", to: "hearing / none" }],
+    "filler.ended": [{ impossible: "I3", to: NO_EFFECT }],
+    "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
+    set: [
+      { to: "hearing / none" },
+      {
+        given: "it waits: the delay stays as it was armed (T24)",
+        from: waiting,
+        by: all(FASTER, (call) => call.wait(0)),
+        to: "waiting / none",
+        armed: "endOfTurn listeningMax",
+      },
+    ],
+    agent: [{ to: "hearing / none" }],
     "user.started": [
       { given: "another voice", from: () => listening().joins(), by: BOB, to: "hearing / none" },
       {
@@ -333,10 +467,64 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     ],
   },
   "thinking / none": {
+    "speech.judged": [{ to: "thinking / none" }],
+    "reply.switched": [{ to: "thinking / none" }],
+    filler: [
+      { given: "none is wanted", by: fire("fillerAfter"), to: "ignored: no transition" },
+      {
+        given: "its time has come",
+        from: () => thinking(live({ texts: ["filler"] })),
+        by: fire("fillerAfter"),
+        to: "thinking / none: run filler",
+      },
+      { given: "it speaks", from: covered, to: "thinking / none" },
+      {
+        given: "then the answer: said after it",
+        from: covered,
+        by: (call) => call.segment(),
+        to: "speaking / none",
+      },
+      {
+        given: "silent yet, then the answer",
+        from: () => thinking(live({ texts: ["filler"] })),
+        by: all(fire("fillerAfter"), (call) => call.segment()),
+        to: "speaking / none: run filler, stop filler",
+      },
+      { given: "it covers a tool", from: coveredWork, to: "working / none" },
+    ],
+    "filler.ended": [
+      { given: "said", from: covered, to: "thinking / none" },
+      {
+        given: "said, then no answer in time",
+        from: covered,
+        by: all(COVERED, fire("answerTotal")),
+        to: "failed / none: stop n",
+      },
+      {
+        given: "said, then the caller cuts in: nothing is merged",
+        from: covered,
+        by: all(COVERED, (call) => call.started(), heard("stt.interim"), STOPPED(0)),
+        to: "cutOff / hearing: pause n, stop n",
+      },
+      {
+        given: "failed",
+        from: covered,
+        by: (call) => call.fillerEnds("failed"),
+        to: "thinking / none",
+      },
+    ],
+    "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
+    set: [{ to: "thinking / none" }],
+    agent: [{ to: "thinking / none" }],
     "user.started": [
       {
         to: "paused / contested.speaking: pause n",
         armed: "confirmDuration heldMax listeningMax pauseMax",
+      },
+      {
+        given: "speech pauses late, but what is silent at once",
+        from: () => thinking(patient()),
+        to: "paused / contested.brief: pause n",
       },
     ],
     "words, interim and real": [
@@ -382,7 +570,31 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     ],
     "reply.ended otherwise": [{ given: "lost", to: "thinking / none: ask n" }],
     "reply.position": [{ to: "ignored: no transition", differs: "D1" }],
-    "tool ends": [{ from: working, to: "thinking / none: ask n, tool done" }],
+    "tool ends": [
+      { from: working, to: "thinking / none: ask n, tool done" },
+      {
+        given: "while a filler covers it",
+        from: coveredWork,
+        to: "thinking / none: ask n, tool done",
+      },
+      {
+        given: "it hands over",
+        from: working,
+        by: ends({ handoff: "cook" }),
+        to: "thinking / none: ask n, tool done",
+      },
+      {
+        given: "it hangs up, and the answer is said",
+        from: working,
+        by: all(ends({ hangUp: true }), (call) => says(call), end("done", { position: 4_000 })),
+        to: "completed / none: ask n, tool done, stop connection, stop stt, stop detector",
+      },
+      {
+        given: "the pending write that n joined",
+        from: joining,
+        to: "thinking / none: ask n, tool done",
+      },
+    ],
     say: [
       { to: "thinking / none: queued" },
       { given: "now", by: say(true), to: "interrupted / none: stop n, queued" },
@@ -427,10 +639,62 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "listening.max": I1,
   },
   "speaking / none": {
+    "speech.judged": [{ to: "speaking / none" }],
+    "reply.switched": [{ to: "speaking / none" }],
+    filler: [
+      {
+        given: "it goes on before the answer",
+        from: () => {
+          const call = covered();
+          call.segment();
+          return call;
+        },
+        to: "speaking / none",
+        armed: "stall",
+      },
+    ],
+    "filler.ended": [
+      {
+        given: "before the answer",
+        from: () => {
+          const call = covered();
+          call.segment();
+          return call;
+        },
+        to: "speaking / none",
+      },
+    ],
+    "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
+    set: [{ to: "speaking / none" }],
+    agent: [{ to: "speaking / none" }],
     "user.started": [
       {
         to: "paused / contested.speaking: pause n",
         armed: "confirmDuration heldMax listeningMax pauseMax",
+      },
+      {
+        given: "speech pauses late",
+        from: () => speaking(patient()),
+        to: "speaking / contested.brief",
+        armed: "listeningMax pauseAfter pauseMax stall",
+      },
+      {
+        given: "speech pauses late, and goes on",
+        from: () => speaking(patient()),
+        by: all((call) => call.started(), fire("pauseAfter")),
+        to: "paused / contested.speaking: pause n",
+      },
+      {
+        given: "speech pauses late, and was short",
+        from: () => speaking(patient()),
+        by: all((call) => call.started(), HUSH, fire("resumeAfter")),
+        to: "speaking / abandoned",
+      },
+      {
+        given: "speech pauses late, but words cut at once",
+        from: () => speaking(patient()),
+        by: all((call) => call.started(), heard("stt.interim")),
+        to: "interrupted / hearing: stop n",
       },
     ],
     "words, interim and real": [{ given: SOFT, to: "interrupted / waiting: stop n" }],
@@ -502,6 +766,39 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "listening.max": I1,
   },
   "paused / listening": {
+    "speech.judged": [
+      { to: "paused / contested.speaking" },
+      {
+        given: "over, then the words",
+        from: hushedOver,
+        by: all(JUDGED, heard("stt.final"), (call) => call.wait(0)),
+        to: "interrupted / ready: stop n",
+      },
+    ],
+    "reply.switched": [{ to: "paused / contested.speaking" }],
+    filler: [
+      {
+        given: "the last of it before the pause held",
+        from: () => paused(covered()),
+        to: "paused / contested.speaking",
+      },
+    ],
+    "filler.ended": [
+      {
+        given: "before the pause held",
+        from: () => paused(covered()),
+        to: "paused / contested.speaking",
+      },
+      {
+        given: "the floor comes back before it",
+        from: () => paused(covered()),
+        by: fire("pauseMax"),
+        to: "thinking / abandoned: resume filler, resume n",
+      },
+    ],
+    "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
+    set: [{ to: "paused / contested.speaking" }],
+    agent: [{ to: "paused / contested.speaking" }],
     "user.started": [
       {
         given: "silent before",
@@ -565,6 +862,12 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "reply.segment": [{ to: "paused / contested.speaking" }],
     "reply.ended done": [
       { given: "played out before the pause held", to: "completed / hearing" },
+      {
+        given: "empty, nothing said: asked for anew when the floor comes back",
+        from: () => paused(thinking()),
+        by: all(end("done"), fire("pauseMax")),
+        to: "thinking / abandoned: ask n",
+      },
       { given: "tools wanted", by: end("done", WANTS), to: "paused / contested.speaking" },
       {
         given: "tools wanted, then the floor comes back",
@@ -648,6 +951,31 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "listening.max": [{ impossible: "I8", to: "paused / abandoned", differs: "D11" }],
   },
   "interrupted / none": {
+    "speech.judged": [{ to: "interrupted / none" }],
+    "reply.switched": [{ to: STOPPING }],
+    filler: [{ from: () => interrupted(covered()), to: "interrupted / none" }],
+    "filler.ended": [
+      {
+        given: "the reply's last word is awaited",
+        from: () => interrupted(covered()),
+        to: "interrupted / none",
+      },
+      {
+        given: "both last words",
+        from: () => interrupted(covered()),
+        by: all(STOPPED(0), (call) => call.fillerEnds("stopped", 1_000)),
+        to: "cutOff / none",
+      },
+      {
+        given: "it ran alone",
+        from: () => interrupted(coveredWork()),
+        by: (call) => call.fillerEnds("stopped", 1_000),
+        to: "cutOff / none: stop tool.c1",
+      },
+    ],
+    "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
+    set: [{ to: "interrupted / none" }],
+    agent: [{ to: "interrupted / none" }],
     "user.started": [{ to: "interrupted / hearing" }],
     "words, interim and real": [{ given: SOFT, to: "interrupted / waiting" }],
     "words, final and real": [{ given: SOFT, to: "interrupted / waiting" }],
@@ -703,6 +1031,42 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "listening.max": I1,
   },
   "interrupted / listening": {
+    "speech.judged": [
+      { to: "interrupted / hearing" },
+      {
+        given: "over, by all that is heard",
+        by: all(
+          (call) => call.finishes("w2"),
+          JUDGED,
+          (call) => call.wait(0),
+        ),
+        to: "cutOff / thinking: ask n+1, commit n+1",
+      },
+    ],
+    "reply.switched": [{ to: STOPPING }],
+    filler: [{ from: () => overtaken(covered()), to: "interrupted / hearing" }],
+    "filler.ended": [
+      {
+        given: "the reply's last word is awaited",
+        from: () => overtaken(covered()),
+        to: "interrupted / hearing",
+      },
+      {
+        given: "both last words, nothing of it heard",
+        from: () => overtaken(thinking(live({ texts: ["filler"] }))),
+        by: STOPPED(0),
+        to: "abandoned / hearing: merged into n+1",
+      },
+      {
+        given: "the last of both",
+        from: () => overtaken(covered()),
+        by: all(STOPPED(0), (call) => call.fillerEnds("stopped", 1_000)),
+        to: "cutOff / hearing",
+      },
+    ],
+    "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
+    set: [{ to: "interrupted / hearing" }],
+    agent: [{ to: "interrupted / hearing" }],
     "user.started": [
       {
         given: "another voice",
@@ -773,6 +1137,39 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "listening.max": [{ to: "interrupted / ready" }],
   },
   "not pausable / listening": {
+    "speech.judged": [
+      { to: "speaking / hearing" },
+      {
+        given: "over, by all that is heard",
+        by: all(
+          (call) => call.finishes("w2"),
+          JUDGED,
+          (call) => call.wait(0),
+        ),
+        to: "speaking / ready",
+      },
+    ],
+    "reply.switched": [{ to: "speaking / hearing" }],
+    filler: [
+      { given: "it thinks", from: () => paused(covered(strictFiller())), to: "thinking / hearing" },
+    ],
+    "filler.ended": [
+      { given: "it thinks", from: () => paused(covered(strictFiller())), to: "thinking / hearing" },
+    ],
+    "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
+    set: [
+      { to: "speaking / hearing" },
+      {
+        given: "one word cuts from now on, not the one already said (T24)",
+        from: () => {
+          const call = guarded();
+          call.heard("stt.interim", { words: 1, stable: 1 });
+          return call;
+        },
+        to: "speaking / hearing",
+      },
+    ],
+    agent: [{ to: "speaking / hearing" }],
     "user.started": [
       { given: "another voice", from: () => fixed().joins(), by: BOB, to: "speaking / hearing" },
     ],

@@ -20,6 +20,11 @@ export function strict(): TestCall {
   return live({ settings: { interruption: { enabled: false } } });
 }
 
+/** The same, with a text that covers a wait. */
+export function strictFiller(): TestCall {
+  return live({ texts: ["filler"], settings: { interruption: { enabled: false } } });
+}
+
 export function withTexts(): TestCall {
   return live({ texts: ["apology"] });
 }
@@ -58,9 +63,48 @@ export function thinkingEarly(call = live()): TestCall {
   return call;
 }
 
+const CALL = {
+  call: "c1",
+  name: "find",
+  write: false,
+  idempotent: false,
+  cancels: true,
+  sayWhile: "",
+  joins: "",
+};
+
+/** The wait for the answer is covered by the agent's filler, and it is heard. */
+export function covered(call = live({ texts: ["filler"] })): TestCall {
+  thinking(call).fire("fillerAfter");
+  call.covers();
+  return call;
+}
+
+/** The reply of n has ended, the tool `c1` runs, and words of its own cover the wait. */
+export function coveredWork(call = live()): TestCall {
+  const toolCalls = [{ ...CALL, sayWhile: "tool.find" }];
+  thinking(call).replyEnds("done", { result: { toolCalls } });
+  call.fire("sayWhileAfter");
+  call.covers();
+  return call;
+}
+
+/** The same write was asked for by n, while that of the turn before is pending. */
+export function joining(call = live()): TestCall {
+  afterTool(call);
+  const toolCalls = [{ ...CALL, call: "c2", write: true, cancels: false, joins: "c1" }];
+  thinking(call).replyEnds("done", { result: { toolCalls } });
+  return call;
+}
+
+/** Speech pauses an answer only after a while. */
+export function patient(): TestCall {
+  return live({ settings: { interruption: { pauseAfter: 300, echoGuard: 0 } } });
+}
+
 /** The reply of n has ended and the tool `c1` runs. */
 export function working(call = live(), write = false): TestCall {
-  const toolCalls = [{ call: "c1", name: "find", write, idempotent: false }];
+  const toolCalls = [{ ...CALL, write, cancels: !write }];
   thinking(call).replyEnds("done", { result: { toolCalls } });
   return call;
 }
@@ -205,7 +249,7 @@ function effectWords(call: TestCall, change: readonly (string | number)[]): read
   const actor = call.actors.get(id) ?? "";
   const child = id.split(".").slice(2).join(".");
   const turn = actor.startsWith("turn.") ? nameOf(call, Number(actor.slice(5))) : "";
-  const whose = turn === "" ? child : turn;
+  const whose = turn === "" || child === "filler" ? child : turn;
   if (what === "start") return [src === "reply" ? `ask ${whose}` : `run ${child}`];
   if (what === "stop") return [`stop ${whose}`];
   return what === "tell" ? [`${src} ${whose}`] : [];

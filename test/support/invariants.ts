@@ -61,6 +61,8 @@ function assertRoom(snapshot: Snapshot): void {
   assert.equal(new Set(tools.map(({ call }) => call)).size, tools.length, "I3: a call runs once");
   for (const tool of tools)
     assert.ok(!tool.write || !tool.state.startsWith("stop"), "I3: a write is never stopped");
+  for (const { joins, state } of tools)
+    assert.equal(joins !== "", state === "joined", "I7: what joined a write never runs");
   const present = snapshot.matches("present");
   assert.equal("connection" in snapshot.children, present, "I6: connected while present only");
 }
@@ -134,7 +136,11 @@ function assertTurn(snapshot: Snapshot): void {
   const listens = snapshot.matches("listening") || snapshot.status === "done";
   assert.ok(!speculating || listens, "I5: only who listens speculates");
   if (snapshot.matches("answering")) assert.ok(asks > 0 && runs.length > 0, "I5: it has asked");
-  assert.ok(runs.length <= asks, "I5: every run was asked for");
+  const covers = runs.filter(({ child }) => child === "filler");
+  assert.ok(runs.length - covers.length <= asks, "I5: every run was asked for");
+  assert.equal(covers.length, context.fillers, "I6: every filler was counted");
+  assert.ok(covers.filter(({ over }) => !over).length <= 1, "I6: one filler runs at most");
+  if ("filler" in snapshot.children) assert.ok(snapshot.matches("answering"), "I6: it answers");
   assert.equal(new Set(words.map(({ ref }) => ref)).size, words.length, "words stand once");
   assert.ok(
     words.every((word, i) => i === 0 || words[i - 1]!.from <= word.from),
@@ -159,11 +165,19 @@ function assertTurnStep({ before, event, after, actions }: Step): void {
   assert.ok(!told.includes("resume") || (was && !is), "I3: only what was paused goes on");
   if (event.type === "user.words") assert.ok(!told.includes("pause"), "I3: words do not pause");
   assert.ok(!told.includes("commit") || old.speculating, "I5: a speculation is let out");
-  const starts = paramsOf<object>(actions, "xstate.spawnChild").length;
-  const stops = paramsOf<object>(actions, "xstate.stopChild").length;
+  const started = paramsOf<Spawn>(actions, "xstate.spawnChild").map(({ src }) => src);
+  const starts = started.filter((src) => src === "reply").length;
+  const stopped = paramsOf<{ id: string } | undefined>(actions, "xstate.stopChild");
+  const stops = stopped.filter((params) => params?.id === "reply").length;
   assert.ok(starts <= 1, "I5: one reply at most");
+  if (started.includes("filler"))
+    assert.ok(old.saying === null && after.matches("answering"), "I6: it covers a wait");
   const replaced = stops > 0 || event.type === "reply.ended";
   assert.ok(starts === 0 || !old.speculating || replaced, "I5: no second reply beside another");
+}
+
+interface Spawn {
+  readonly src: string;
 }
 
 function paramsOf<T>(actions: readonly ExecutableActionObject[], type: string): readonly T[] {
