@@ -19,7 +19,7 @@ export const VadEnded = z.strictObject({
 export const EndClass = z.enum(["complete", "unclear", "hanging", "digits", "ended"]);
 export type EndClass = z.infer<typeof EndClass>;
 
-/** An endpointer's word on the speech that ended at audio `to`; `p`: probability that it is over. */
+/** An endpointer's word on the speech that ended at audio `to`; `p`: how probably it is over. */
 export const SpeechJudged = z.strictObject({
   type: z.literal("speech.judged"),
   to: z.number(),

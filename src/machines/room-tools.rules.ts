@@ -1,9 +1,9 @@
 import type { ToolDirective } from "../events/effect.events.ts";
 import type { RoomEvent } from "../events/room.events.ts";
 import type { Send } from "./host-actions.ts";
-import { toTurn, type RoomContext, type RunningTool } from "./room.rules.ts";
+import { agentNow, toTurn, type RoomContext, type RunningTool } from "./room.rules.ts";
 
-/** The room's rules of tools, of what their results ask of the call, and of hooks after turns. */
+/** The room's rules of tools, of who goes on with the call, and of hooks after turns. */
 export function toolResult({ tools, agent }: RoomContext, event: RoomEvent): Send {
   const child = event.type === "tool.ended" ? event.child : "";
   const tool = tools.find((t) => `tool.${t.call}` === child);
@@ -82,4 +82,12 @@ export function moveTool(
 ): readonly RunningTool[] {
   const first = tools.findIndex((tool) => tool.state === from);
   return tools.map((tool, i) => (i === first ? { ...tool, state: to } : tool));
+}
+
+/** An edited agent goes on where the old one was, if it is still there. */
+export function editAgent(context: RoomContext, event: RoomEvent): Partial<RoomContext> {
+  if (event.type !== "command.agent") return {};
+  const now = agentNow(event);
+  const settings = now.agents[context.agent];
+  return settings ? { ...now, settings } : { ...now, agent: "" };
 }

@@ -126,14 +126,6 @@ export function agentNow({ agent, settings, agents, texts, hooks }: AgentNow) {
   return { agentName: agent?.name ?? "", settings, agents: all, texts, hooks };
 }
 
-/** An edited agent goes on where the old one was, if it is still there. */
-export function editAgent(context: RoomContext, event: RoomEvent): Partial<RoomContext> {
-  if (event.type !== "command.agent") return {};
-  const now = agentNow(event);
-  const settings = now.agents[context.agent];
-  return settings ? { ...now, settings } : { ...now, agent: "" };
-}
-
 /** Name of a text the agent says, its own before the first one's; `""` where there is none. */
 export function textOf({ agent, texts }: RoomContext, name: string): string {
   const own = `${agent}/${name}`;

@@ -261,7 +261,7 @@ export const roomSetup = setup({
           }
         : {},
     ),
-    editAgent: assign(({ context, event }) => rules.editAgent(context, event)),
+    editAgent: assign(({ context, event }) => tools.editAgent(context, event)),
     startHook: spawnChild("hook", { id: hookChild, input: hookInput }),
     markHook: assign(({ context }) => ({ afterTurns: tools.startHook(context) })),
     endHook: assign(({ context, event }) => ({ afterTurns: tools.endHook(context, event) })),

@@ -242,7 +242,7 @@ function trackEvents({ children }: Snapshot): readonly AnyEventObject[] {
   return TRACK_EVENTS.filter(({ type, current }) => {
     const source =
       type === "vad.started" || type === "vad.ended" ? "detector" : type.split(".")[0]!;
-    if (source === "speech") return "stt" in children;
+    if (source === "speech") return "stt" in children || "detector" in children;
     return source === "track" || source in children || current === false;
   });
 }

@@ -122,7 +122,7 @@ test("an agent's own text comes before the first agent's", () => {
 test("an edited agent goes on where the old one was, if it is still there", () => {
   const edit = (agents: Record<string, TurnSettings>) => {
     const event = { type: "command.agent", ...HEADER, agents, at: NOW } as const;
-    return room.editAgent(inRoom({ agent: "cook", settings: cook }), event);
+    return tools.editAgent(inRoom({ agent: "cook", settings: cook }), event);
   };
   const slower = TurnSettings.parse({ endpointing: { minDelay: 900 } });
   assert.deepEqual(edit({ cook: slower }).settings, slower);

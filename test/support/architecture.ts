@@ -49,9 +49,15 @@ type Finding = Omit<Violation, "rule">;
 type Rule = (world: World) => readonly Finding[];
 
 const FILE_LINES_MAX = 400;
+/** A chart is one literal (C4), which cannot be cut in two. */
+const CHART_LINES_MAX = 500;
 const FUNCTION_LINES_MAX = 70;
 const LINE_COLUMNS_MAX = 100;
 const PARAMETERS_MAX = 3;
+
+function linesMax(path: string): number {
+  return path.endsWith(".machine.ts") ? CHART_LINES_MAX : FILE_LINES_MAX;
+}
 
 /** Folders and files of src by level: an import goes down, or stays in its folder. */
 const LEVELS: Readonly<Record<string, number>> = {
@@ -122,9 +128,9 @@ export const RULES = {
   "file-length": ({ sources }) =>
     sources
       .filter(({ path }) => !path.startsWith("test/"))
-      .map(({ path, text }) => ({ path, lines: lineCount(text) }))
-      .filter(({ lines }) => lines > FILE_LINES_MAX)
-      .map(({ path, lines }) => at(path, lines, `${lines} lines, at most ${FILE_LINES_MAX}`)),
+      .map(({ path, text }) => ({ path, lines: lineCount(text), max: linesMax(path) }))
+      .filter(({ lines, max }) => lines > max)
+      .map(({ path, lines, max }) => at(path, lines, `${lines} lines, at most ${max}`)),
   "function-length": ({ sources }) =>
     sources
       .filter(({ path }) => !path.startsWith("test/"))
