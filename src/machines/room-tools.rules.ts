@@ -91,3 +91,8 @@ export function editAgent(context: RoomContext, event: RoomEvent): Partial<RoomC
   const settings = now.agents[context.agent];
   return settings ? { ...now, settings } : { ...now, agent: "" };
 }
+
+/** A tool works for the caller, or the agent is muted: nobody waits for the caller to speak. */
+export function isOccupied({ tools, muted }: RoomContext): boolean {
+  return muted || tools.length > 0;
+}

@@ -266,10 +266,6 @@ export function nothingLive({ older, newer }: RoomContext): boolean {
   return older === null && newer === null;
 }
 
-export function isOccupied({ tools, muted }: RoomContext): boolean {
-  return muted || tools.length > 0;
-}
-
 export function toTurn(n: number, event: Send["event"]): Send {
   return { to: turnAddress(n), event };
 }

@@ -92,8 +92,8 @@ export const roomSetup = setup({
       rules.nothingLive(context) && context.queue.length === 0 && context.tools.length === 0,
     toolWanted: ({ context }) => context.tools.some((tool) => tool.state === "wanted"),
     // The caller waits for a tool, or cannot be heard: silence says nothing of them (T19).
-    isOccupied: ({ context }) => rules.isOccupied(context),
-    isFree: ({ context }) => !rules.isOccupied(context),
+    isOccupied: ({ context }) => tools.isOccupied(context),
+    isFree: ({ context }) => !tools.isOccupied(context),
     joinedDone: ({ context }) => tools.joinedTool(context) !== undefined,
     hookWanted: ({ context }) => context.afterTurns.some(({ running }) => !running),
     hangsUpLate: ({ context, event }) =>

@@ -35,7 +35,7 @@ function passedIn(kind: World["kind"]): readonly string[] {
 
 /** What ends a state that no timer ends (C2). */
 const ENDS: Readonly<Record<string, string>> = {
-  "room present.live.minding": "ends with its tools, each of which is bounded",
+  "room present.live.occupied": "ends with its tools, each of which is bounded, or when unmuted",
   "room present.live.engaged": "ends with its turns, each of which is bounded",
   "track open.voice.detecting.silent": "lasts as long as the track, which the room closes",
   "track open.voice.detecting.speaking": "lasts as long as the track; listening.max bounds a turn",

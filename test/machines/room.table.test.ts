@@ -11,7 +11,7 @@ type State =
   | "present.joining"
   | "present.live.empty"
   | "present.live.idle"
-  | "present.live.minding"
+  | "present.live.occupied"
   | "present.live.engaged"
   | "present.recovering"
   | "present.draining"
@@ -63,8 +63,8 @@ const RESTS: Readonly<Record<State, Rest>> = {
     context: room({ ...inRoom, n: 1 }),
     children: ["connection"],
   },
-  "present.live.minding": {
-    leaves: ["present.live.minding"],
+  "present.live.occupied": {
+    leaves: ["present.live.occupied"],
     context: room({ ...inRoom, n: 1, tools: [{ ...write, n: 1 }] }),
     children: ["connection", "tool.c1:tool"],
   },
@@ -475,7 +475,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
       { given: "the first", to: "present.live.engaged: open turn.1" },
       { given: "greeted before", context: { greeted: true }, to: "present.live.idle" },
       { given: "no greeting", context: { texts: [] }, to: "present.live.idle" },
-      { given: "muted", context: { muted: true }, to: "present.live.idle" },
+      { given: "muted", context: { muted: true }, to: "present.live.occupied" },
     ],
     "participant.left": "same: turn.0 turn.stop, turn.0 turn.stop",
     "track.published": trackPublished,
@@ -531,12 +531,9 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "track.published": trackPublished,
     "track.unpublished": "same: track.a track.close",
     "text.received": "present.live.engaged: open turn.2, turn.2 user.words",
-    "command.say": [
-      { given: "it may speak", to: "present.live.engaged: open turn.2" },
-      { given: "muted", context: { muted: true }, to: "same" },
-    ],
+    "command.say": "present.live.engaged: open turn.2",
     "command.interrupt": "ignored",
-    "command.mute": "same: turn.0 turn.stop",
+    "command.mute": "present.live.occupied: turn.0 turn.stop",
     "command.unmute": [
       { given: "nothing to say", to: "same" },
       {
@@ -577,7 +574,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
         given: "a read that was lost",
         context: { tools: [{ ...running, n: 1 }] },
         event: lost,
-        to: "present.live.minding: start tool.c1",
+        to: "present.live.occupied: start tool.c1",
       },
     ],
     "user.started": "present.live.engaged: open turn.2, turn.2 user.started",
@@ -608,9 +605,9 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "turn.over": "same",
     "turn.took": "same: turn.0 floor.taken",
     "turn.yielded": "same: turn.0 floor.returned",
-    "tools.requested": "present.live.minding: start tool.c1",
+    "tools.requested": "present.live.occupied: start tool.c1",
   },
-  "present.live.minding": {
+  "present.live.occupied": {
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
     "command.agent": "same",
     "hook.ended": hookEnds,
@@ -638,7 +635,12 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "command.interrupt": "ignored",
     "command.mute": "same: turn.0 turn.stop",
     "command.unmute": [
-      { given: "nothing to say", to: "same" },
+      { given: "a tool runs", to: "same" },
+      {
+        given: "nothing else to wait for",
+        context: { muted: true, tools: [] },
+        to: "present.live.idle",
+      },
       {
         given: "something to say",
         context: { muted: true, queue: [{ ref: "x1", pausable: true, after: "stay" }] },
@@ -794,27 +796,27 @@ const CELLS: Readonly<Record<State, Cells>> = {
         given: "answered, a call of it that joined a write waits",
         context: { tools: [{ ...write, n: 1 }, joined] },
         children: ["connection", "tool.c1:tool"],
-        to: "present.live.minding",
+        to: "present.live.occupied",
       },
       {
         given: "cut, a read of it runs",
         event: { status: "cutOff" },
         context: { tools: [running] },
         children: ["connection", "tool.c1:tool"],
-        to: "present.live.minding: stop tool.c1",
+        to: "present.live.occupied: stop tool.c1",
       },
       {
         given: "cut, a write of it runs",
         event: { status: "cutOff" },
         context: { tools: [write] },
         children: ["connection", "tool.c1:tool"],
-        to: "present.live.minding",
+        to: "present.live.occupied",
       },
       {
         given: "done, a read of it runs",
         context: { tools: [running] },
         children: ["connection", "tool.c1:tool"],
-        to: "present.live.minding",
+        to: "present.live.occupied",
       },
     ],
     "turn.took": "same: turn.2 floor.taken",
@@ -1094,12 +1096,11 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
     away: [
       { given: "a prompt is left", to: "present.live.engaged: open turn.2" },
       { given: "a prompt is left, but no text", context: { texts: [] }, to: "again" },
-      { given: "muted", context: { muted: true }, to: "again" },
       { given: "prompted", context: { prompts: 1 }, to: "present.live.engaged: open turn.2" },
       { given: "prompted, no farewell", context: { prompts: 1, texts: [] }, to: LEAVES },
     ],
   },
-  "present.live.minding": {},
+  "present.live.occupied": {},
   "present.live.engaged": {},
   "present.recovering": {
     recoverMax: CUT_OFF,
