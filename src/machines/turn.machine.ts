@@ -47,7 +47,7 @@ export const turnMachine = turnSetup.createMachine({
       after: {
         listeningMax: [
           { guard: "mayAnswer", target: "answering" },
-          { guard: "mustWaitForPrevious", target: ".ready" },
+          { guard: "mustWaitForPrevious", target: ".ready", reenter: true },
           {
             target: "abandoned",
             actions: { type: "because", params: { reason: "listened too long" } },

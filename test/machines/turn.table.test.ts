@@ -972,7 +972,7 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
       { given: "the turn before not done", context: behind, to: "listening.ready" },
     ],
   },
-  "listening.ready": { listeningMax: "same" },
+  "listening.ready": { listeningMax: "again" },
   "answering.beginning": {},
   "answering.thinking": {
     answerTotal: [

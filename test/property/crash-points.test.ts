@@ -4,7 +4,6 @@ import { CallFold, type FoldSnapshot } from "../../src/actors/call-fold.ts";
 import { replay } from "../../src/actors/replay.ts";
 import { loadCall, refold } from "../../src/actors/supervisor.ts";
 import type { CallRef, LogRecord } from "../../src/events/record.ts";
-import { TurnSettings } from "../../src/events/settings.events.ts";
 import { MACHINES } from "../../src/machines/machines.ts";
 import type { Simulation } from "../../src/testing/simulation.ts";
 import { CALLS, type ScriptedCall } from "./support/calls.ts";
@@ -156,9 +155,7 @@ async function crashAndCheck(call: ScriptedCall, point: CrashPoint, seq: number)
   assert.deepEqual(told, wanted, what);
   for (const record of simulation.records)
     assert.equal(records[record.seq - 1]?.hash, record.hash, `${what}: ${record.seq} is lost`);
-  const settings = TurnSettings.parse(call.options?.settings ?? {});
   const checks = new LogChecks({
-    settings,
     coverage: new Coverage(),
     stalled: () => 0,
     ran: () => true,

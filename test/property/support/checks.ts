@@ -1,15 +1,15 @@
 import type { Json, LogRecord } from "../../../src/events/record.ts";
+import type { CallHeader } from "../../../src/events/call.events.ts";
 import type { TurnSettings } from "../../../src/events/settings.events.ts";
 import type { TurnEnded } from "../../../src/events/turn.events.ts";
 import { BOOM, type Coverage } from "./coverage.ts";
 
 /**
  * What must hold of every log, whatever happened while it was written: one pass over its records.
- * The names before the colon are those of the requirements: T2, T5, T6, T7, T8, T20 of turn taking,
- * E4 one end for each effect, E6 time, L1 one writer per epoch.
+ * The names before the colon are those of the requirements: T2 to T24 of turn taking, which stand
+ * in docs/spec/turn.md, E4 one end for each effect, E6 time, L1 one writer per epoch.
  */
 export interface CheckOptions {
-  readonly settings: TurnSettings;
   readonly coverage: Coverage;
   /** Ms of a span in which no timer could fire on time. */
   readonly stalled: (from: number, to: number) => number;
@@ -22,6 +22,8 @@ export interface CheckOptions {
 const SLACK_MS = 50;
 /** Records with which a call is wound up, at most. */
 const CLOSING_MAX = 12;
+/** What else a reply may meet, and what covers its wait. */
+const COUNTED = new Set(["reply.context", "reply.switched", "filler.segment", "filler.position"]);
 const DONE = new Set(["completed", "cutOff", "abandoned", "failed"]);
 
 interface Started {
@@ -34,6 +36,8 @@ interface Started {
   stoppedAt: number | undefined;
   ends: number;
 }
+
+type Asked = Pick<Started, "src" | "actor" | "speculative">;
 
 interface LiveTurn {
   state: string;
@@ -50,6 +54,11 @@ export class LogChecks {
   readonly #gaps: { from: number; to: number }[] = [];
   readonly #armed = new Map<string, number>();
   readonly #values = new Map<string, string>();
+  /** Settings that were ever valid: a running timer keeps those it was armed with (T24). */
+  readonly #settings: TurnSettings[] = [];
+  readonly #speculations = new Map<string, number>();
+  /** When the last turn that was the older one of two was over. */
+  #olderUntil = 0;
   /** Effects that a new owner must end before anything else. */
   #toRepair = new Set<string>();
   #turns = 0;
@@ -63,6 +72,7 @@ export class LogChecks {
     this.#order(record);
     this.#takeover(record);
     this.#timers(record);
+    this.#given(record);
     if (record.outcome.failed) this.#failed(record);
     this.#progress(record);
     this.#effects(record);
@@ -91,6 +101,26 @@ export class LogChecks {
     this.faults.push(`${check}: ${what}`);
   }
 
+  #given({ seq, input, outcome }: LogRecord): void {
+    if (input.type === "call.opened") {
+      const header = input["header"] as unknown as CallHeader;
+      this.#settings.push(header.settings, ...Object.values(header.agents));
+    }
+    const command = input["command"] as unknown as { name: string; settings: TurnSettings };
+    if (input.type !== "command.received") return;
+    if (command.name === "set" || command.name === "agent") this.#settings.push(command.settings);
+    if (command.name !== "set") return;
+    const moved = outcome.effects.some(
+      ([op, , src]) => op === "stop" || op === "tell" || src === "filler",
+    );
+    if (moved) this.#fault("T24-settings", `record ${seq} cuts or starts speech`);
+  }
+
+  /** The longest that any settings of the call allow. */
+  #longest(of: (settings: TurnSettings) => number): number {
+    return Math.max(...this.#settings.map(of));
+  }
+
   #order({ seq, at, epoch, input }: LogRecord): void {
     const before = this.#previous;
     if (seq !== (before?.seq ?? 0) + 1) this.#fault("L1-sequence", `${seq} is out of sequence`);
@@ -110,15 +140,22 @@ export class LogChecks {
   }
 
   /** E3, E4 and T3: what is over or stopped acts no more. */
-  #progress({ seq, actor, input, outcome }: LogRecord): void {
+  #progress({ seq, at, actor, input, outcome }: LogRecord): void {
     if (input.type !== "effect.progress" || outcome.ignored !== undefined) return;
     const effect = this.#started.get(input["effect"] as string);
     if (!effect || effect.ends > 0) this.#fault("E4-progress", `of an ended effect at ${seq}`);
     else if (effect.stoppedAt !== undefined)
       this.#fault("E4-progress", `of a stopped effect at ${seq}`);
     const n = turnOf(actor);
-    if (n !== undefined && !this.#live.has(n)) this.#fault("T3-old-turn", `acts at ${seq}`);
+    const turn = n === undefined ? undefined : this.#live.get(n);
+    if (n !== undefined && !turn) this.#fault("T3-old-turn", `acts at ${seq}`);
     const { type, ref } = input["event"] as { type: string; ref: string };
+    if (COUNTED.has(type)) this.#options.coverage.count(type);
+    if (type.startsWith("filler.") && !turn?.state.startsWith("answering"))
+      this.#fault("T3-filler", `speaks at ${seq} while its turn is ${turn?.state}`);
+    // Each of them arms the stall timer anew.
+    const sounds = ["reply.segment", "reply.position", "filler.position"].includes(type);
+    if (turn?.state === "answering.speaking" && sounds) turn.since = at;
     if (type === "stt.final") this.#finals.add(ref);
   }
 
@@ -132,6 +169,7 @@ export class LogChecks {
         const asked = { src: src as string, actor: askedBy(id), epoch, speculative };
         this.#started.set(id, { ...asked, stoppedAt: undefined, ends: 0 });
         coverage.count(`start.${src as string}`);
+        this.#asked(record, id, asked);
       } else if (op === "stop") {
         const effect = this.#started.get(id)!;
         effect.stoppedAt = seq;
@@ -139,6 +177,17 @@ export class LogChecks {
       }
     }
     if (outcome.ignored !== undefined) coverage.count(`ignored.${outcome.ignored}`);
+  }
+
+  #asked({ at }: LogRecord, id: string, { src, actor, speculative }: Asked): void {
+    const turn = this.#live.get(turnOf(actor ?? "") ?? 0);
+    if (src !== "reply" || !actor) return;
+    if (turn?.state === "answering.thinking") turn.since = at;
+    if (!speculative) return;
+    const times = (this.#speculations.get(actor) ?? 0) + 1;
+    this.#speculations.set(actor, times);
+    const max = this.#longest(({ speculation }) => speculation.maxAttempts);
+    if (times > max) this.#fault("T15-speculations", `${id} is number ${times} of ${actor}`);
   }
 
   #end(record: LogRecord): void {
@@ -197,8 +246,14 @@ export class LogChecks {
   }
 
   /** T8: the words of a merged turn are those of the next. */
-  #ended({ n, status, reason, refs, asides, late, mergedInto }: TurnEnded): void {
+  #ended({ n, kind, status, reason, refs, asides, late, mergedInto, runs }: TurnEnded): void {
     const { coverage } = this.#options;
+    if (status !== "completed" && reason === "") this.#fault("T9-reason", `turn ${n} has none`);
+    const answered = runs.some(({ segments }) => segments.length > 0);
+    if (kind === "user" && status === "completed" && !answered)
+      this.#fault("T9-answer", `turn ${n} is completed without a word`);
+    const mayCut = this.#settings.some(({ interruption }) => interruption.enabled);
+    if (reason === "floor taken" && !mayCut) this.#fault("T17-cut", `turn ${n} was cut by words`);
     coverage.count(`turn.${status}`);
     if (status === "abandoned" || status === "cutOff") coverage.count(`turn.${status} ${reason}`);
     if (mergedInto !== null) {
@@ -224,11 +279,17 @@ export class LogChecks {
   }
 
   #states({ seq, at, outcome }: LogRecord): void {
+    const agents: number[] = [];
     for (const [actor, value] of Object.entries(outcome.state)) {
       const n = turnOf(actor);
+      // What has never listened is a text of the agent.
+      if (n !== undefined && n > this.#turns && stateOf(value).startsWith("answering"))
+        agents.push(n);
       this.#values.set(actor, JSON.stringify(value));
       if (n !== undefined) this.#turn(n, stateOf(value), at);
     }
+    if (agents.length > 0 && this.#live.size > 1)
+      this.#fault("T18-agent-turn", `turn ${agents.join()} begins beside another at ${seq}`);
     const states = [...this.#live.values()].map(({ state }) => state.split(".")[0]);
     const listening = states.filter((state) => state === "listening").length;
     if (states.length > 2 || listening > 1 || states.length - listening > 1)
@@ -242,8 +303,13 @@ export class LogChecks {
     this.#turns = Math.max(this.#turns, n);
     if (known?.state === state) return;
     if (known) this.#left(n, known, at);
-    if (DONE.has(state)) this.#live.delete(n);
+    if (DONE.has(state)) this.#over(n, at);
     else this.#live.set(n, { state, since: this.#sinceOf(known, state, at) });
+  }
+
+  #over(n: number, at: number): void {
+    this.#live.delete(n);
+    if (this.#live.size > 0) this.#olderUntil = at;
   }
 
   /** Listening is one span over its substates. */
@@ -253,14 +319,38 @@ export class LogChecks {
   }
 
   #left(n: number, { state, since }: LiveTurn, at: number): void {
-    const { settings, coverage } = this.#options;
+    const { coverage } = this.#options;
+    const longest = this.#longest.bind(this);
     const took = at - since - this.#lost(since, at);
     const bound = (check: string, max: number): void => {
       coverage.atMost(`max.${check} over its setting, ms`, took - max);
       if (took > max + SLACK_MS) this.#fault(check, `turn ${n} was ${state} for ${took} ms`);
     };
-    if (state === "answering.paused") bound("T5-pause", settings.interruption.pauseMax);
-    else if (state === "interrupted") bound("T6-interrupted", settings.interrupted.max);
+    if (state === "answering.paused")
+      bound(
+        "T5-pause",
+        longest(({ interruption }) => interruption.pauseMax),
+      );
+    else if (state === "interrupted")
+      bound(
+        "T6-interrupted",
+        longest(({ interrupted }) => interrupted.max),
+      );
+    else if (state === "listening") {
+      const waited = Math.max(0, Math.min(at, this.#olderUntil) - since);
+      bound("T7-listening", longest(({ listening }) => listening.max) + waited);
+    } else if (state === "answering.thinking")
+      bound(
+        "T16-thinking",
+        longest(({ answer }) => answer.total),
+      );
+    else if (state === "answering.speaking")
+      bound(
+        "T16-speaking",
+        longest(({ answer }) => answer.stall),
+      );
+    else if (state === "answering.working")
+      bound("T16-working", longest(({ tool }) => tool.timeout) + 1_000);
   }
 
   /** Time in which nobody could act: stalls of the clock, and gaps between two owners. */

@@ -62,6 +62,7 @@ function watched(
     if (coverage)
       for (const leaf of leavesOf(snapshot as Snapshot))
         coverage.cell(kind, leaf, event.type as string);
+    if (event.type === "turn.holds") coverage?.count("turn.holds");
     // In the last chart that words reach, so that there is something to roll back.
     const { ref } = event as { ref?: unknown };
     const last = kind === "turn" || event.type === "command.say";

@@ -1,6 +1,7 @@
 import { BOOM } from "./coverage.ts";
 import type { Move } from "./moves.ts";
 import { SENTENCES } from "./phrases.ts";
+import { SETTINGS } from "./settings.ts";
 import type { World } from "./world.ts";
 import { settle } from "./test-clock.ts";
 
@@ -21,6 +22,24 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
   instruct: {
     weight: 0.05,
     run: (world) => command(world, { name: "instruct", ref: `told.${world.refs++}` }, "Be brief."),
+  },
+  set: {
+    weight: 0.3,
+    run: (world) => {
+      world.coverage.count("settings.set");
+      return command(world, { name: "set", settings: world.dice.pick(SETTINGS) });
+    },
+  },
+  agent: {
+    weight: 0.1,
+    run: (world) => {
+      const { settings, texts, hooks } = world.options;
+      const agents = world.dice.chance(0.5) ? { cook: settings } : {};
+      const agent = { name: "property", hash: `edit.${world.refs++}` };
+      world.coverage.count("agent.edited");
+      const given = { agent, settings, agents, texts: Object.keys(texts), hooks: [...hooks] };
+      return command(world, { name: "agent", ...given }, texts);
+    },
   },
   noteTimers: {
     weight: 1,
@@ -129,7 +148,7 @@ export const CLOSERS: Readonly<Record<string, Move>> = {
 function command(
   world: World,
   given: Parameters<NonNullable<World["host"]>["command"]>[0],
-  text?: string,
+  text?: string | Readonly<Record<string, string>>,
 ): boolean {
   if (!world.host) return false;
   world.offer((host) => host.command(given, "tester", text));

@@ -1,7 +1,7 @@
 import { AppError } from "../../../src/base/errors.ts";
 import { BOOM } from "./coverage.ts";
-import { endReply, tellReply, tellTool } from "./reply-moves.ts";
-import { BACKCHANNELS, NOTHING, PHRASES, type Phrase, TOOLS } from "./phrases.ts";
+import { endFiller, endHook, endReply, tellFiller, tellReply, tellTool } from "./reply-moves.ts";
+import { BACKCHANNELS, NOTHING, PHRASES, type Phrase, TOOLS, featuresWith } from "./phrases.ts";
 import type { FakeEffect, World } from "./world.ts";
 
 /**
@@ -74,6 +74,13 @@ export const MOVES: Readonly<Record<string, Move>> = {
   reply: on("reply", 14, tellReply),
   replyEnds: on("reply", 3, endReply),
   replyFails: on("reply", 0.25, fail),
+  filler: on("filler", 8, tellFiller),
+  fillerEnds: on("filler", 1.5, endFiller),
+  fillerFails: on("filler", 0.2, fail),
+  hook: on("hook", 1.5, endHook),
+  hookFails: on("hook", 0.2, fail),
+  judged: on("detector", 2, judge),
+  providerJudges: on("stt", 0.5, judge),
   tool: on("tool", 2.5, tellTool),
   toolFails: on("tool", 0.3, fail),
   stoppedEnds: (() => {
@@ -83,7 +90,8 @@ export const MOVES: Readonly<Record<string, Move>> = {
       run: (world) => {
         const fx = pickStopped(world);
         if (!fx) return false;
-        world.end(fx, fx.src === "reply" ? { position: Math.round(fx.positionMs) } : {});
+        const speaks = fx.src === "reply" || fx.src === "filler";
+        world.end(fx, speaks ? { position: Math.round(fx.positionMs) } : {});
         return true;
       },
     };
@@ -135,6 +143,20 @@ function fail(world: World, fx: FakeEffect): true {
   return true;
 }
 
+/** A word on the speech that has just ended, on one before it, or on what goes on. */
+function judge(world: World, fx: FakeEffect): true {
+  const { dice } = world;
+  const to = world.clock.now() - dice.pick([0, 250, 400, 5_000]);
+  const end = dice.pick([
+    "complete",
+    "unclear",
+    "hanging",
+    fx.src === "stt" ? "ended" : "complete",
+  ]);
+  world.coverage.count(`judged.${end}`);
+  return world.progress(fx, { type: "speech.judged", to, p: dice.next(), class: end });
+}
+
 function startSpeech(world: World, fx: FakeEffect): true {
   fx.speaking = true;
   fx.from = world.clock.now() - 64;
@@ -163,7 +185,9 @@ interface How {
 /** Words of a track; an interim and its final share the reference. */
 function say(world: World, fx: FakeEffect, how: How): true {
   const { dice } = world;
-  const { text, features } = phraseOf(world);
+  const { text } = phraseOf(world);
+  const { endpointer } = world.options.settings.endpointing;
+  const features = featuresWith(text, endpointer);
   const now = world.clock.now();
   const shift = how.late ? dice.between(500, 8_000) : 0;
   const to = now - dice.between(0, 300) - shift;
@@ -193,8 +217,9 @@ function phraseOf({ dice }: World): Phrase {
 /** What a stopped effect still says: by its own way, and as a message that was on its way. */
 function lateWord(world: World, fx: FakeEffect): true {
   const asked = { type: "reply.requested", provider: "fake", model: "fake", upTo: 1 };
+  const position = fx.src === "filler" ? "filler.position" : "reply.position";
   const event = world.dice.chance(0.5)
-    ? { type: "reply.position", ms: Math.round(fx.positionMs) + 20 }
+    ? { type: position, ms: Math.round(fx.positionMs) + 20 }
     : { ...asked, digest: fx.digest, tools: TOOLS };
   if (fx.owner !== world.owner || world.dice.chance(0.5)) return world.progress(fx, event);
   const input = { type: "effect.progress", effect: fx.effect.id, event };

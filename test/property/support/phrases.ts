@@ -1,15 +1,20 @@
+import type { TurnSettings } from "../../../src/events/settings.events.ts";
 import { featuresOf, type Features } from "../../../src/folds/features.ts";
 
 /** What is said in the runs, with the features the edge computes from it. */
+type Endpointer = TurnSettings["endpointing"]["endpointer"];
+
 export interface Phrase {
   readonly text: string;
   readonly features: Features;
 }
 
-const phrase = (text: string): Phrase => ({
-  text,
-  features: featuresOf(text, { lang: "en", before: "", agent: [], backchannelMax: 3 }),
-});
+/** As the edge of a call with this endpointer computes them. */
+export function featuresWith(text: string, endpointer: Endpointer): Features {
+  return featuresOf(text, { lang: "en", before: "", agent: [], backchannelMax: 3, endpointer });
+}
+
+const phrase = (text: string): Phrase => ({ text, features: featuresWith(text, "text") });
 
 export const PHRASES: readonly Phrase[] = [
   "What are your opening hours?",

@@ -4,13 +4,13 @@ import type { MachineSet } from "../../../src/actors/machine-set.ts";
 import { refold } from "../../../src/actors/supervisor.ts";
 import { Replay } from "../../../src/actors/replay.ts";
 import type { LogRecord } from "../../../src/events/record.ts";
-import { TurnSettings } from "../../../src/events/settings.events.ts";
 import type { RoomContext } from "../../../src/machines/room.rules.ts";
 import { LogChecks } from "./checks.ts";
 import { type Coverage, watchedMachines } from "./coverage.ts";
 import { Dice } from "./dice.ts";
 import { CLOSERS, HOST_MOVES } from "./host-moves.ts";
 import { MOVES, type Move } from "./moves.ts";
+import { SETTINGS } from "./settings.ts";
 import type { FateWeights } from "./scripted-log.ts";
 import { settle } from "./test-clock.ts";
 import { hostOf, World } from "./world.ts";
@@ -29,18 +29,6 @@ export const INPUTS_MIN = 100;
 /** From the last outside input to the end of the call, at most, in virtual ms. */
 const END_MAX_MS = 240_000;
 
-const SETTINGS: readonly TurnSettings[] = [
-  {},
-  {},
-  { interruption: { echoGuard: 0 } },
-  { interruption: { echoGuard: 0, minWords: 2 }, speculation: { enabled: false } },
-  { interruption: { enabled: false } },
-  { silence: { awayAfter: 2_000, hangUpAfter: 3_000, prompts: 2 } },
-  { interruption: { echoGuard: 500, pauseMax: 900 }, answer: { total: 2_500, stall: 700 } },
-  { listening: { max: 4_000 }, transcript: { wait: 200, sttWait: 600 } },
-  { participant: { grace: 1_500 }, endpointing: { minDelay: 50, unclearDelay: 80 } },
-].map((given) => TurnSettings.parse(given));
-
 const FATES: readonly FateWeights[] = [
   { now: 1 },
   { now: 1 },
@@ -54,7 +42,9 @@ const FATES: readonly FateWeights[] = [
 const TEXTS: readonly Readonly<Record<string, string>>[] = [
   { greeting: "Hello, what can I do?", away: "Are you there?", farewell: "Goodbye." },
   { greeting: "Hello, what can I do?" },
-  { farewell: "Goodbye." },
+  { farewell: "Goodbye.", filler: "One moment." },
+  { greeting: "Hello.", filler: "One moment.", "tool.look": "I look.", "tool.book": "I book." },
+  { filler: "One moment.", apology: "Sorry.", "cook/filler": "The cook is coming." },
   {},
 ];
 
@@ -64,7 +54,8 @@ export async function runOnce(seed: number, coverage: Coverage): Promise<RunResu
   const snapshotEveryRecords = dice.pick([undefined, undefined, 20]);
   const machines = machinesOf(coverage);
   const texts = dice.pick(TEXTS);
-  const options = { seed, coverage, machines, settings, texts, snapshotEveryRecords };
+  const hooks = dice.pick([[], ["afterTurn"]]);
+  const options = { seed, coverage, machines, settings, texts, hooks, snapshotEveryRecords };
   const world = new World(options);
   await world.open();
   world.log.weights = dice.pick(FATES);
@@ -178,10 +169,9 @@ function nudgeOld(world: World): void {
 
 function verdict(world: World): readonly string[] {
   if (world.violations.length > 0) return world.violations;
-  const { coverage, options, log } = world;
+  const { coverage, log } = world;
   const { faults, actors } = replayed(world);
   const checks = new LogChecks({
-    settings: options.settings,
     coverage,
     stalled: (from, to) => world.stalled(from, to),
     ran: (id) => world.ran.has(id),
@@ -202,6 +192,17 @@ function machinesOf(coverage: Coverage): MachineSet {
   return machines;
 }
 
+/** T19: the away timer runs where nothing but silence is waited for, and nowhere else. */
+function awayFault(fold: CallFold): string | undefined {
+  const room = fold.snapshotOf("room");
+  if (!room || !room.matches({ present: "live" })) return undefined;
+  const { participants, older, newer, tools, muted } = room.context as RoomContext;
+  const someone = participants.some(({ present }) => present);
+  const waits = someone && !older && newer === null && tools.length === 0 && !muted;
+  const armed = fold.table.timers().some(({ id }) => id.includes("/away."));
+  return armed === waits ? undefined : `the timer is ${armed ? "armed" : "not armed"}`;
+}
+
 interface Replayed {
   readonly faults: readonly string[];
   /** Who asked for which effect. */
@@ -212,14 +213,19 @@ interface Replayed {
 function replayed({ log, options }: World): Replayed {
   const records = log.records.map((record) => JSON.parse(JSON.stringify(record)) as LogRecord);
   const actors = new Map<string, string>();
-  const onRecord = ({ outcome }: LogRecord, { table }: CallFold): void => {
+  const away: string[] = [];
+  const onRecord = ({ seq, outcome }: LogRecord, fold: CallFold): void => {
+    const { table } = fold;
     for (const [op, id] of outcome.effects)
       if (op === "start") actors.set(id, table.effect(id)?.actor ?? "");
+    const fault = awayFault(fold);
+    if (fault) away.push(`T19-away: record ${seq}: ${fault}`);
   };
   const replay = new Replay({ machines: plain, deep: true, onRecord });
   for (const record of records) if (!replay.add(record)) break;
   const { verdict: said, divergence } = replay.result();
-  const faults = said === "reproduced" ? [] : [`replay: ${said} ${JSON.stringify(divergence)}`];
+  const told = `replay: ${said} ${JSON.stringify(divergence)}`;
+  const faults = said === "reproduced" ? away.slice(0, 1) : [told];
   if (faults.length > 0 || options.seed % 50 !== 0) return { faults, actors };
   const fold = new CallFold(plain, { checks: true });
   try {

@@ -8,6 +8,7 @@ import { Supervisor } from "../../../src/actors/supervisor.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
 import type { CallRef, Json, LogRecord, LogTail, StoredInput } from "../../../src/events/record.ts";
 import type { TurnSettings } from "../../../src/events/settings.events.ts";
+import type { RequestedTool } from "../../../src/events/turn.events.ts";
 import { historyFor, requestDigest, type ReplyInput } from "../../../src/folds/history.ts";
 import { CURRENT_VERSIONS } from "../../../src/machines/machines.ts";
 import type { Coverage } from "./coverage.ts";
@@ -27,6 +28,7 @@ export interface WorldOptions {
   readonly machines: MachineSet;
   readonly settings: TurnSettings;
   readonly texts: Readonly<Record<string, string>>;
+  readonly hooks: readonly string[];
   readonly snapshotEveryRecords: number | undefined;
 }
 
@@ -77,6 +79,9 @@ export class World {
   readonly tracks = new Set<string>();
   /** Effects that some owner has really started. */
   readonly ran = new Set<string>();
+  /** Tools that answers asked for, by call id. */
+  readonly asked = new Map<string, RequestedTool>();
+  readonly #toolsRun = new Set<string>();
   /** Timers as they were armed at some time, to be fired late. */
   readonly armings: { readonly timer: string; readonly arm: string }[] = [];
   readonly options: WorldOptions;
@@ -110,14 +115,16 @@ export class World {
 
   async open(): Promise<void> {
     const owner = this.#newOwner();
-    const { settings, texts } = this.options;
+    const { settings, texts, hooks } = this.options;
     const opened = owner.supervisor.open({
       ...REF,
       room: "front desk",
       identity: "agent",
       agent: { name: "property", hash: "none" },
       settings,
+      agents: { cook: settings },
       texts,
+      hooks: [...hooks],
       recording: null,
     });
     await this.#settled(owner, opened);
@@ -238,7 +245,7 @@ export class World {
 
   #runners(owner: () => Owner): Runners {
     const runners: Record<string, Runner<unknown, string>> = {};
-    for (const src of ["connection", "detector", "stt", "tool"])
+    for (const src of ["connection", "detector", "stt", "tool", "filler", "hook"])
       runners[src] = { run: (effect) => this.#run(owner(), src, { effect, digest: "" }) };
     runners["reply"] = {
       prepare: (input, { transcript }) => {
@@ -258,6 +265,7 @@ export class World {
   ): Promise<EffectResult> {
     this.#mayStart(owner, src, effect);
     this.ran.add(effect.id);
+    if (src === "tool") this.#mayRunTool((effect.input as { call: string }).call);
     const fx: FakeEffect = {
       owner,
       src,
@@ -282,7 +290,7 @@ export class World {
       else fx.paused = command === "pause";
       // As a real playout does: it says within the call how far it is.
       if (command !== "commit" && this.dice.chance(0.3) && !effect.signal.aborted)
-        this.progress(fx, { type: "reply.position", ms: Math.round(fx.positionMs) });
+        this.progress(fx, { type: `${src}.position`, ms: Math.round(fx.positionMs) });
     });
     owner.effects.add(fx);
     return fx.end.promise;
@@ -297,6 +305,16 @@ export class World {
       this.violate("start-epoch", `${effect.id} was asked for in another epoch`);
     if (hostOf(owner)?.fenced) this.violate("fenced-owner", `started ${effect.id}`);
     if (effect.signal.aborted) this.violate("start-wanted", `${effect.id} runs after its stop`);
+  }
+
+  /** T13: a write runs once, but where its far side knows its key; one that joined never does. */
+  #mayRunTool(call: string): void {
+    const tool = this.asked.get(call);
+    if (!tool) return this.violate("T13-tools", `${call} was asked for by nobody`);
+    if (tool.joins !== "") this.violate("T13-joined", `${call} joined ${tool.joins} and runs`);
+    const again = this.#toolsRun.has(call);
+    if (again && tool.write && !tool.idempotent) this.violate("T13-once", `${call} runs again`);
+    this.#toolsRun.add(call);
   }
 
   /** L1: who has lost stops for good. */
