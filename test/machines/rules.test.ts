@@ -67,6 +67,35 @@ test("a judgement on speech that somebody has gone on from says nothing", () => 
   assert.equal(on("b", 2_000), false, "another voice");
 });
 
+test("finals in any order, told again or told twice, give the same words (T21, T23)", () => {
+  const said = [
+    words({ ref: "w1", from: 1_000, to: 2_000 }),
+    words({ ref: "w2", from: 2_200, to: 3_000 }),
+    words({ ref: "w3", from: 3_100, to: 3_900 }),
+  ];
+  // As after a resend: the same speech under a new reference replaces what it repeats.
+  const again = words({ ref: "w2b", from: 2_210, to: 3_000 });
+  const interim = words({ ref: "w3", from: 3_100, to: 3_600, final: false });
+  const orders = [
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 0, 2],
+    [1, 2, 0],
+    [0, 2, 1],
+    [2, 0, 1],
+  ];
+  for (const order of orders) {
+    const finals = order.map((i) => said[i]!);
+    const taken = [...finals, interim, ...finals].reduce(rules.takeWords, []);
+    assert.deepEqual(taken, said, order.join());
+    const resent = rules.takeWords(taken, again);
+    assert.deepEqual(
+      resent.map(({ ref }) => ref),
+      ["w1", "w2b", "w3"],
+    );
+  }
+});
+
 test("a turn waits for every run that speaks, and a filler is no answer", () => {
   assert.equal(rules.liveRuns(turn({ runs: [run(), filler()] })), 2);
   assert.equal(rules.liveRuns(turn({ runs: [run({ over: true }), filler()] })), 1);

@@ -140,4 +140,24 @@ export const MUTANTS: readonly Mutant[] = [
     "if (before?.final && before.n !== context.newer) return true;",
     "",
   ]),
+  one("what joined a pending write runs", "machines/room-tools.rules.ts", [
+    `call.joins === "" ? ("wanted" as const) : ("joined" as const)`,
+    `"wanted" as const`,
+  ]),
+  one("a filler goes on after its turn was cut", "machines/turn.machine.ts", [
+    `exit: ["stopReply", "stopFiller"],`,
+    `exit: ["stopReply"],`,
+  ]),
+  one("an empty answer over speech is an answer", "machines/turn.machine.ts", [
+    `{ guard: "isEmpty", actions: ["noteEnd", "countEmpty"] },`,
+    "",
+  ]),
+  one("a turn does not listen anew for the one before", "machines/turn.machine.ts", [
+    `{ guard: "mustWaitForPrevious", target: ".ready", reenter: true },`,
+    `{ guard: "mustWaitForPrevious", target: ".ready" },`,
+  ]),
+  one("prompted although a tool works", "machines/room-tools.rules.ts", [
+    "return muted || tools.length > 0;",
+    "return muted;",
+  ]),
 ];
