@@ -6,6 +6,7 @@ import { replyRunner } from "./actors/effects/reply.runner.ts";
 import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
 import { Supervisor } from "./actors/supervisor.ts";
+import { openReceptionist } from "./agent/receptionist.ts";
 import { agentOf, partsOf, type Shelf, type VoiceAgent } from "./agent/voice-agent.ts";
 import { AppError } from "./base/errors.ts";
 import { systemClock } from "./base/clock.ts";
@@ -24,6 +25,7 @@ import { openFlite } from "./providers/local/flite.tts.ts";
 import { findModels, findSmartTurn } from "./providers/local/models.ts";
 import { openMoonshine } from "./providers/local/moonshine.stt.ts";
 import { createReceptionist } from "./providers/local/receptionist/receptionist.llm.ts";
+import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
 import { createSilero } from "./providers/local/silero.vad.ts";
 import { openSmartTurn } from "./providers/local/smart-turn.endpointer.ts";
 import type { Endpointer } from "./providers/endpointer.port.ts";
@@ -125,6 +127,11 @@ export function openLocalRoom(): { readonly room: PacedRoom; readonly recorder: 
 /** Rooms of people at the page, one for each call. */
 export function openBrowserRooms(): LocalBrowserRooms {
   return new LocalBrowserRooms({ clock: systemClock, rateHz: LOCAL_RATE_HZ });
+}
+
+/** The sample agent, with its own book of tables. */
+export function openLocalReceptionist(): VoiceAgent {
+  return openReceptionist(createReceptionistTools());
 }
 
 /** The calls of one agent in this process, over the given rooms and the local providers. */

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError, codeOf } from "../base/errors.ts";
@@ -9,7 +8,7 @@ import type { EventLog } from "../broker/event-log.port.ts";
 import { parseInput } from "../events/catalog.ts";
 import type { CallRef, Json, LogRecord, StoredInput, TextPart } from "../events/record.ts";
 import type { Command } from "../events/room.events.ts";
-import { TurnSettings } from "../events/settings.events.ts";
+import { parseSettings, type TurnSettings } from "../events/settings.events.ts";
 import type { Transcript } from "../folds/transcript.ts";
 import type { CallFold } from "./call-fold.ts";
 import { EffectRunner } from "./effect-runner.ts";
@@ -134,10 +133,7 @@ export class CallHost {
     const merged: Record<string, unknown> = { ...settings };
     for (const [group, values] of Object.entries(change))
       merged[group] = { ...(merged[group] as object | undefined), ...values };
-    const parsed = TurnSettings.safeParse(merged);
-    if (!parsed.success)
-      throw new AppError("config.invalid", `settings: ${z.prettifyError(parsed.error)}`);
-    return this.command({ name: "set", settings: parsed.data }, by);
+    return this.command({ name: "set", settings: parseSettings(merged) }, by);
   }
 
   /** Stops everything here and writes nothing more; the call may go on elsewhere. */

@@ -1,8 +1,8 @@
-import { createReceptionistTools } from "../providers/local/receptionist/tools.ts";
+import type { Tool } from "../providers/tool.port.ts";
 import { voiceAgent, type VoiceAgent } from "./voice-agent.ts";
 
 /** The sample agent that answers when nothing else is configured. */
-export function openReceptionist(): VoiceAgent {
+export function openReceptionist(tools: readonly Tool[]): VoiceAgent {
   const agent = voiceAgent({
     name: "receptionist",
     instructions:
@@ -15,5 +15,5 @@ export function openReceptionist(): VoiceAgent {
     filler: "One moment, please.",
     model: "receptionist",
   });
-  return { ...agent, tools: createReceptionistTools() };
+  return { ...agent, tools };
 }

@@ -188,7 +188,9 @@ export function callOf(agent: VoiceAgent): {
   const prefixed = others.flatMap(([key, other]) =>
     Object.entries(other.texts).map(([name, value]) => [`${key}/${name}`, value] as const),
   );
-  const hooks = [agent, ...Object.values(agent.agents)].some((one) => one.hooks.afterTurn);
+  const hooks = [agent, ...Object.values(agent.agents)].some(
+    (one) => one.hooks.afterTurn !== undefined,
+  );
   return {
     agent: { name: agent.name, hash: agent.hash },
     settings: agent.settings,

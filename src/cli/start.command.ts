@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from "commander";
-import { openReceptionist } from "../agent/receptionist.ts";
 import { callOf } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
@@ -17,6 +16,7 @@ import {
   MACHINES,
   openBrowserRooms,
   openLocalProviders,
+  openLocalReceptionist,
   openStore,
   openSupervisor,
   type EmbeddedBroker,
@@ -83,7 +83,7 @@ async function serve(config: Config, out: Output): Promise<void> {
   await using providers = await openLocalProviders(config);
   const feed = new CallFeed(broker.log);
   const rooms = openBrowserRooms();
-  const agent = openReceptionist();
+  const agent = openLocalReceptionist();
   const supervisor = openSupervisor(config, broker, {
     providers,
     roomOf: (id) => rooms.of(id),

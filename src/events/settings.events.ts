@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AppError } from "../base/errors.ts";
 
 /**
  * The settings of turn taking: what stands in a call's header and every chart reads. Times are ms.
@@ -74,3 +75,10 @@ export const TurnSettings = z
     error: "must be greater than endpointing.unsure",
   });
 export type TurnSettings = z.infer<typeof TurnSettings>;
+
+/** Error `config.invalid`, naming the setting. */
+export function parseSettings(given: unknown): TurnSettings {
+  const parsed = TurnSettings.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new AppError("config.invalid", `settings: ${z.prettifyError(parsed.error)}`);
+}

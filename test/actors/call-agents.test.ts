@@ -65,7 +65,7 @@ suite("hooks", () => {
     ]);
   });
 
-  test("one that fails or takes too long: the answer is made without it, and the log says so", async () => {
+  test("failed or too slow: the answer is made without it, and the log says so", async () => {
     for (const late of [true, false]) {
       const beforeReply: Hooks["beforeReply"] = (_, { signal }) =>
         late
@@ -321,7 +321,7 @@ suite("who says that a turn is over", () => {
     assert.equal(stage.turns[1]?.latencyMs.endOfTurn, 500);
   });
   for (const endpointer of ["text", "smart-turn"] as const)
-    test(`${endpointer}: unfinished words are waited for, unless somebody hears better`, async () => {
+    test(`${endpointer}: unfinished words are waited for, unless it hears better`, async () => {
       await using stage = await Stage.open({
         settings: { endpointing: { endpointer } },
         ears: (clock) => ({ vad: new ScriptedVad(clock), endpointer: new SureEndpointer() }),

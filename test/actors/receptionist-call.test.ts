@@ -25,7 +25,7 @@ async function openCall(): Promise<Simulation> {
   const simulation = await Simulation.open({
     llm: createReceptionist(),
     tools: createReceptionistTools(),
-    texts: openReceptionist().texts,
+    texts: openReceptionist(createReceptionistTools()).texts,
   });
   simulation.enter();
   await simulation.run(10_000);

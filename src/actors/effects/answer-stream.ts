@@ -20,7 +20,10 @@ export interface AnswerPorts {
   onUsage(usage: readonly Usage[]): void;
 }
 
-/** Characters a token has, where the provider does not say: https://platform.openai.com/tokenizer */
+/**
+ * Characters a token has, where the provider does not say:
+ * https://platform.openai.com/tokenizer
+ */
 const CHARS_PER_TOKEN = 4;
 const LATE = Symbol("late");
 

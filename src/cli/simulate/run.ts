@@ -2,7 +2,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CallHost } from "../../actors/call-host.ts";
 import type { Supervisor } from "../../actors/supervisor.ts";
-import { openReceptionist } from "../../agent/receptionist.ts";
 import { callOf, type VoiceAgent } from "../../agent/voice-agent.ts";
 import { formatWav } from "../../base/audio.ts";
 import { sleep, systemClock } from "../../base/clock.ts";
@@ -17,6 +16,7 @@ import {
   LOCAL_RATE_HZ,
   logPath,
   openLocalProviders,
+  openLocalReceptionist,
   openLocalRoom,
   openStore,
   openSupervisor,
@@ -72,7 +72,7 @@ export async function simulateOn(
   const voice = { tts: providers.tts, name: CALLER_VOICE, rateHz: LOCAL_RATE_HZ };
   const sounds = providers.stt ? await soundsOf(started.acts, voice) : [];
   const { room, recorder } = openLocalRoom();
-  const agent = options.agent ?? openReceptionist();
+  const agent = options.agent ?? openLocalReceptionist();
   const parts = { providers, roomOf: () => room, agent: () => agent };
   const supervisor = openSupervisor(config, broker, parts);
   const earlier = options.resume ? await recordsOf(broker, options.resume) : [];
