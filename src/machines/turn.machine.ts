@@ -238,7 +238,16 @@ export const turnMachine = turnSetup.createMachine({
         ],
         "speech.segment": { actions: "measureSegment" },
         "filler.segment": { actions: "addSegment" },
-        "filler.position": { actions: "notePosition" },
+        "filler.position": [
+          {
+            guard: "fillerIsSilent",
+            actions: [
+              "notePosition",
+              { type: "send", params: ({ context }) => toRoom("turn.speaking", context) },
+            ],
+          },
+          { actions: "notePosition" },
+        ],
         "filler.ended": { actions: "noteEnd" },
         "tool.result": { actions: "noteResult" },
       },

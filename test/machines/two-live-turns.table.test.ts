@@ -6,6 +6,7 @@ import {
   PAIRS,
   afterTool,
   covered,
+  coveredEarly,
   coveredWork,
   done,
   fixed,
@@ -539,6 +540,12 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     "words, back-channel": [{ to: "thinking / abandoned: aside" }],
     "late final of n": [
       { given: "new words", from: thinkingEarly, to: "interrupted / waiting: stop n" },
+      {
+        given: "new words, a filler was heard",
+        from: coveredEarly,
+        to: "thinking / none: words of n",
+        differs: "D16",
+      },
       {
         given: "the same words",
         from: thinkingEarly,

@@ -75,7 +75,16 @@ const CALL = {
 
 /** The wait for the answer is covered by the agent's filler, and it is heard. */
 export function covered(call = live({ texts: ["filler"] })): TestCall {
-  thinking(call).fire("fillerAfter");
+  return covers(thinking(call));
+}
+
+/** The same, and the final words of n may yet come. */
+export function coveredEarly(): TestCall {
+  return covers(thinkingEarly(live({ texts: ["filler"] })));
+}
+
+function covers(call: TestCall): TestCall {
+  call.fire("fillerAfter");
   call.covers();
   return call;
 }

@@ -152,9 +152,11 @@ export const MUTANTS: readonly Mutant[] = [
     `{ guard: "isEmpty", actions: ["noteEnd", "countEmpty"] },`,
     "",
   ]),
-  one("a turn does not listen anew for the one before", "machines/turn.machine.ts", [
-    `{ guard: "mustWaitForPrevious", target: ".ready", reenter: true },`,
-    `{ guard: "mustWaitForPrevious", target: ".ready" },`,
+  one("the room does not hear of a filler", "machines/turn.machine.ts", [
+    `            guard: "fillerIsSilent",
+            actions: [`,
+    `            guard: "isStale",
+            actions: [`,
   ]),
   one("prompted although a tool works", "machines/room-tools.rules.ts", [
     "return muted || tools.length > 0;",
