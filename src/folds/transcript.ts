@@ -193,7 +193,10 @@ export class Transcript {
       const output = (text?.value as { output?: Json } | undefined)?.output ?? null;
       this.tools.set(call, { call, how, output });
       if (how !== "lost") this.pending.delete(call);
-      for (const turn of this.turns.values()) if (hasCall(turn, call)) this.#changed(turn.n);
+      // Also of what joined it: its output stands there too.
+      for (const turn of this.turns.values())
+        if (hasCall(turn, (one) => one === call || this.joined.get(one) === call))
+          this.#changed(turn.n);
     }
   }
 
@@ -201,7 +204,7 @@ export class Transcript {
     if (fact.type === "turn.ended") {
       const turn = this.turn(fact["n"] as number);
       turn.ended = fact as unknown as TurnEnded;
-      for (const ref of turn.ended.refs) this.#owners.set(ref, turn.n);
+      for (const ref of [...turn.ended.refs, ...turn.ended.late]) this.#owners.set(ref, turn.n);
       this.#changed(turn.n);
       turn.endedAt = at;
     } else if (fact.type === "words.late") {
@@ -210,6 +213,7 @@ export class Transcript {
       // A back-channel of a turn that came to nothing is an aside.
       if (event?.backchannel && this.turn(n).ended?.status === "abandoned") return;
       this.#changed(n);
+      this.#owners.set(fact["ref"] as string, n);
       this.late.set(n, [...(this.late.get(n) ?? []), fact["ref"] as string]);
     }
   }
@@ -236,6 +240,6 @@ export class Transcript {
   }
 }
 
-function hasCall({ runs }: TurnTranscript, call: string): boolean {
-  return runs.some(({ toolCalls }) => toolCalls.some((one) => one.call === call));
+function hasCall({ runs }: TurnTranscript, fits: (call: string) => boolean): boolean {
+  return runs.some(({ toolCalls }) => toolCalls.some(({ call }) => fits(call)));
 }
