@@ -152,12 +152,6 @@ export const MUTANTS: readonly Mutant[] = [
     `{ guard: "isEmpty", actions: ["noteEnd", "countEmpty"] },`,
     "",
   ]),
-  one("the room does not hear of a filler", "machines/turn.machine.ts", [
-    `            guard: "fillerIsSilent",
-            actions: [`,
-    `            guard: "isStale",
-            actions: [`,
-  ]),
   one("prompted although a tool works", "machines/room-tools.rules.ts", [
     "return muted || tools.length > 0;",
     "return muted;",
