@@ -4,6 +4,7 @@ import { AppError, codeOf } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { EffectEnded } from "../events/effect.events.ts";
+import type { TurnSettings } from "../events/settings.events.ts";
 import {
   RECORD_VERSION,
   type Fact,
@@ -90,6 +91,11 @@ export class CallFold {
   get header(): CallHeader {
     if (!this.#header) throw new AppError("bug", "the call was not opened");
     return this.#header;
+  }
+  /** The settings as they are now: a command, an edit or a hand-over may have changed them. */
+  get settings(): TurnSettings {
+    const room = this.snapshotOf("room")?.context as { settings?: TurnSettings } | undefined;
+    return room?.settings ?? this.header.settings;
   }
   get versions(): MachineVersions {
     return this.#versions;

@@ -8,11 +8,11 @@ import type { EventLog } from "../broker/event-log.port.ts";
 import { parseInput } from "../events/catalog.ts";
 import type { CallRef, Json, LogRecord, StoredInput, TextPart } from "../events/record.ts";
 import type { Command } from "../events/room.events.ts";
-import { parseSettings, type TurnSettings } from "../events/settings.events.ts";
+import { parseSettings } from "../events/settings.events.ts";
 import type { Transcript } from "../folds/transcript.ts";
 import type { CallFold } from "./call-fold.ts";
 import { EffectRunner } from "./effect-runner.ts";
-import type { Runners } from "./effect.ts";
+import type { CallContext, Runners } from "./effect.ts";
 import { LogWriter } from "./log-writer.ts";
 
 /**
@@ -76,12 +76,7 @@ export class CallHost {
     const clock = { now: () => this.now(), after: ports.clock.after.bind(ports.clock) };
     this.#effects = new EffectRunner({
       runners: ports.runners,
-      call: () => ({
-        header: this.fold.header,
-        transcript: this.transcript,
-        clock,
-        ids: ports.ids,
-      }),
+      call: () => this.#context(clock),
       offer: (offer) => this.offer(offer),
       live: (what, data) => ports.onLive?.(what, data),
     });
@@ -128,17 +123,33 @@ export class CallHost {
    * Changes settings from now on; what is armed keeps its value. `change` is grouped as the
    * settings are, in ms. Error `config.invalid`, naming the setting.
    */
-  set(change: Readonly<Record<string, object>>, by: string): Promise<LogRecord> {
-    const { settings } = this.fold.snapshotOf("room")!.context as { settings: TurnSettings };
-    const merged: Record<string, unknown> = { ...settings };
+  set(change: Readonly<Record<string, object | string>>, by: string): Promise<LogRecord> {
+    if ("heard" in change)
+      throw new AppError("config.invalid", "settings: heard is fixed when the call opens");
+    const merged: Record<string, unknown> = { ...this.fold.settings };
     for (const [group, values] of Object.entries(change))
-      merged[group] = { ...(merged[group] as object | undefined), ...values };
+      merged[group] =
+        typeof values === "string" ? values : { ...(merged[group] as object), ...values };
     return this.command({ name: "set", settings: parseSettings(merged) }, by);
   }
 
   /** Stops everything here and writes nothing more; the call may go on elsewhere. */
   abandon(why: string): void {
     this.#freeze(new AppError("owner.fenced", why));
+  }
+
+  #context(clock: Clock): CallContext {
+    const { fold, transcript } = this;
+    const { ids } = this.#ports;
+    return {
+      header: fold.header,
+      get settings() {
+        return fold.settings;
+      },
+      transcript,
+      clock,
+      ids,
+    };
   }
 
   #enqueue(offers: readonly Offer[]): readonly Promise<LogRecord>[] {

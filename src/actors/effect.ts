@@ -3,6 +3,7 @@ import type { Ids } from "../base/id.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { Usage } from "../events/effect.events.ts";
 import type { Json } from "../events/record.ts";
+import type { TurnSettings } from "../events/settings.events.ts";
 import type { Transcript } from "../folds/transcript.ts";
 import type { TellCommand } from "../machines/host-actions.ts";
 
@@ -48,6 +49,8 @@ export interface RunningEffect<Input> {
 /** What every effect of a call may read. */
 export interface CallContext {
   readonly header: CallHeader;
+  /** As they are now. */
+  readonly settings: TurnSettings;
   readonly transcript: Transcript;
   /** Host time: never behind the log, whatever this machine's clock says (E6). */
   readonly clock: Clock;

@@ -257,7 +257,7 @@ export class Replay {
       };
     const spoken = type.startsWith("stt.");
     if (!spoken && type !== "text.received") return undefined;
-    const { settings } = this.#fold.header;
+    const { settings } = this.#fold;
     const {
       words,
       class: end,

@@ -204,8 +204,21 @@ suite("settings that change during the call", () => {
     assert.deepEqual(ends, [500, 2_000]);
   });
 
+  test("what is computed at the edge follows them too", async () => {
+    await using stage = await Stage.open();
+    await stage.simulation.host.set({ endpointing: { endpointer: "silence" } }, "test");
+    await ask(stage, 0, "I would like a table for");
+    await stage.close();
+    assert.equal(stage.turns[1]?.latencyMs.endOfTurn, 500);
+  });
+
   test("are refused with their name where they do not fit", async () => {
     await using stage = await Stage.open();
+    const heard = { heard: { note: "none" } };
+    await assert.rejects(async () => stage.simulation.host.set(heard, "test"), {
+      code: "config.invalid",
+      message: /heard is fixed/,
+    });
     await assert.rejects(
       async () => stage.simulation.host.set({ endpointing: { minDelay: -1 } }, "test"),
       { code: "config.invalid", message: /minDelay/ },

@@ -52,7 +52,7 @@ export async function contextOf(
   const text = input.refs.map((ref) => transcript.textOf(ref)).join(" ");
   const turn = { turn: input.turn, text, messages };
   const context = { key: `${input.key}.beforeReply`, signal: abort.signal };
-  const late = sleep(clock, call.header.settings.hook.timeout, abort.signal).then(() => LATE);
+  const late = sleep(clock, call.settings.hook.timeout, abort.signal).then(() => LATE);
   const tell = (how: string, given = ""): void => {
     const event = { type: "reply.context", hook: "beforeReply", how, chars: given.length };
     quietly(effect.progress({ ...event, ms: clock.now() - startedAt }, { text: given }));

@@ -123,7 +123,7 @@ class Reply {
       voices: this.#parts.voices,
       clock: call.clock,
       signal,
-      firstAudioMs: call.header.settings.answer.firstAudio,
+      firstAudioMs: call.settings.answer.firstAudio,
       write: (frame) => this.#write(frame),
       cutTo: (ms) => this.#cutTo(ms),
       onSwitch: (from, to, why) =>
@@ -172,7 +172,7 @@ class Reply {
         clock: call.clock,
         signal,
         awaited: this.#committed.promise,
-        firstTokenMs: call.header.settings.answer.firstToken,
+        firstTokenMs: call.settings.answer.firstToken,
         onAsk: ({ provider, model }) => {
           const request = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
           quietly(this.#effect.progress({ type: "reply.requested", ...request }));

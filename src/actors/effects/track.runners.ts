@@ -25,7 +25,7 @@ export function detectorRunner({ vad, endpointer }: Ears, media: CallMedia): Run
     run: async (effect) => {
       const { sid, minSpeech, minSilence } = effect.input;
       const tap = await media.tap(sid, effect.call.clock);
-      const { endpointing } = effect.call.header.settings;
+      const { endpointing } = effect.call.settings;
       const judge =
         endpointer && endpointing.endpointer === "smart-turn"
           ? new Judge(endpointer, effect)
@@ -85,7 +85,7 @@ class Judge {
   /** Without an answer the words decide, so a failure costs nothing but a guess. */
   ask(to: number): void {
     const { signal, call } = this.#effect;
-    const { sure, unsure } = call.header.settings.endpointing;
+    const { sure, unsure } = call.settings.endpointing;
     const judged = this.#endpointer.judge(this.#latest(), signal).then((p) => {
       const end = p >= sure ? "complete" : p <= unsure ? "hanging" : "unclear";
       return this.#effect.progress({ type: "speech.judged", to, p, class: end });
@@ -156,11 +156,11 @@ class WordTeller {
     if (event.type === "interim" && !this.#isDue(event.text)) return;
     const { call, id } = this.#effect;
     const features = featuresOf(event.text, {
-      lang: call.header.settings.language,
+      lang: call.settings.language,
       before: this.#before,
       agent: call.transcript.agentWords(this.#base() + event.fromMs),
-      backchannelMax: call.header.settings.backchannel.maxWords,
-      endpointer: call.header.settings.endpointing.endpointer,
+      backchannelMax: call.settings.backchannel.maxWords,
+      endpointer: call.settings.endpointing.endpointer,
     });
     const base = this.#base();
     const final = event.type === "final";
@@ -183,7 +183,7 @@ class WordTeller {
 
   /** The provider's own word counts where the call listens to it. */
   #judge({ toMs, p }: { readonly toMs: number; readonly p: number }): void {
-    const { endpointer } = this.#effect.call.header.settings.endpointing;
+    const { endpointer } = this.#effect.call.settings.endpointing;
     if (endpointer !== "provider") return;
     const to = Math.round(this.#base() + toMs);
     quietly(this.#effect.progress({ type: "speech.judged", to, p, class: "ended" }));

@@ -61,7 +61,13 @@ export class EffectBench {
   run<Input>(runner: Runner<Input>, input: Input): Promise<EffectResult> {
     const header = { settings: TurnSettings.parse({}) } as CallHeader;
     const ids = seededIds(1);
-    const call = { header, transcript: this.transcript, clock: this.clock, ids };
+    const call = {
+      header,
+      settings: header.settings,
+      transcript: this.transcript,
+      clock: this.clock,
+      ids,
+    };
     const prepared = runner.prepare?.(input, call);
     const effect = {
       id: "9.0.effect",
