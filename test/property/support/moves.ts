@@ -186,8 +186,7 @@ interface How {
 function say(world: World, fx: FakeEffect, how: How): true {
   const { dice } = world;
   const { text } = phraseOf(world);
-  const { endpointer } = world.options.settings.endpointing;
-  const features = featuresWith(text, endpointer);
+  const features = featuresWith(text, fx.effect.call.settings);
   const now = world.clock.now();
   const shift = how.late ? dice.between(500, 8_000) : 0;
   const to = now - dice.between(0, 300) - shift;

@@ -1,20 +1,28 @@
-import type { TurnSettings } from "../../../src/events/settings.events.ts";
+import { TurnSettings } from "../../../src/events/settings.events.ts";
 import { featuresOf, type Features } from "../../../src/folds/features.ts";
 
 /** What is said in the runs, with the features the edge computes from it. */
-type Endpointer = TurnSettings["endpointing"]["endpointer"];
-
 export interface Phrase {
   readonly text: string;
   readonly features: Features;
 }
 
-/** As the edge of a call with this endpointer computes them. */
-export function featuresWith(text: string, endpointer: Endpointer): Features {
-  return featuresOf(text, { lang: "en", before: "", agent: [], backchannelMax: 3, endpointer });
+/** As the edge of a call with these settings computes them. */
+export function featuresWith(
+  text: string,
+  { language, backchannel, endpointing }: TurnSettings,
+): Features {
+  return featuresOf(text, {
+    lang: language,
+    before: "",
+    agent: [],
+    backchannelMax: backchannel.maxWords,
+    endpointer: endpointing.endpointer,
+  });
 }
 
-const phrase = (text: string): Phrase => ({ text, features: featuresWith(text, "text") });
+const DEFAULTS = TurnSettings.parse({});
+const phrase = (text: string): Phrase => ({ text, features: featuresWith(text, DEFAULTS) });
 
 export const PHRASES: readonly Phrase[] = [
   "What are your opening hours?",
