@@ -1,6 +1,7 @@
-import { samplesOf } from "../../base/audio.ts";
+import { frameMs, samplesOf } from "../../base/audio.ts";
 import type { Clock } from "../../base/clock.ts";
 import { PacedRoom } from "../paced-room.ts";
+import type { SpeakerSink } from "../paced-speaker.ts";
 
 /** What speech-to-text says on the way; `stable`: words it will not take back, default all. */
 export interface ScriptedInterim {
@@ -22,9 +23,11 @@ export interface Utterance {
   readonly interims?: readonly ScriptedInterim[];
   /** From the end of speech to the final words; null: they never come. Default 300. */
   readonly finalAfterMs?: number | null;
+  /** When, after the onset, the stream of speech-to-text breaks, and when it is back. */
+  readonly drop?: { readonly downAfterMs: number; readonly upAfterMs: number };
 }
 
-const RATE_HZ = 8_000;
+export const RATE_HZ = 8_000;
 const SILENCE_FRAME_MS = 100;
 
 export class SimulatedRoom extends PacedRoom {
@@ -32,14 +35,16 @@ export class SimulatedRoom extends PacedRoom {
   /** Sound of the agent that has left its speaker. */
   readonly agentSound: { readonly at: number; readonly ms: number }[];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onAgent: SpeakerSink = () => undefined) {
     const agentSound: { at: number; ms: number }[] = [];
     super({
       clock,
       rateHz: RATE_HZ,
       silenceFrameMs: SILENCE_FRAME_MS,
-      onAgent: ({ samples }, at) =>
-        void agentSound.push({ at, ms: (samples.length * 1000) / RATE_HZ }),
+      onAgent: (frame, at) => {
+        agentSound.push({ at, ms: frameMs(frame) });
+        onAgent(frame, at);
+      },
     });
     this.agentSound = agentSound;
   }

@@ -12,6 +12,7 @@ export interface ScriptedUtterance {
     readonly stable?: number;
   }[];
   readonly finalAfterMs?: number | null;
+  readonly drop?: { readonly downAfterMs: number; readonly upAfterMs: number };
 }
 
 export type ReadUtterance = (sample: number) => ScriptedUtterance | undefined;
@@ -182,6 +183,9 @@ class ScriptedSttStream implements SttStream {
     this.#fromMs = fromMs;
     const utterance = this.#read(id);
     if (!utterance || utterance.text === "") return;
+    const { drop } = utterance;
+    if (drop) this.#after(drop.downAfterMs, () => this.#on({ type: "down" }));
+    if (drop) this.#after(drop.upAfterMs, () => this.#on({ type: "up" }));
     const words = utterance.text.split(" ");
     const half = words.slice(0, Math.ceil(words.length / 2)).join(" ");
     const interims = utterance.interims ?? [{ afterMs: INTERIM_AFTER_MS, text: half }];

@@ -7,7 +7,7 @@ import type { Utterance } from "../../../src/media/simulated/simulated-room.ts";
 import type { LlmRequest } from "../../../src/providers/llm.port.ts";
 import type { ScriptedLlm } from "../../../src/providers/scripted/scripted-mouth.ts";
 import { Simulation, type SimulationOptions } from "../../../src/testing/simulation.ts";
-import { assertMoments, momentsOf } from "./moments.ts";
+import { assertMoments, momentsOf } from "../../../scenarios/moments.ts";
 
 /** Ten words: 4 s of speech, after which the echo guard is over. */
 export const GREETING = "Hello and welcome to our small house by the river.";

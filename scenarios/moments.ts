@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { LogRecord } from "../../../src/events/record.ts";
-import { wordsOf } from "../../../src/folds/features.ts";
-import { TurnFold } from "../../../src/folds/turns.ts";
+import type { LogRecord } from "../src/events/record.ts";
+import { wordsOf } from "../src/folds/features.ts";
+import { TurnFold } from "../src/folds/turns.ts";
 
 /** Something that happened in a call, with its time since the moment a scenario counts from. */
 export interface Moment {
