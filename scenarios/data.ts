@@ -335,6 +335,7 @@ const FLOOR: readonly Scenario[] = [
       requests: 2,
       replies: 1,
       full: 1,
+      mayBegin: 2,
       lastRequest: ["What time is it? And the date?"],
     },
   },
