@@ -28,11 +28,16 @@ export function faultsOf(scenario: Scenario, outcome: Outcome, mode: Mode): read
   const wrong = (["requests", "replies", "full"] as const)
     .filter((name) => counts[name] !== expect[name])
     .map((name) => `${name}: ${counts[name]} instead of ${expect[name]}`);
-  const last = outcome.asked.at(-1)?.messages.map(({ text }) => text) ?? [];
-  const missing = (expect.lastRequest ?? [])
-    .filter((part) => !last.some((text) => text.includes(part)))
-    .map((part) => `the last request lacks "${part}"`);
+  const last = outcome.asked.length - 1;
+  const parts = (expect.lastRequest ?? []).map((part) => ({ index: last, part }));
+  const missing = [...parts, ...(expect.requestHolds ?? [])]
+    .filter(({ index, part }) => !holds(outcome, index, part))
+    .map(({ index, part }) => `request ${index} lacks "${part}"`);
   return [...timelineFaults(scenario, outcome, mode), ...wrong, ...missing, ...outcome.faults];
+}
+
+function holds({ asked }: Outcome, index: number, part: string): boolean {
+  return asked[index]?.messages.some(({ text }) => text.includes(part)) ?? false;
 }
 
 /**

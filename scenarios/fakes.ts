@@ -7,7 +7,7 @@ import type { Tts, TtsEvent, TtsRequest } from "../src/providers/tts.port.ts";
 import { AppError } from "../src/base/errors.ts";
 import { answerTo, type Asked } from "./answers.ts";
 import { hearingOf, type Hearing } from "./hearing.ts";
-import { FIRST_AUDIO_MS, type Scenario } from "./scenario.ts";
+import { FIRST_AUDIO_MS, GREETING, type Scenario } from "./scenario.ts";
 import type { WordBook } from "./word-book.ts";
 
 /** The providers of a scenario behind our ports; `peer/plugins.ts` has the same for the peer. */
@@ -78,9 +78,13 @@ export class FakeVoice implements Tts {
     await sleep(clock, FIRST_AUDIO_MS, signal);
     if (signal.aborted) return;
     const { samples, wordEndsMs } = book.speak(text, rateHz);
-    const leftMs = Math.max(0, this.#diesAtMs - this.#spokenMs);
-    const frame = { samples: samples.subarray(0, (leftMs * rateHz) / 1000), rateHz };
-    this.#spokenMs += frameMs(frame);
+    // It lives to say the greeting.
+    const leftMs = text === GREETING ? Infinity : Math.max(0, this.#diesAtMs - this.#spokenMs);
+    const frame = {
+      samples: samples.subarray(0, Math.min(samples.length, (leftMs * rateHz) / 1000)),
+      rateHz,
+    };
+    if (text !== GREETING) this.#spokenMs += frameMs(frame);
     yield { type: "alignment", wordEndsMs };
     if (frame.samples.length > 0) yield { type: "audio", frame };
     if (frame.samples.length < samples.length)

@@ -3,10 +3,10 @@ import { connectionRunner } from "../src/actors/effects/connection.runner.ts";
 import { replyRunner } from "../src/actors/effects/reply.runner.ts";
 import { toolRunner } from "../src/actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "../src/actors/effects/track.runners.ts";
+import type { AgentParts } from "../src/actors/agent-parts.ts";
 import type { CallHost } from "../src/actors/call-host.ts";
 import { replay } from "../src/actors/replay.ts";
 import { Supervisor } from "../src/actors/supervisor.ts";
-import type { Clock } from "../src/base/clock.ts";
 import { sleep } from "../src/base/clock.ts";
 import { seededIds } from "../src/base/id.ts";
 import { silentLogger } from "../src/base/logger.ts";
@@ -22,7 +22,7 @@ import type { Vad } from "../src/providers/vad.port.ts";
 import { FakeModel, FakeVoice, type Stage } from "./fakes.ts";
 import { momentsOf } from "./moments.ts";
 import type { Outcome } from "./outcome.ts";
-import { AWAY, FAREWELL, GREETING, INSTRUCTIONS, ZERO_MS } from "./scenario.ts";
+import { AWAY, FAREWELL, FILLER, GREETING, INSTRUCTIONS, ZERO_MS } from "./scenario.ts";
 import type { SoundTrack } from "./word-book.ts";
 
 /** What differs between virtual time and real sound. */
@@ -62,6 +62,7 @@ export class OurCall {
 
   async open(): Promise<void> {
     const { scenario } = this.#around.stage;
+    const { tool } = scenario.providers;
     this.#host = await this.#supervisor.open({
       call: `scenario-${scenario.id}`,
       tenant: "scenarios",
@@ -69,7 +70,14 @@ export class OurCall {
       identity: "agent",
       agent: { name: "scenario", hash: "none" },
       settings: TurnSettings.parse({}),
-      texts: { greeting: GREETING, instructions: INSTRUCTIONS, away: AWAY, farewell: FAREWELL },
+      texts: {
+        greeting: GREETING,
+        instructions: INSTRUCTIONS,
+        filler: FILLER,
+        away: AWAY,
+        farewell: FAREWELL,
+        ...(tool && { [`tool.${tool.name}`]: tool.sayWhile }),
+      },
       recording: null,
     });
   }
@@ -122,21 +130,33 @@ export class OurCall {
   }
 
   #runners() {
-    const { stage, room, rateHz, vad, stt } = this.#around;
-    const { providers } = stage.scenario;
+    const { stage, room, vad, stt } = this.#around;
     const media = new CallMedia();
-    const tools = toolsOf(stage);
-    const llm = new FakeModel(stage, { silent: providers.firstModelSilent === true });
-    const tts = new FakeVoice(stage, {
-      rateHz,
-      ...(providers.firstVoiceDiesAtMs !== undefined && { diesAtMs: providers.firstVoiceDiesAtMs }),
-    });
+    const parts = this.#parts();
+    const partsOf = (): AgentParts => parts;
     return {
       connection: connectionRunner(room, media),
-      detector: detectorRunner(vad, media),
+      detector: detectorRunner({ vad }, media),
       stt: sttRunner(stt, media),
-      reply: replyRunner({ llm, tts, voice: "fake", tools, media }),
-      tool: toolRunner(tools, openMemory({ clock: stage.clock }).blobs),
+      reply: replyRunner({ partsOf, media }),
+      filler: replyRunner({ partsOf, media }),
+      tool: toolRunner(partsOf, openMemory({ clock: stage.clock }).blobs),
+    };
+  }
+
+  #parts(): AgentParts {
+    const { stage, rateHz } = this.#around;
+    const { firstModelSilent, firstVoiceDiesAtMs } = stage.scenario.providers;
+    const models = [new FakeModel(stage, { silent: firstModelSilent === true })];
+    if (firstModelSilent) models.push(new FakeModel(stage, { model: "model-b" }));
+    const dies = firstVoiceDiesAtMs !== undefined && { diesAtMs: firstVoiceDiesAtMs };
+    const voices = [new FakeVoice(stage, { rateHz, ...dies })];
+    if (dies) voices.push(new FakeVoice(stage, { rateHz, model: "voice-b" }));
+    return {
+      models,
+      voices: voices.map((tts) => ({ tts, name: "fake" })),
+      tools: toolsOf(stage),
+      hooks: {},
     };
   }
 }
@@ -150,6 +170,7 @@ function toolsOf({ scenario, clock }: Stage): readonly Tool[] {
       write: tool.write,
       idempotent: tool.write,
       timeoutMs: 3 * tool.ms,
+      sayWhile: tool.sayWhile,
       run: async (_, { signal }) => {
         await sleep(clock, tool.ms, signal);
         return { done: true };
@@ -170,9 +191,4 @@ async function faultsOf(records: readonly LogRecord[]): Promise<readonly string[
     ...(finished ? [] : ["the call did not end"]),
     ...(failed > 0 ? [`${failed} steps failed`] : []),
   ];
-}
-
-/** A plain wait on a scenario's own time line. */
-export function until(clock: Clock, openedAt: number, ms: number): Promise<void> {
-  return sleep(clock, openedAt + ZERO_MS + ms - clock.now());
 }

@@ -9,7 +9,13 @@ export interface Result {
   readonly answerAfterMs: number | null;
 }
 
-export const SIDES = ["oursVirtual", "oursAudio", "peerDefaults", "peerBest"] as const;
+export const SIDES = [
+  "oursVirtual",
+  "oursAudio",
+  "peerDefaults",
+  "peerBest",
+  "peerPatient",
+] as const;
 export type Side = (typeof SIDES)[number];
 
 export interface Row {
@@ -23,6 +29,7 @@ const HEADS: Readonly<Record<Side, string>> = {
   oursAudio: "ours, audio",
   peerDefaults: "peer, defaults",
   peerBest: "peer, best",
+  peerPatient: "peer, patient",
 };
 
 const WORDS: Readonly<Record<keyof Scores, string>> = {
@@ -38,6 +45,12 @@ export function totalsOf(rows: readonly Row[], side: Side): Scores {
   const total = (name: keyof Scores): number =>
     rows.reduce((sum, { results }) => sum + (results[side]?.scores[name] ?? 0), 0);
   return Object.fromEntries(SCORE_NAMES.map((name) => [name, total(name)])) as unknown as Scores;
+}
+
+/** How long the caller waits, over the scenarios that are answered. */
+export function medianAfterMs(rows: readonly Row[], side: Side): number {
+  const times = rows.flatMap(({ results }) => results[side]?.answerAfterMs ?? []);
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 }
 
 /** Ours is as expected, and nothing can be held against it. */
@@ -59,7 +72,8 @@ export function tableOf(rows: readonly Row[]): string {
     `total ${WORDS[name]}`,
     ...sides.map((side) => String(totalsOf(rows, side)[name])),
   ]);
-  const lines = [head, ...body, ...totals];
+  const waits = ["answer after, median", ...sides.map((side) => `${medianAfterMs(rows, side)} ms`)];
+  const lines = [head, ...body, ...totals, waits];
   const widths = head.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
   const table = lines.map((line) => line.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
   const faults = rows.flatMap(({ id, results }) =>

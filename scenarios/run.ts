@@ -6,7 +6,16 @@ import { callerSound } from "./caller-sound.ts";
 import { faultsOf } from "./check.ts";
 import { SCENARIOS } from "./data.ts";
 import type { Outcome } from "./outcome.ts";
-import { isHeld, SIDES, tableOf, totalsOf, type Result, type Row, type Side } from "./report.ts";
+import {
+  isHeld,
+  medianAfterMs,
+  SIDES,
+  tableOf,
+  totalsOf,
+  type Result,
+  type Row,
+  type Side,
+} from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { answerAfterMs, scoresOf } from "./scores.ts";
 import { runVirtual } from "./virtual.ts";
@@ -45,7 +54,12 @@ async function main(options: { json: boolean; virtual: boolean; only?: string })
   if (!options.virtual) await runOnSound(scenarios, results);
   const rows: Row[] = scenarios.map(({ id, title }) => ({ id, title, results: results.get(id)! }));
   const sides = SIDES.filter((side) => !options.virtual || side === "oursVirtual");
-  const totals = Object.fromEntries(sides.map((side) => [side, totalsOf(rows, side)]));
+  const totals = Object.fromEntries(
+    sides.map((side) => {
+      const total = { ...totalsOf(rows, side), answerAfterMs: medianAfterMs(rows, side) };
+      return [side, total];
+    }),
+  );
   const report = { scenarios: rows, totals };
   process.stdout.write(options.json ? `${JSON.stringify(report, undefined, 2)}\n` : tableOf(rows));
   return rows.every(isHeld) ? 0 : 1;
@@ -67,12 +81,13 @@ async function runOnSound(
   process.stderr.write("the peer on the same sound ...\n");
   // Only here: the package is large, and few runs need it.
   const { runPeer } = await import("./peer/peer-call.ts");
-  const { BEST, DEFAULTS } = await import("./peer/settings.ts");
+  const { BEST, DEFAULTS, PATIENT } = await import("./peer/settings.ts");
   await atOnce(scenarios, async (scenario, i) => {
     const run = async (settings: typeof BEST): Promise<Result> =>
       resultOf(scenario, await runPeer(scenario, sounds[i]!, settings), []);
-    const [peerDefaults, peerBest] = await Promise.all([run(DEFAULTS), run(BEST)]);
-    Object.assign(results.get(scenario.id)!, { peerDefaults, peerBest });
+    const all = [DEFAULTS, BEST, PATIENT].map(run);
+    const [peerDefaults, peerBest, peerPatient] = await Promise.all(all);
+    Object.assign(results.get(scenario.id)!, { peerDefaults, peerBest, peerPatient });
   });
 }
 

@@ -67,6 +67,8 @@ export interface Expectation {
   readonly thoughts?: readonly (readonly number[])[];
   /** What the last request must hold. */
   readonly lastRequest?: readonly string[];
+  /** What a request, counted from 0, must hold. */
+  readonly requestHolds?: readonly { readonly index: number; readonly part: string }[];
   /** Where this differs from the facts first written down, and why. */
   readonly differs?: string;
 }

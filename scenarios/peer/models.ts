@@ -11,6 +11,7 @@ import { sleep } from "../../src/base/clock.ts";
 import { answerTo } from "../answers.ts";
 import type { Stage } from "../fakes.ts";
 import { hearingOf, type Hearing } from "../hearing.ts";
+import { FIRST_AUDIO_MS, GREETING } from "../scenario.ts";
 import { messagesOf } from "./messages.ts";
 
 /** The same fakes through the peer's plugin base classes: they say what ours say, when ours do. */
@@ -172,13 +173,13 @@ class PeerTtsStream extends tts.SynthesizeStream {
     const { stage, sampleRate } = this.#tts;
     const { signal } = this.abortController;
     this.markStarted();
-    await sleep(stage.clock, 100, signal);
+    await sleep(stage.clock, FIRST_AUDIO_MS, signal);
     if (signal.aborted) return;
     const { samples, wordEndsMs } = stage.book.speak(text, sampleRate);
     const words = text.split(/\s+/);
     const length = (FRAME_MS * sampleRate) / 1000;
     for (let at = 0; at < samples.length; at += length) {
-      if (this.#tts.spokenMs >= this.#tts.diesAtMs)
+      if (text !== GREETING && this.#tts.spokenMs >= this.#tts.diesAtMs)
         throw new APIConnectionError({ message: `${this.#tts.label} broke` });
       const fromMs = (at * 1000) / sampleRate;
       const starting = words.filter((_, i) => startOf(i, wordEndsMs) === fromMs);
@@ -193,7 +194,7 @@ class PeerTtsStream extends tts.SynthesizeStream {
         final: at + length >= samples.length,
         ...(timed.length > 0 && { timedTranscripts: timed }),
       });
-      this.#tts.spokenMs += FRAME_MS;
+      if (text !== GREETING) this.#tts.spokenMs += FRAME_MS;
     }
     this.#saidMs += (samples.length * 1000) / sampleRate;
   }
