@@ -199,6 +199,7 @@ export const TROUBLE: readonly Scenario[] = [
       requests: 3,
       replies: 2,
       full: 2,
+      mayBegin: 3,
       requestHolds: [
         { index: 1, part: "pending" },
         { index: 2, part: "done" },

@@ -61,7 +61,7 @@ export interface Expectation {
   /** Answers of which a word was heard, and those heard to the end. */
   readonly replies: number;
   readonly full: number;
-  /** Answers that may begin, where that is more: the first of two questions is one, too. */
+  /** Answers that may begin, where that is more: to the first of two questions, of a result. */
   readonly mayBegin?: number;
   /** Utterances that are one thought: whoever speaks between them cuts the caller off. */
   readonly thoughts?: readonly (readonly number[])[];

@@ -11,7 +11,7 @@ import { repliesIn, type HeardReply, type Piece } from "./word-book.ts";
 export interface Scores {
   /** The caller was spoken into, or an answer that nobody cut broke off. */
   readonly falseCutOffs: number;
-  /** Words the caller said that the last request lacks, or has twice. */
+  /** Words the caller said that no request has, or that the last one has twice. */
   readonly lostWords: number;
   /** Answers more than were asked for, of which a word was heard. */
   readonly doubleReplies: number;
@@ -75,11 +75,24 @@ function spokenInto({ says, expect }: Scenario, sound: readonly Piece[]): number
   }).length;
 }
 
+/** Words no request has, and words the last one has more often than they were said. */
 function lostWords({ says }: Scenario, { asked }: Outcome): number {
-  const said = says.filter(isAsking).flatMap(({ text }) => wordsOf(text));
-  const last = asked.at(-1)?.messages.filter(({ role }) => role === "user") ?? [];
-  const heard = last.flatMap(({ text }) => wordsOf(text)).filter((word) => said.includes(word));
-  return differenceOf(said, heard);
+  const said = countsOf(says.filter(isAsking).map(({ text }) => text));
+  const requests = asked.map(({ messages }) =>
+    countsOf(messages.filter(({ role }) => role === "user").map(({ text }) => text)),
+  );
+  return [...said].reduce((sum, [word, count]) => {
+    const most = Math.max(0, ...requests.map((request) => request.get(word) ?? 0));
+    const last = requests.at(-1)?.get(word) ?? 0;
+    return sum + Math.max(0, count - most) + Math.max(0, last - count);
+  }, 0);
+}
+
+function countsOf(texts: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of texts.flatMap((text) => wordsOf(text)))
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  return counts;
 }
 
 function deadAir({ says, leaves, endMs }: Scenario, sound: readonly Piece[]): number {

@@ -30,8 +30,8 @@ export class PeerStt extends stt.STT {
     throw new APIConnectionError({ message: "this one streams" });
   }
 
-  override stream(): stt.SpeechStream {
-    return new PeerSttStream(this);
+  override stream(options?: Parameters<stt.STT["stream"]>[0]): stt.SpeechStream {
+    return new PeerSttStream(this, options?.connOptions);
   }
 }
 
@@ -39,8 +39,8 @@ class PeerSttStream extends stt.SpeechStream {
   label = "fake-stt.stream";
   readonly #stt: PeerStt;
 
-  constructor(owner: PeerStt) {
-    super(owner);
+  constructor(owner: PeerStt, connOptions?: ConstructorParameters<typeof stt.SpeechStream>[2]) {
+    super(owner, undefined, connOptions);
     this.#stt = owner;
   }
 
@@ -136,8 +136,8 @@ export class PeerTts extends tts.TTS {
     throw new APIConnectionError({ message: "this one streams" });
   }
 
-  override stream(): tts.SynthesizeStream {
-    return new PeerTtsStream(this);
+  override stream(options?: Parameters<tts.TTS["stream"]>[0]): tts.SynthesizeStream {
+    return new PeerTtsStream(this, options?.connOptions);
   }
 }
 
@@ -149,8 +149,8 @@ class PeerTtsStream extends tts.SynthesizeStream {
   readonly #tts: PeerTts;
   #saidMs = 0;
 
-  constructor(owner: PeerTts) {
-    super(owner);
+  constructor(owner: PeerTts, connOptions?: ConstructorParameters<typeof tts.SynthesizeStream>[1]) {
+    super(owner, connOptions);
     this.#tts = owner;
   }
 

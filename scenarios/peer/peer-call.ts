@@ -36,11 +36,13 @@ export async function runPeer(
     clock,
     sink: (frame, at) => track.add(frame, at),
   });
+  const model = modelsOf(stage, settings);
+  const voices = voicesOf(stage, settings);
   const session = new voice.AgentSession({
     ...settings.session,
     stt: new PeerStt(stage, () => clock.now() - openedAt),
-    llm: modelsOf(stage, settings),
-    tts: voicesOf(stage, settings),
+    llm: model,
+    tts: voices,
   });
   session.on(voice.AgentSessionEventTypes.Error, () => undefined);
   await attach(session, ear, speaker);
@@ -64,7 +66,7 @@ export async function runPeer(
   const faults = isBusy(session) ? [`it is ${session.agentState} at the end`] : [];
   const history = messagesOf(session.history.items).filter(({ text }) => text !== GREETING);
   await session.close();
-  await caller.leave();
+  await Promise.all([model.aclose(), voices.close(), caller.leave()]);
   room.leave(CALLER);
   ear.end();
   const zero = openedAt + ZERO_MS;
