@@ -6,6 +6,7 @@ import { longCall } from "./long-call.ts";
 import { memory } from "./memory.ts";
 import { replayCall } from "./replay.ts";
 import type { Bench } from "./report.ts";
+import { growth, interruption, turn } from "./side-by-side.ts";
 import { voicePath } from "./voice-path.ts";
 
 /** Every bench, in the order of the table. */
@@ -18,4 +19,7 @@ export const BENCHES: readonly Bench[] = [
   digestSize,
   memory,
   longCall,
+  turn,
+  interruption,
+  growth,
 ];

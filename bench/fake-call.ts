@@ -11,6 +11,7 @@ import { silentLogger } from "../src/base/logger.ts";
 import type { Broker } from "../src/broker/broker.ts";
 import { TurnSettings } from "../src/events/settings.events.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../src/machines/machines.ts";
+import type { TalkingCall } from "./exchange.ts";
 import { FakeLlm, FakeRoom, FakeStt, FakeTts, FakeVad } from "./fakes.ts";
 
 /**
@@ -22,11 +23,15 @@ const SETTINGS = {
   interruption: { echoGuard: 0 },
   speculation: { enabled: false },
 };
-const TOKENS = ["All right then. ", "We open at nine in the morning, ", "and we close at six."];
+export const TOKENS = [
+  "All right then. ",
+  "We open at nine in the morning, ",
+  "and we close at six.",
+];
 /** In turn, as an interim that says what the last one said is not told again. */
 const DAYS = ["Monday", "Sunday"];
 
-export class FakeCall {
+export class FakeCall implements TalkingCall {
   readonly room: FakeRoom;
   readonly vad = new FakeVad();
   readonly stt = new FakeStt();
@@ -114,6 +119,22 @@ export class FakeCall {
   /** The last words: what was missing for an answer. */
   final(): void {
     this.#words("final", `no wait I meant ${this.#day} please`, this.#endedAt);
+  }
+
+  watchSilence(): Promise<void> {
+    return this.room.speaker.watchSilence();
+  }
+
+  watchSound(): Promise<void> {
+    return this.room.speaker.watch();
+  }
+
+  get silencedAt(): number {
+    return this.room.speaker.clearedAt;
+  }
+
+  get firstFrameAt(): number {
+    return this.room.speaker.firstFrameAt ?? 0;
   }
 
   get #day(): string {

@@ -48,6 +48,7 @@ export class TimedSpeaker extends PacedSpeaker {
   firstFrameAt: number | undefined;
   clearedAt = 0;
   #arrived = Promise.withResolvers<void>();
+  #cleared = Promise.withResolvers<void>();
 
   constructor(clock: Clock) {
     super({ rateHz: RATE_HZ, clock, aheadMs: LIMITS.playoutAheadMs, sink: () => undefined });
@@ -60,6 +61,12 @@ export class TimedSpeaker extends PacedSpeaker {
     return this.#arrived.promise;
   }
 
+  /** Resolves when the queue is cleared next. */
+  watchSilence(): Promise<void> {
+    this.#cleared = Promise.withResolvers();
+    return this.#cleared.promise;
+  }
+
   override write(frame: AudioFrame): Promise<void> {
     this.firstFrameAt ??= performance.now();
     this.#arrived.resolve();
@@ -69,6 +76,7 @@ export class TimedSpeaker extends PacedSpeaker {
   override clear(): void {
     super.clear();
     this.clearedAt = performance.now();
+    this.#cleared.resolve();
   }
 }
 

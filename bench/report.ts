@@ -24,6 +24,9 @@ export const Row = z.strictObject({
   targetP95: z.number().optional(),
   /** Whether more is better, as for a rate; less is, where this is missing. */
   higherIsBetter: z.boolean().optional(),
+  /** The most that ours may be to the peer's. */
+  ratioTarget: z.number().optional(),
+  peerP95: z.number().optional(),
   met: z.boolean().optional(),
   note: z.string().optional(),
 });
@@ -38,14 +41,18 @@ export interface Bench {
 }
 
 /** A figure as a bench has it, before what follows from it is added. */
-export type Figure = Omit<Row, "peer" | "ratio" | "floorRatio" | "met">;
+export type Figure = Omit<Row, "peer" | "ratio" | "floorRatio" | "met"> & {
+  readonly peer?: number;
+};
 
 export function toRow(figure: Figure): Row {
-  const { ours, floor, target } = figure;
+  const { ours, floor, target, peer, ratioTarget } = figure;
+  const ratio = ours !== null && peer !== undefined ? round(ours / peer) : null;
   return {
     ...rounded(figure),
-    peer: null,
-    ratio: null,
+    peer: peer === undefined ? null : round(peer),
+    ratio,
+    ...(ratio !== null && ratioTarget !== undefined && { met: ratio <= ratioTarget }),
     ...(ours !== null && floor !== undefined && { floorRatio: round(ours / floor) }),
     ...(ours !== null && target !== undefined && { met: isMet(figure, ours, target) }),
   };
@@ -71,7 +78,7 @@ function round(value: number): number {
 
 /** The rows for people, in columns; a missed target is said, not left to be worked out. */
 export function tableOf(rows: readonly Row[]): string {
-  const head = ["what", "ours", "min..max", "p95", "p99", "floor", "target", "verdict"];
+  const head = ["what", "ours", "min..max", "p95", "p99", "peer", "floor", "target", "verdict"];
   const cells = [head, ...rows.map(cellsOf)];
   const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)));
   const lines = cells.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  "));
@@ -80,20 +87,22 @@ export function tableOf(rows: readonly Row[]): string {
 }
 
 function cellsOf(row: Row): string[] {
-  const { name, ours, unit, min, max, p95, p99, floor, floorRatio } = row;
+  const { name, ours, unit, min, max, p95, p99, peer, ratio, floor, floorRatio } = row;
   return [
     name,
     ours === null ? "-" : `${ours} ${unit}`,
     min === undefined || max === undefined ? "" : `${min}..${max}`,
     p95 === undefined ? "" : `${p95}`,
     p99 === undefined ? "" : `${p99}`,
+    peer === null ? "" : `${peer} (x${ratio})`,
     floor === undefined ? "" : `${floor} (x${floorRatio})`,
     targetOf(row),
     row.met === undefined ? "" : row.met ? "met" : "MISSED",
   ];
 }
 
-function targetOf({ target, targetP95, higherIsBetter }: Row): string {
+function targetOf({ target, targetP95, higherIsBetter, ratioTarget }: Row): string {
+  if (ratioTarget !== undefined) return `<= ${ratioTarget} of the peer's`;
   if (target === undefined) return "";
   const tail = targetP95 === undefined ? "" : ` / ${targetP95}`;
   return `${higherIsBetter ? ">=" : "<="} ${target}${tail}`;

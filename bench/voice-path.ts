@@ -1,10 +1,10 @@
 import { systemClock } from "../src/base/clock.ts";
-import { AppError } from "../src/base/errors.ts";
 import type { Broker } from "../src/broker/broker.ts";
 import { openEmbedded } from "../src/broker/embedded/embedded-broker.ts";
 import { openMemory } from "../src/broker/memory/memory-broker.ts";
 import { FakeCall } from "./fake-call.ts";
-import { pause, samplesOf } from "./measure.ts";
+import { exchange } from "./exchange.ts";
+import { samplesOf } from "./measure.ts";
 import { toRow, type Bench, type Row } from "./report.ts";
 import { TempFolder } from "./temp-folder.ts";
 import { warmUp } from "./warm-up.ts";
@@ -12,10 +12,6 @@ import { warmUp } from "./warm-up.ts";
 const WARMUP_TURNS = 300;
 const WARMUP = 5;
 const EXCHANGES = 60;
-const PAUSE_MS = 70;
-/** Interims come at most four a second. */
-const INTERIM_EVERY_MS = 260;
-const DEADLINE_MS = 5_000;
 const FRAMES_MS = [20, 100];
 
 const TARGETS = {
@@ -74,40 +70,4 @@ async function talk(broker: Broker): Promise<Samples> {
   }
   call.close();
   return samples;
-}
-
-/** The caller asks, over the last answer if there is one, and the answer begins. */
-async function exchange(call: FakeCall, overAnswer: boolean) {
-  const { llm, room } = call;
-  const startedAt = performance.now();
-  call.startSpeech();
-  const toSilence = room.speaker.clearedAt - startedAt;
-  if (overAnswer && toSilence < 0) throw new AppError("bug", "the output was not cleared");
-  await pause(PAUSE_MS);
-  call.interim();
-  const nextInterimAt = performance.now() + INTERIM_EVERY_MS;
-  await pause(PAUSE_MS);
-  call.endSpeech();
-  await pause(PAUSE_MS);
-  const asked = llm.watch();
-  const saidAt = performance.now();
-  call.final();
-  await inTime(asked, "the model was not asked");
-  const toModel = llm.askedAt - saidAt;
-  await pause(PAUSE_MS);
-  const heard = room.speaker.watch();
-  llm.answer();
-  await inTime(heard, "nothing was said");
-  const toFrame = room.speaker.firstFrameAt! - llm.tokenAt;
-  await pause(Math.max(PAUSE_MS, 2 * (nextInterimAt - performance.now())));
-  return { toModel, toFrame, toSilence };
-}
-
-async function inTime(event: Promise<void>, otherwise: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new AppError("bug", otherwise)), DEADLINE_MS);
-  });
-  await Promise.race([event, late]);
-  clearTimeout(timer);
 }
