@@ -28,6 +28,8 @@ export const TOKENS = [
   "We open at nine in the morning, ",
   "and we close at six.",
 ];
+const BREATH_MS = 300;
+const SHORTEST_MS = 30;
 /** In turn, as an interim that says what the last one said is not told again. */
 const DAYS = ["Monday", "Sunday"];
 
@@ -101,7 +103,8 @@ export class FakeCall implements TalkingCall {
 
   startSpeech(): void {
     this.#questions++;
-    this.#startedAt = this.#clock.now();
+    // However quick the bench is, a caller draws breath between two utterances.
+    this.#startedAt = Math.max(this.#clock.now(), this.#endedAt + BREATH_MS);
     this.vad.tell({ type: "started", fromMs: this.#startedAt });
   }
 
@@ -111,7 +114,7 @@ export class FakeCall implements TalkingCall {
   }
 
   endSpeech(): void {
-    this.#endedAt = this.#clock.now();
+    this.#endedAt = Math.max(this.#clock.now(), this.#startedAt + SHORTEST_MS);
     const fromMs = this.#startedAt;
     this.vad.tell({ type: "ended", fromMs, toMs: this.#endedAt, silenceMs: 0 });
   }
