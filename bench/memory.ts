@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { spreadOf } from "./measure.ts";
+import { peerProcessesMb } from "./peer-process.ts";
 import { toRow, type Bench, type Row } from "./report.ts";
 
 const LOADS = [
@@ -10,6 +11,8 @@ const LOADS = [
   { calls: 500, rounds: 1 },
 ];
 const TARGET_MB = 3;
+const FEW = 20;
+const PEER_ROUNDS = 3;
 
 /** What the worker prints: megabytes for each live call. */
 export const PerCall = z.strictObject({ heapMb: z.number(), rssMb: z.number() });
@@ -40,9 +43,23 @@ export const memory: Bench = {
         ),
       );
     }
-    return rows;
+    return [...rows, await besidePeer()];
   },
 };
+
+/** One more call: here in a process that has twenty, there in a process of its own. */
+async function besidePeer(): Promise<Row> {
+  const found: number[] = [];
+  for (let round = 0; round < PEER_ROUNDS; round++) found.push((await measure(FEW)).rssMb);
+  const peer = await peerProcessesMb(PEER_ROUNDS);
+  return toRow({
+    name: "RSS that one more call adds to twenty; the peer's job process",
+    unit: "MB",
+    ...spreadOf(found),
+    ...(peer && { peer: spreadOf(peer).ours }),
+    ratioTarget: 0.1,
+  });
+}
 
 async function measure(calls: number): Promise<PerCall> {
   const worker = join(import.meta.dirname, "memory.worker.ts");

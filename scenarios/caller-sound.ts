@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type * as LocalInference from "@livekit/local-inference";
-import { joinSamples, levelDb, samplesOf, type AudioFrame } from "../src/base/audio.ts";
+import { joinSamples, levelDb, samplesOf } from "../src/base/audio.ts";
 import { AppError } from "../src/base/errors.ts";
 import { SpeechGate } from "../src/providers/local/silero.vad.ts";
 import type { Tts } from "../src/providers/tts.port.ts";
@@ -133,12 +133,4 @@ function stretched(samples: Int16Array, ms: number): Int16Array {
 function placed(samples: Int16Array, atMs: number): Int16Array {
   const lead = new Int16Array(samplesOf(atMs, CALLER_RATE_HZ));
   return joinSamples([lead, samples, new Int16Array(samplesOf(MARGIN_MS, CALLER_RATE_HZ))]);
-}
-
-export function framesOf(samples: Int16Array, ms: number): readonly AudioFrame[] {
-  const length = samplesOf(ms, CALLER_RATE_HZ);
-  return Array.from({ length: Math.floor(samples.length / length) }, (_, i) => ({
-    samples: samples.slice(i * length, (i + 1) * length),
-    rateHz: CALLER_RATE_HZ,
-  }));
 }
