@@ -38,3 +38,11 @@ test("the table says which target was missed", () => {
   assert.match(tableOf([missed]), /a step +50 us +20 \(x2.5\) +<= 40 +MISSED/);
   assert.doesNotMatch(tableOf([met]), /MISSED/);
 });
+
+test("a figure beside the peer's has their ratio, and is held to it", () => {
+  const figure = { name: "a turn", unit: "ms", ours: 1.5, ratioTarget: 0.2 };
+  const [far, near] = [10, 5].map((peer) => toRow({ ...figure, peer }));
+  assert.deepEqual([far?.ratio, far?.met, near?.ratio, near?.met], [0.15, true, 0.3, false]);
+  assert.match(tableOf([near!]), /5 \(x0.3\) +<= 0.2 of the peer's +MISSED/);
+  assert.equal(toRow(figure).met, undefined);
+});
