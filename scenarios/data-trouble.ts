@@ -61,6 +61,7 @@ export const TROUBLE: readonly Scenario[] = [
       requests: 2,
       replies: 1,
       full: 1,
+      differs: "the two words of the filler count as heard: they were",
     },
   },
   {
@@ -200,6 +201,7 @@ export const TROUBLE: readonly Scenario[] = [
       replies: 2,
       full: 2,
       mayBegin: 3,
+      differs: "a third utterance was added, so that there is a request after the result",
       requestHolds: [
         { index: 1, part: "pending" },
         { index: 2, part: "done" },
