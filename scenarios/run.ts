@@ -16,6 +16,7 @@ import {
   type Row,
   type Side,
 } from "./report.ts";
+import { onQuietLoop } from "./quiet-loop.ts";
 import type { Scenario } from "./scenario.ts";
 import { answerAfterMs, scoresOf } from "./scores.ts";
 import { runVirtual } from "./virtual.ts";
@@ -34,6 +35,9 @@ const { values } = parseArgs({
 });
 /** So that not all calls do the same thing in the same millisecond. */
 const STAGGER_MS = 13;
+/** Half of what is queued ahead of a speaker: 60 ms by us, 200 by the peer. */
+const OUR_STALL_MS = 30;
+const PEER_STALL_MS = 100;
 
 process.exitCode = await main(values);
 
@@ -74,32 +78,49 @@ async function runOnSound(
   const sounds: Int16Array[] = [];
   for (const scenario of scenarios) sounds.push(await callerSound(scenario, voice));
   process.stderr.write("ours on real sound ...\n");
-  await atOnce(scenarios, async (scenario, i) => {
-    const outcome = await runAudio(scenario, sounds[i]!);
-    results.get(scenario.id)!.oursAudio = ours(scenario, outcome, "audio");
-  });
+  const found = await onQuietLoop(
+    () =>
+      atOnce(scenarios, async (scenario, i) =>
+        ours(scenario, await runAudio(scenario, sounds[i]!), "audio"),
+      ),
+    (all, stalledMs) => stalledMs < OUR_STALL_MS || all.every(({ faults }) => faults.length === 0),
+  );
+  for (const [i, { id }] of scenarios.entries()) results.get(id)!.oursAudio = found[i]!;
+  await runPeers(scenarios, sounds, results);
+}
+
+async function runPeers(
+  scenarios: readonly Scenario[],
+  sounds: readonly Int16Array[],
+  results: ReadonlyMap<string, Results>,
+): Promise<void> {
   process.stderr.write("the peer on the same sound ...\n");
   // Only here: the package is large, and few runs need it.
   const { runPeer } = await import("./peer/peer-call.ts");
   const { BEST, DEFAULTS, PATIENT } = await import("./peer/settings.ts");
-  await atOnce(scenarios, async (scenario, i) => {
-    const run = async (settings: typeof BEST): Promise<Result> =>
-      resultOf(scenario, await runPeer(scenario, sounds[i]!, settings), []);
-    const all = [DEFAULTS, BEST, PATIENT].map(run);
-    const [peerDefaults, peerBest, peerPatient] = await Promise.all(all);
-    Object.assign(results.get(scenario.id)!, { peerDefaults, peerBest, peerPatient });
-  });
+  const found = await onQuietLoop(
+    () =>
+      atOnce(scenarios, async (scenario, i) => {
+        const run = async (settings: typeof BEST): Promise<Result> =>
+          resultOf(scenario, await runPeer(scenario, sounds[i]!, settings), []);
+        const all = [DEFAULTS, BEST, PATIENT].map(run);
+        const [peerDefaults, peerBest, peerPatient] = await Promise.all(all);
+        return { peerDefaults: peerDefaults!, peerBest: peerBest!, peerPatient: peerPatient! };
+      }),
+    (_, stalledMs) => stalledMs < PEER_STALL_MS,
+  );
+  for (const [i, { id }] of scenarios.entries()) Object.assign(results.get(id)!, found[i]);
 }
 
-async function atOnce(
+async function atOnce<T>(
   scenarios: readonly Scenario[],
-  run: (scenario: Scenario, index: number) => Promise<void>,
-): Promise<void> {
+  run: (scenario: Scenario, index: number) => Promise<T>,
+): Promise<readonly T[]> {
   const runs = scenarios.map(async (scenario, i) => {
     await sleep(systemClock, i * STAGGER_MS);
-    await run(scenario, i);
+    return run(scenario, i);
   });
-  await Promise.all(runs);
+  return Promise.all(runs);
 }
 
 function ours(scenario: Scenario, outcome: Outcome, mode: "virtual" | "audio"): Result {
