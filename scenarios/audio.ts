@@ -6,7 +6,7 @@ import { createSilero } from "../src/providers/local/silero.vad.ts";
 import { CALLER_RATE_HZ } from "./caller-sound.ts";
 import { PositionStt, type Stage } from "./fakes.ts";
 import { OurCall } from "./our-call.ts";
-import type { Outcome } from "./outcome.ts";
+import type { OurOutcome } from "./outcome.ts";
 import { ZERO_MS, type Scenario } from "./scenario.ts";
 import { SoundTrack, WordBook } from "./word-book.ts";
 
@@ -16,7 +16,7 @@ const CLOSED_MAX_MS = 8_000;
 const SLACK_MS = 50;
 
 /** A scenario in real time on real sound: the real voice detector hears the caller. */
-export async function runAudio(scenario: Scenario, sound: Int16Array): Promise<Outcome> {
+export async function runAudio(scenario: Scenario, sound: Int16Array): Promise<OurOutcome> {
   const clock = systemClock;
   const track = new SoundTrack();
   const stage: Stage = { scenario, clock, book: new WordBook(), asked: [] };

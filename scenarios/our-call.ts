@@ -21,7 +21,7 @@ import type { Tool } from "../src/providers/tool.port.ts";
 import type { Vad } from "../src/providers/vad.port.ts";
 import { FakeModel, FakeVoice, type Stage } from "./fakes.ts";
 import { momentsOf } from "./moments.ts";
-import type { Outcome } from "./outcome.ts";
+import type { OurOutcome } from "./outcome.ts";
 import { AWAY, FAREWELL, FILLER, GREETING, INSTRUCTIONS, ZERO_MS } from "./scenario.ts";
 import type { SoundTrack } from "./word-book.ts";
 
@@ -91,7 +91,7 @@ export class OurCall {
   }
 
   /** What was met up to `endMs`, and whether the whole call is sound. */
-  async outcome(): Promise<Outcome> {
+  async outcome(): Promise<OurOutcome> {
     const { stage, track } = this.#around;
     const { scenario, book, asked } = stage;
     const zero = this.openedAt + ZERO_MS;
@@ -105,6 +105,7 @@ export class OurCall {
         sound.map((piece) => ({ ...piece, at: piece.at + zero })),
         zero,
       ),
+      records: this.records,
       book,
       sound,
       asked: asked.map((request) => ({ ...request, at: request.at - zero })),

@@ -1,3 +1,4 @@
+import type { LogRecord } from "../src/events/record.ts";
 import type { Asked, Message } from "./answers.ts";
 import type { Moment } from "./moments.ts";
 import type { Piece, WordBook } from "./word-book.ts";
@@ -14,4 +15,9 @@ export interface Outcome {
   readonly history: readonly Message[];
   /** What must never be, whatever the scenario. */
   readonly faults: readonly string[];
+}
+
+export interface OurOutcome extends Outcome {
+  /** The whole log of the call. */
+  readonly records: readonly LogRecord[];
 }

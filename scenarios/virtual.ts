@@ -3,7 +3,7 @@ import { RATE_HZ, SimulatedRoom } from "../src/media/simulated/simulated-room.ts
 import { ScriptedStt, ScriptedVad } from "../src/providers/scripted/scripted-ears.ts";
 import type { Stage } from "./fakes.ts";
 import { OurCall } from "./our-call.ts";
-import type { Outcome } from "./outcome.ts";
+import type { OurOutcome } from "./outcome.ts";
 import { ZERO_MS, type Scenario } from "./scenario.ts";
 import { SoundTrack, WordBook } from "./word-book.ts";
 
@@ -11,7 +11,7 @@ const CALLER = "ann";
 const CLOSING_MS = 60_000;
 
 /** A scenario on virtual time: the same each time, to the millisecond. */
-export async function runVirtual(scenario: Scenario): Promise<Outcome> {
+export async function runVirtual(scenario: Scenario): Promise<OurOutcome> {
   const clock = new SimulatedClock();
   const track = new SoundTrack();
   const stage: Stage = { scenario, clock, book: new WordBook(), asked: [] };

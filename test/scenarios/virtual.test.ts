@@ -4,10 +4,13 @@ import { faultsOf } from "../../scenarios/check.ts";
 import { SCENARIOS } from "../../scenarios/data.ts";
 import type { Scenario } from "../../scenarios/scenario.ts";
 import { runVirtual } from "../../scenarios/virtual.ts";
+import { assertWhole } from "../actors/support/stage.ts";
 
 for (const scenario of SCENARIOS)
   test(`scenario ${scenario.id}: ${scenario.title}`, async () => {
-    assert.deepEqual(faultsOf(scenario, await runVirtual(scenario), "virtual"), []);
+    const outcome = await runVirtual(scenario);
+    assert.deepEqual(faultsOf(scenario, outcome, "virtual"), []);
+    await assertWhole(outcome.records);
   });
 
 test("a scenario that comes out otherwise is found out", async () => {
