@@ -31,6 +31,8 @@ export interface Given {
   readonly at: number;
   readonly cause: LogRecord["cause"];
   readonly textDigest?: string;
+  /** Told what the step does to effects before it is hashed: silence must not wait for that. */
+  readonly onPlan?: (plan: Plan) => void;
 }
 
 export interface Step {
@@ -130,6 +132,7 @@ export class CallFold {
     const failed = cascade.failed;
     if (failed) this.#failures++;
     const plan = this.#table.apply(cascade.plan, { seq, at });
+    given.onPlan?.(plan);
     const outcome = outcomeOf(cascade, plan, ignored);
     const body = {
       v: RECORD_VERSION,

@@ -191,6 +191,7 @@ export class CallHost {
       at: this.now(),
       cause: waiting.cause ?? null,
       ...(text && { textDigest: digestText(text) }),
+      onPlan: (plan) => this.#effects.takeAway(plan),
     });
     const record = text ? withText(bare, text) : bare;
     this.transcript.apply(record);

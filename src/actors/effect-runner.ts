@@ -43,7 +43,17 @@ export class EffectRunner {
     this.#ports = ports;
   }
 
-  /** Immediate effects of a step now, its durable ones once `acked` reaches it. */
+  /** What a step stops and pauses of what runs, before its record is even made (E5). */
+  takeAway({ stop, tell }: Plan): void {
+    for (const id of stop) this.#running.get(id)?.abort.abort();
+    for (const { id, command } of tell)
+      if (!TELLS[command].durable && this.#running.has(id)) this.#tellNow(id, command);
+  }
+
+  /**
+   * Immediate effects of a step now, where `takeAway` had nothing to tell them; its durable ones
+   * once `acked` reaches it.
+   */
   take(plan: Plan, seq: number): void {
     for (const id of plan.stop) this.#stop(id, seq);
     for (const start of plan.start)
@@ -57,7 +67,7 @@ export class EffectRunner {
       this.#durable = this.#durable.filter(
         (d) => !("tell" in d && d.tell.id === tell.id && d.tell.command === undoes),
       );
-      this.#tellNow(tell.id, tell.command);
+      if (!this.#running.has(tell.id)) this.#tellNow(tell.id, tell.command);
     }
   }
 

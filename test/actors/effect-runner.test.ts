@@ -47,11 +47,17 @@ class Bench {
   }
 
   tell(command: TellCommand, seq: number): void {
-    this.runner.take({ ...NONE, tell: [{ id: ENTRY.id, command }] }, seq);
+    this.#take({ ...NONE, tell: [{ id: ENTRY.id, command }] }, seq);
   }
 
   stop(seq: number): void {
-    this.runner.take({ ...NONE, stop: [ENTRY.id] }, seq);
+    this.#take({ ...NONE, stop: [ENTRY.id] }, seq);
+  }
+
+  /** As the host has it: what takes away first, the rest once the record is made. */
+  #take(plan: Plan, seq: number): void {
+    this.runner.takeAway(plan);
+    this.runner.take(plan, seq);
   }
 
   async acked(seq: number): Promise<void> {
@@ -112,6 +118,25 @@ suite("an effect", () => {
     assert.deepEqual(bench.told, ["pause"]);
     await bench.acked(3);
     assert.deepEqual(bench.told, ["pause", "resume"]);
+  });
+
+  test("what takes away is told before the step has a record, and once", async () => {
+    const bench = new Bench();
+    bench.start();
+    await bench.acked(1);
+    const plan: Plan = { ...NONE, tell: [{ id: ENTRY.id, command: "pause" }] };
+    bench.runner.takeAway(plan);
+    assert.deepEqual(bench.told, ["pause"]);
+    bench.runner.take(plan, 2);
+    await bench.acked(2);
+    assert.deepEqual(bench.told, ["pause"]);
+    await using stage = await Stage.open();
+    const { fold } = stage.simulation.host;
+    const before = fold.tail;
+    const seen: unknown[] = [];
+    const onPlan = (): void => void seen.push(fold.tail);
+    fold.step({ type: "host.failed", failures: 3 }, { at: 0, cause: null, onPlan });
+    assert.deepEqual(seen, [before]);
   });
 
   test("stopped with a resume under way, it is told nothing more", async () => {
