@@ -3,8 +3,8 @@ import { suite, test } from "node:test";
 import { ANSWER, GREETING, Stage } from "./support/stage.ts";
 
 /**
- * What the scenarios (`test/scenarios`) do not look at: latencies, asides, long calls. Timelines are
- * ms since the onset of the first utterance. An answer has 15 words of 400 ms in three sentences.
+ * What the scenarios (`test/scenarios`) do not look at: latencies, asides, long calls. Times are ms
+ * since the onset of the first utterance. An answer has 15 words of 400 ms in three sentences.
  */
 const QUESTION = "What are your opening hours?";
 
