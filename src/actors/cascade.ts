@@ -171,6 +171,8 @@ export class Cascade {
           delay?: number;
         };
         // Without a delay the event is folded in already.
+        if (delay !== undefined && !Number.isFinite(delay))
+          throw new AppError("machine.threw", `a delay of ${actor} is no number`);
         if (delay !== undefined)
           this.plan.push({ op: "arm", actor, timer: timerId(actor, id), event, delayMs: delay });
         break;

@@ -223,7 +223,7 @@ export const turnMachine = turnSetup.createMachine({
     },
     answering: {
       initial: "beginning",
-      entry: { type: "send", params: ({ context }) => tellAnswering(context) },
+      entry: ["beginWait", { type: "send", params: ({ context }) => tellAnswering(context) }],
       exit: ["stopReply", "stopFiller"],
       on: {
         "floor.taken": [

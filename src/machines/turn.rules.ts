@@ -37,6 +37,8 @@ export interface TurnContext {
   readonly ranges: readonly SpeechRange[];
   /** When the last speech sample of any contributor came in. */
   readonly silentSince: number;
+  /** Since when the caller waits for a sound of the agent: for an answer, then for each tool. */
+  readonly waitsSince: number;
   readonly words: readonly TurnWords[];
   /** An endpointer's word on the last speech; null while there is none. */
   readonly judged: EndClass | null;
@@ -116,6 +118,7 @@ export function newTurn(input: TurnInput): TurnContext {
     voices: [],
     ranges: [],
     silentSince: input.at,
+    waitsSince: input.at,
     words: [],
     judged: null,
     late: [],
@@ -148,15 +151,29 @@ export function spokenWords(context: TurnContext): number {
   return context.words.reduce((sum, w) => sum + (w.echo ? 0 : w.words), 0);
 }
 
-/** A range is settled once a final of its track reaches its end, within the VAD's own slack. */
-export function isSettled({ ranges, words }: TurnContext): boolean {
+/**
+ * A range is settled once a final of its track reaches its end, within the VAD's own slack; one
+ * that is over without a word, as a cough is, asks for none.
+ */
+export function isSettled(context: TurnContext): boolean {
+  const { ranges, words } = context;
   return (
     ranges.every(
-      ({ sid, from, to }) =>
-        to !== null &&
-        words.some((w) => w.final && w.sid === sid && w.to > from && w.to >= to - 400),
+      (range) =>
+        range.to !== null &&
+        (isWordless(context, range) ||
+          words.some((w) => w.final && w.to >= range.to! - 400 && isOf(w, range))),
     ) && words.every((w) => w.final)
   );
+}
+
+function isOf(words: TurnWords, { sid, from }: SpeechRange): boolean {
+  return words.sid === sid && words.to > from;
+}
+
+/** Speech that is over and of which nobody has made out a word. */
+function isWordless({ words }: TurnContext, range: SpeechRange): boolean {
+  return range.to !== null && !words.some((w) => isOf(w, range));
 }
 
 /**
@@ -183,12 +200,32 @@ export function endDelay(context: TurnContext): number {
     hanging: maxDelay,
     ended: 0,
   };
-  return delays[endClass(context)];
+  // Words of a sound that may be none get the time they get over an answer.
+  const last = context.ranges.at(-1);
+  const { resumeAfter } = context.settings.interruption;
+  const least = last && isWordless(context, last) ? resumeAfter : 0;
+  return Math.max(least, delays[endClass(context)]);
 }
 
 /** Rest of a delay that counts from the end of speech, so that detector latency is never added. */
-export function restOf(delayMs: number, context: TurnContext, at: number): number {
+export function restOf(
+  delayMs: number,
+  context: TurnContext,
+  at: number = context.silentSince,
+): number {
   return Math.max(0, delayMs - Math.max(0, at - context.silentSince));
+}
+
+/**
+ * Rest of a wait that is to be covered; a pause within it does not begin it anew. What opens an
+ * actor has no time of its own.
+ */
+export function restOfWait(
+  delayMs: number,
+  { waitsSince }: TurnContext,
+  at: number = waitsSince,
+): number {
+  return Math.max(0, delayMs - (at - waitsSince));
 }
 
 /**

@@ -26,8 +26,10 @@ export const turnSetup = setup({
     confirmDuration: ({ context }) => context.settings.interruption.confirmDuration,
     listeningMax: ({ context }) => context.settings.listening.max,
     pauseAfter: ({ context }) => context.settings.interruption.pauseAfter,
-    fillerAfter: ({ context }) => context.settings.answer.fillerAfter,
-    sayWhileAfter: ({ context }) => context.settings.tool.sayWhileAfter,
+    fillerAfter: ({ context, event }) =>
+      rules.restOfWait(context.settings.answer.fillerAfter, context, event.at),
+    sayWhileAfter: ({ context, event }) =>
+      rules.restOfWait(context.settings.tool.sayWhileAfter, context, event.at),
     answerTotal: ({ context }) => context.settings.answer.total,
     stall: ({ context }) => context.settings.answer.stall,
     toolsMax: ({ context }) => context.settings.tool.timeout + 1_000,
@@ -186,6 +188,7 @@ export const turnSetup = setup({
     noteEnd: assign(({ context, event }) => ({ runs: afterEnd(context, event) })),
     wantTools: assign(({ event }) => ({
       tools: toolCalls(event).map((call) => ({ ...call, asked: false, done: false })),
+      waitsSince: event.at,
     })),
     noteResult: assign(({ context, event }) =>
       event.type === "tool.result"
@@ -224,7 +227,9 @@ export const turnSetup = setup({
     markAsked: assign(({ context }) => ({
       tools: context.tools.map((tool) => ({ ...tool, asked: true })),
     })),
-    clearTools: assign({ tools: [] }),
+    clearTools: assign(({ event }) => ({ tools: [], waitsSince: event.at })),
+    // A turn of the agent's own begins here; it covers no wait.
+    beginWait: assign(({ context, event }) => ({ waitsSince: event.at ?? context.waitsSince })),
     giveWay: assign({ contest: "none" }),
     leaveFact: emit(({ context }, params: { status: TurnEnded["status"] }) =>
       rules.endedFact(context, params.status),

@@ -245,3 +245,43 @@ suite("a caller who says nothing", () => {
     assert.equal(stage.turns.length, 2);
   });
 });
+
+suite("a noise while the caller waits", () => {
+  test("in the window after their words holds the answer only as long as it may be words", async () => {
+    await using stage = await Stage.open();
+    await ask(stage);
+    await stage.say(1_300, "", { ms: 250 });
+    await stage.close();
+    stage.expect(`
+      64 t2 hearing
+      1250 t2 waiting
+      1300 t2 request
+      1364 t2 hearing
+      1800 t2 waiting
+      2150 t2 thinking
+      2150 t2 speaking
+      2250 voice
+      8250 t2 completed, heard 15
+      8250 silence
+      28250 closed`);
+    assert.equal(stage.requests.length, 1);
+  });
+
+  test("does not begin the wait for a filler anew", async () => {
+    await using stage = await Stage.open({ texts, answer: () => NEVER });
+    await ask(stage);
+    await stage.say(1_600, "", { ms: 250 });
+    await stage.until(4_000);
+    stage.expect(`
+      64 t2 hearing
+      1250 t2 waiting
+      1300 t2 request
+      1500 t2 thinking
+      1664 t3 contested
+      1664 t2 paused
+      2700 t3 abandoned, heard 0
+      2700 t2 thinking
+      2800 voice
+      3600 silence`);
+  });
+});
