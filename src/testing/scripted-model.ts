@@ -1,0 +1,99 @@
+import type { Clock } from "../base/clock.ts";
+import { canonicalJson } from "../base/digest.ts";
+import { durationMs, type Duration } from "../base/duration.ts";
+import { AppError } from "../base/errors.ts";
+import type { Json } from "../events/record.ts";
+import type { Llm, LlmMessage, LlmRequest } from "../providers/llm.port.ts";
+import { ScriptedLlm, type ScriptedAnswer } from "../providers/scripted/scripted-mouth.ts";
+
+/**
+ * A model whose answers are written down, one for each time it is really asked: a request that is
+ * made anew for the same answer, as a speculative one is, gets the same again.
+ */
+export type Answer = string | AnswerSpec;
+
+export interface AnswerSpec {
+  readonly say?: string;
+  readonly call?: ScriptedCall | readonly ScriptedCall[];
+  /** From request to first words; default `'300ms'`. */
+  readonly after?: Duration;
+  /** The model breaks instead. */
+  readonly fails?: boolean;
+}
+
+export interface ScriptedCall {
+  readonly tool: string;
+  readonly input?: Json;
+}
+
+export type AnswerList = readonly Answer[] | ((request: LlmRequest, index: number) => Answer);
+
+export interface ScriptedOptions {
+  /** Given once the answers are used up; without it that is an error of the test. */
+  readonly otherwise?: Answer;
+}
+
+export class ScriptedModel {
+  readonly #answers: AnswerList;
+  readonly #known = new Map<string, number>();
+  /** Every request, in order, those that came to nothing too. */
+  readonly requests: LlmRequest[] = [];
+
+  readonly #otherwise: Answer | undefined;
+
+  constructor(answers: AnswerList, { otherwise }: ScriptedOptions = {}) {
+    this.#answers = answers;
+    this.#otherwise = otherwise;
+  }
+
+  /** Answers that were never asked for. */
+  get unused(): number {
+    return typeof this.#answers === "function"
+      ? 0
+      : Math.max(0, this.#answers.length - this.#known.size);
+  }
+
+  open(clock: Clock): Llm {
+    return new ScriptedLlm(clock, (request) => this.#answer(request));
+  }
+
+  #answer(request: LlmRequest): ScriptedAnswer {
+    this.requests.push(request);
+    const key = canonicalJson(conversationOf(request.messages));
+    const index = this.#known.get(key) ?? this.#known.size;
+    this.#known.set(key, index);
+    const list = this.#answers;
+    const answer =
+      typeof list === "function" ? list(request, index) : (list[index] ?? this.#otherwise);
+    if (answer !== undefined) return toScripted(answer, index);
+    const count = (list as readonly Answer[]).length;
+    const more = `the model was asked for answer ${index + 1}, and the script has ${count}`;
+    throw new AppError("provider.failed", more);
+  }
+}
+
+/** What was said before the caller's last words: it stays where the same answer is asked again. */
+function conversationOf(messages: readonly LlmMessage[]): readonly LlmMessage[] {
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  return messages.filter(({ role }, index) => role !== "system" && index !== last);
+}
+
+function toScripted(answer: Answer, index: number): ScriptedAnswer {
+  const { say, call = [], after, fails } = typeof answer === "string" ? { say: answer } : answer;
+  const calls = [call].flat() as readonly ScriptedCall[];
+  return {
+    ...(say !== undefined && { text: say }),
+    toolCalls: calls.map(({ tool, input = {} }, n) => ({
+      id: `scripted-${index}-${n}`,
+      name: tool,
+      input,
+    })),
+    ...(after !== undefined && { afterMs: durationMs(after, "after") }),
+    ...(fails !== undefined && { fails }),
+  };
+}
+
+/** Answers in the order the model is asked for them. */
+export function scripted(answers: AnswerList, options: ScriptedOptions = {}): ScriptedModel {
+  return new ScriptedModel(answers, options);
+}
