@@ -70,19 +70,21 @@ export function rules(
     model: "rules",
     rules: list,
     calls: [...new Set(list.flatMap(({ call }) => (call ? [call.tool] : [])))],
-    stream: (request, signal) => stream(answerTo(request, list, otherwise), request, signal),
+    // Answered within the stream, where what a rule throws is a failure of this model.
+    stream: (request, signal) => stream(() => answerTo(request, list, otherwise), request, signal),
   };
 }
 
 type Answer = { readonly text: string } | { readonly tool: string; readonly input: Json };
 
 async function* stream(
-  answer: Answer,
+  answerOf: () => Answer,
   { messages }: LlmRequest,
   signal: AbortSignal,
 ): AsyncIterable<LlmEvent> {
   await Promise.resolve();
   if (signal.aborted) return;
+  const answer = answerOf();
   if ("tool" in answer) {
     const { tool: name, input } = answer;
     const n = messages.filter(({ role }) => role === "tool").length + 1;

@@ -2,7 +2,7 @@ import type { AgentParts } from "../actors/agent-parts.ts";
 import { partsOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import type { SimulatedClock } from "../base/clock.ts";
 import { durationMs, type Duration } from "../base/duration.ts";
-import type { Llm } from "../providers/llm.port.ts";
+import type { Llm, LlmEvent } from "../providers/llm.port.ts";
 import { createReceptionist } from "../providers/local/receptionist/receptionist.llm.ts";
 import { ScriptedTts } from "../providers/scripted/scripted-mouth.ts";
 import { withFakes, type Fake, type ToolCallSeen } from "./fakes.ts";
@@ -34,17 +34,20 @@ export function simulatedParts(
   noted: Noted,
 ): AgentParts {
   const { clock, errors } = noted;
-  const model = llm instanceof ScriptedModel ? llm.open(clock) : llm;
+  const isScripted = llm instanceof ScriptedModel;
   const wordMs = durationMs(wordTakes, "wordTakes");
   const shelf = { models: { receptionist: createReceptionist() }, voices: {} };
-  const own = model ? { ...agent, models: [model] } : agent;
+  const given = isScripted ? llm.open(clock, (error) => errors.push(error)) : llm;
+  const own = given ? { ...agent, models: [given] } : agent;
   const { models, hooks } = partsOf({ ...own, voices: [] }, shelf);
   const told = (error: unknown): never => {
     errors.push(error);
     throw error;
   };
+  // Where another model is left to ask, that one fails is part of the call.
+  const failed = models.length === 1 ? told : rethrow;
   return {
-    models: models.map((one) => (models.length === 1 ? telling(one, told) : one)),
+    models: isScripted ? models : models.map((one) => watched(one, { clock, told: failed })),
     voices: [{ tts: new ScriptedTts(clock, { wordMs }), name: "scripted" }],
     tools: withFakes(agent.tools, tools, noted),
     hooks: {
@@ -60,22 +63,35 @@ export function simulatedParts(
   };
 }
 
-/** A model whose errors are told; one that a script lets fail, or that has a second one, is not. */
-function telling(llm: Llm, told: (error: unknown) => never): Llm {
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+interface Watching {
+  readonly clock: SimulatedClock;
+  readonly told: (error: unknown) => never;
+}
+
+/** Time stands still while it waits for the real world, and its errors are the test's matter. */
+function watched(llm: Llm, { clock, told }: Watching): Llm {
   return {
     provider: llm.provider,
     model: llm.model,
     stream: async function* (request, signal) {
+      let events: AsyncIterator<LlmEvent> | undefined;
       try {
-        yield* llm.stream(request, signal);
+        events = llm.stream(request, signal)[Symbol.asyncIterator]();
+        for (;;) {
+          const next = await clock.hold(events.next());
+          if (next.done) return;
+          yield next.value;
+        }
       } catch (error) {
-        if (signal.aborted || isScripted(error)) throw error;
+        if (signal.aborted) throw error;
         told(error);
+      } finally {
+        await events?.return?.();
       }
     },
   };
-}
-
-function isScripted(error: unknown): boolean {
-  return error instanceof Error && error.message === "the scripted model failed";
 }

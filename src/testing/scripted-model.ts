@@ -53,8 +53,16 @@ export class ScriptedModel {
       : Math.max(0, this.#answers.length - this.#known.size);
   }
 
-  open(clock: Clock): Llm {
-    return new ScriptedLlm(clock, (request) => this.#answer(request));
+  /** `told`: of a script that is used up, which is no failure of a provider. */
+  open(clock: Clock, told: (error: unknown) => void): Llm {
+    return new ScriptedLlm(clock, (request) => {
+      try {
+        return this.#answer(request);
+      } catch (error) {
+        told(error);
+        throw error;
+      }
+    });
   }
 
   #answer(request: LlmRequest): ScriptedAnswer {

@@ -100,7 +100,7 @@ export class SimulatedCall implements AsyncDisposable {
   async says(words: Words, options: SaysOptions = {}): Promise<void> {
     await this.#quiet();
     if (options.pause !== undefined) await this.#run(durationMs(options.pause, "pause"));
-    this.#mark();
+    this.#act("says");
     await this.#speak(words, options);
   }
 
@@ -113,7 +113,7 @@ export class SimulatedCall implements AsyncDisposable {
   /** The same, typed. */
   async types(text: string): Promise<void> {
     await this.#quiet();
-    this.#mark();
+    this.#act("types");
     const before = this.#opened;
     this.#simulation.room.type(this.#caller, text);
     await this.#answer(before, "answered");
@@ -121,7 +121,7 @@ export class SimulatedCall implements AsyncDisposable {
 
   /** The caller speaks while the agent does. Throws where the agent is not speaking. */
   async bargeIn(words: Words, { afterWords = 2, takes }: BargeInOptions = {}): Promise<void> {
-    this.#mark();
+    this.#act("bargeIn");
     const { clock, records } = this.#simulation;
     const target = (): number | undefined => playoutTarget(records, afterWords);
     const begun = clock.now();
@@ -146,7 +146,7 @@ export class SimulatedCall implements AsyncDisposable {
 
   /** A sound without words, such as a cough, now. */
   async noise(duration: Duration = "300ms"): Promise<void> {
-    this.#mark();
+    this.#act("noise");
     await this.#speak("", { takes: duration });
   }
 
@@ -311,6 +311,14 @@ export class SimulatedCall implements AsyncDisposable {
   get #opened(): number {
     const room = this.#simulation.host.fold.snapshotOf("room");
     return (room?.context as { n?: number } | undefined)?.n ?? 0;
+  }
+
+  /** Nobody hears a caller once the call is over. */
+  #act(operator: string): void {
+    this.#mark();
+    if (!this.#over) return;
+    const [expected, actual] = ["a call that goes on", `the room is ${this.#stateOf("room")[0]}`];
+    this.#fail({ what: "the call has ended", expected, actual, operator });
   }
 
   #mark(): void {

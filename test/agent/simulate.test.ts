@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { AssertionError } from "node:assert";
 import { suite, test } from "node:test";
-import { hangUp, rules, tool, voiceAgent, z, type AgentOptions } from "../../src/index.ts";
+import {
+  hangUp,
+  rules,
+  tool,
+  voiceAgent,
+  z,
+  type AgentOptions,
+  type Llm,
+} from "../../src/index.ts";
 import { after, returns, scripted, simulate } from "../../src/testing/index.ts";
 import { run } from "../support/run-cli.ts";
 
@@ -121,6 +129,21 @@ suite("simulate", () => {
     call.heard("table 8").maxGap("1s");
   });
 
+  test("a model that waits for the real world is waited for", async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    setImmediate(() => setImmediate(() => setImmediate(() => resolve("Here I am."))));
+    const slow: Llm = {
+      provider: "own",
+      model: "slow",
+      stream: async function* () {
+        yield { type: "text", text: await promise };
+      },
+    };
+    await using call = await simulate(cafe(), { llm: slow });
+    await call.says("Hello?");
+    call.heard("Here I am.").maxGap("1s");
+  });
+
   test("a typed question, silence, a cough, and the end", async () => {
     const away = cafe({ away: "Are you there?", turn: { silence: { awayAfter: "5s" } } });
     await using call = await simulate(away);
@@ -132,6 +155,7 @@ suite("simulate", () => {
     await call.says("Good bye");
     call.heard("Goodbye.").tool("end").once();
     call.state("room", "closed");
+    await assert.rejects(call.says("Hello?"), /the call has ended/);
   });
 
   test("hooks run, and what they gave is in the request", async () => {

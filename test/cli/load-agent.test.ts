@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { AppError } from "../../src/base/errors.ts";
 import { loadAgent } from "../../src/cli/load-agent.ts";
+import { SimulateReport } from "../../src/cli/simulate.command.ts";
 import { run } from "../support/run-cli.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "turnfold-agent-"));
@@ -73,4 +74,22 @@ suite("an agent's file", () => {
     assert.equal(code, 2);
     assert.match(stderr, /there is no agent file .*none\.ts\n {2}fix: name the file/);
   });
+});
+
+test("simulate runs a call with it, which only its own agent can go on with", async () => {
+  const model = 'model: rules([{ when: /./, say: "Hi." }]), instructions';
+  const text = agentText("cafe").replace("instructions", model).replace("{ v", "{ rules, v");
+  const file = await write("call.ts", text);
+  const data = ["--data", join(folder, "data")];
+  const env = { TURNFOLD_MODELS: join(folder, "none") };
+  const line = ["simulate", "--agent", file, "--say", "Hello?", ...data, "--json"];
+  const { stdout } = await run(line, { env });
+  const { call, turns } = SimulateReport.parse(JSON.parse(stdout));
+  assert.equal(turns[0]?.heardText, "Hi.");
+  const resumed = await run(["simulate", "--resume", call, ...data], { env });
+  assert.equal(resumed.code, 2);
+  assert.match(
+    resumed.stderr,
+    /the call is of the agent cafe\n {2}fix: name its file with --agent/,
+  );
 });
