@@ -144,6 +144,17 @@ suite("simulate", () => {
     call.heard("Here I am.").maxGap("1s");
   });
 
+  test("a model that throws at once is left for the next one", async () => {
+    const stream = (): never => assert.fail("no key");
+    const model = [
+      { provider: "own", model: "broken", stream },
+      rules([{ when: /./, say: "Hi." }]),
+    ];
+    await using call = await simulate(cafe({ model }));
+    await call.says("Hello?");
+    call.heard("Hi.");
+  });
+
   test("a typed question, silence, a cough, and the end", async () => {
     const away = cafe({ away: "Are you there?", turn: { silence: { awayAfter: "5s" } } });
     await using call = await simulate(away);
