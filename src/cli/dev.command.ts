@@ -1,7 +1,7 @@
 import { toAppError } from "../base/errors.ts";
 import { AgentWatch } from "./agent-watch.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
-import { loadAgent } from "./load-agent.ts";
+import { advise, loadAgent } from "./load-agent.ts";
 import { EXIT } from "./output.ts";
 import { serve } from "./serve.ts";
 import { prepare, SERVE_OPTIONS, stopped, type ServeFlags } from "./start.command.ts";
@@ -23,6 +23,7 @@ export const register: Register = (program, cli) => {
 async function runDev({ args, options, config, out }: Invocation<ServeFlags>): Promise<number> {
   const file = args[0]!;
   const loaded = await loadAgent(file);
+  advise(loaded.agent, out);
   await prepare(config, options, out);
   const port = options.port ?? config.port;
   await using serving = await serve({ ...config, port }, loaded.agent);

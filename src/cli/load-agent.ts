@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { isVoiceAgent, type VoiceAgent } from "../agent/voice-agent.ts";
 import { shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
+import type { Output } from "./output.ts";
 
 /**
  * Agents in files. A file is loaded anew each time it is asked for, and with it the files of its
@@ -54,6 +55,23 @@ export async function loadAgent(given: string): Promise<LoadedAgent> {
   if (!isVoiceAgent(agent))
     throw refusal(`what ${given} exports was not made by voiceAgent`, "make it with voiceAgent()");
   return { agent: { ...agent, hash: shortHash(bytes) }, files: [...files] };
+}
+
+/** The agent of a command line, or none; says what its author may not know. */
+export async function agentOption(
+  file: string | undefined,
+  out: Output,
+): Promise<VoiceAgent | undefined> {
+  if (file === undefined) return undefined;
+  const { agent } = await loadAgent(file);
+  advise(agent, out);
+  return agent;
+}
+
+/** An agent without a model is answered for by rules that know nothing of it. */
+export function advise({ name, models }: VoiceAgent, out: Output): void {
+  if (models.length > 0) return;
+  out.note(`${name} names no model: the bundled receptionist of a restaurant answers for it`);
 }
 
 async function run(url: URL, file: string): Promise<Record<string, unknown>> {

@@ -4,7 +4,7 @@ import { Usage } from "../events/effect.events.ts";
 import { openStore } from "../main.ts";
 import { findCall } from "./call-finder.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
-import { AGENT_OPTION, loadAgent } from "./load-agent.ts";
+import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { EXIT, type Output, usageError } from "./output.ts";
 import { TurnReport } from "./show.command.ts";
 import { simulate } from "./simulate/run.ts";
@@ -87,12 +87,13 @@ async function run({ options, config, out }: Invocation<Options>, acts: Act[]): 
     throw usageError(`--tenant ${tenant} is not a name`, "use 1 to 64 of A-Z a-z 0-9 _ -");
   if (resume !== undefined && acts.length > 0)
     throw usageError("--resume goes on with the call's own script", "leave the utterances out");
+  const agent = await agentOption(options.agent, out);
   const told = new Set<string>();
   const report = await simulate(config, {
     acts: acts.length > 0 ? acts : SAMPLE,
     tenant,
     room,
-    ...(options.agent !== undefined && { agent: (await loadAgent(options.agent)).agent }),
+    ...(agent && { agent }),
     ...(record !== undefined && { record }),
     ...(resume !== undefined && { resume: await resolveCall(config, resume) }),
     onNotice: (notice) => out.note(notice),

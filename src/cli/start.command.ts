@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { toAppError } from "../base/errors.ts";
 import type { Config } from "../config.ts";
 import { defineCommand, type Invocation, type OptionSpec, type Register } from "./command.ts";
-import { AGENT_OPTION, loadAgent } from "./load-agent.ts";
+import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { ensureModels } from "./models.command.ts";
 import { EXIT, type Output } from "./output.ts";
 import { serve } from "./serve.ts";
@@ -57,7 +57,7 @@ export async function prepare(config: Config, { pull }: ServeFlags, out: Output)
 
 /** Serves until it is stopped. */
 async function run({ options, config, out }: Invocation<Options>): Promise<number> {
-  const agent = options.agent === undefined ? undefined : (await loadAgent(options.agent)).agent;
+  const agent = await agentOption(options.agent, out);
   await prepare(config, options, out);
   await using serving = await serve({ ...config, port: options.port ?? config.port }, agent);
   out.line(`turnfold is ready at ${serving.url}  (stop with Ctrl-C)`);

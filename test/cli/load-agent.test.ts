@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { AppError } from "../../src/base/errors.ts";
-import { loadAgent } from "../../src/cli/load-agent.ts";
+import { agentOption, loadAgent } from "../../src/cli/load-agent.ts";
+import { Output } from "../../src/cli/output.ts";
 import { SimulateReport } from "../../src/cli/simulate.command.ts";
 import { run } from "../support/run-cli.ts";
 
@@ -84,12 +85,27 @@ test("simulate runs a call with it, which only its own agent can go on with", as
   const env = { TURNFOLD_MODELS: join(folder, "none") };
   const line = ["simulate", "--agent", file, "--say", "Hello?", ...data, "--json"];
   const { stdout } = await run(line, { env });
-  const { call, turns } = SimulateReport.parse(JSON.parse(stdout));
+  const { call, turns, log } = SimulateReport.parse(JSON.parse(stdout));
   assert.equal(turns[0]?.heardText, "Hi.");
+  const header = JSON.parse((await readFile(log, "utf8")).split("\n")[0]!).input.header;
+  const { agent } = await loadAgent(file);
+  assert.deepEqual(header.agent, { name: "cafe", hash: agent.hash });
+  assert.equal(header.settings.endpointing.minDelay, agent.settings.endpointing.minDelay);
   const resumed = await run(["simulate", "--resume", call, ...data], { env });
   assert.equal(resumed.code, 2);
   assert.match(
     resumed.stderr,
     /the call is of the agent cafe\n {2}fix: name its file with --agent/,
   );
+});
+
+test("an agent without a model is told who answers for it", async () => {
+  const said: string[] = [];
+  const io = { out: () => {}, err: (text: string) => void said.push(text) };
+  const out = new Output(
+    { ...io, outIsTty: false, errIsTty: false },
+    { json: false, colors: false },
+  );
+  await agentOption(await write("plain-one.ts", agentText("cafe")), out);
+  assert.match(said.join(""), /^cafe names no model: the bundled receptionist/);
 });
