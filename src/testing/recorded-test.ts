@@ -112,16 +112,19 @@ function answersOf({ transcript }: TurnFold, records: readonly LogRecord[]): Ans
       .filter(({ input }) => eventOf(input).type === "reply.requested")
       .map(({ input }) => input["effect"] as string),
   );
-  const runs = [...transcript.turns.values()].flatMap((turn) => turn.runs);
+  const runs = [...transcript.turns.values()].flatMap((turn) => {
+    const to = transcript.refsOf(turn).map((ref) => transcript.textOf(ref));
+    return turn.runs.map((run) => ({ ...run, to: to.filter(Boolean).join(" ") }));
+  });
   return runs
     .filter(({ effect }) => asked.has(effect))
     .filter(({ segments, toolCalls }) => segments.length + toolCalls.length > 0)
     .toSorted((a, b) => a.requestedAt - b.requestedAt)
-    .map(({ segments, toolCalls, ttftMs }) => {
+    .map(({ segments, toolCalls, ttftMs, to }) => {
       const say = segments.map(({ text }) => text).join(" ");
       const call = toolCalls.map(({ name, input }) => ({ tool: name, input }));
       const spoken = say === "" ? {} : { say };
-      return { ...spoken, ...(call.length > 0 && { call }), after: ms(ttftMs) };
+      return { to, ...spoken, ...(call.length > 0 && { call }), after: ms(ttftMs) };
     });
 }
 

@@ -13,6 +13,8 @@ import { ScriptedLlm, type ScriptedAnswer } from "../providers/scripted/scripted
 export type Answer = string | AnswerSpec;
 
 export interface AnswerSpec {
+  /** Meant for these words of the caller: it is given to them before its turn has come. */
+  readonly to?: string;
   readonly say?: string;
   readonly call?: ScriptedCall | readonly ScriptedCall[];
   /** From request to first words; default `'300ms'`. */
@@ -36,6 +38,7 @@ export interface ScriptedOptions {
 export class ScriptedModel {
   readonly #answers: AnswerList;
   readonly #known = new Map<string, number>();
+  readonly #used = new Set<number>();
   /** Every request, in order, those that came to nothing too. */
   readonly requests: LlmRequest[] = [];
 
@@ -50,7 +53,7 @@ export class ScriptedModel {
   get unused(): number {
     return typeof this.#answers === "function"
       ? 0
-      : Math.max(0, this.#answers.length - this.#known.size);
+      : Math.max(0, this.#answers.length - this.#used.size);
   }
 
   /** `told`: of a script that is used up, which is no failure of a provider. */
@@ -65,12 +68,26 @@ export class ScriptedModel {
     });
   }
 
+  /** The answer of this place in the conversation; the next one where nothing was asked there. */
+  #indexOf(messages: readonly LlmMessage[]): number {
+    const list = typeof this.#answers === "function" ? [] : this.#answers;
+    const place = canonicalJson(conversationOf(messages));
+    const words = wordsOf(messages);
+    const exact = `${place} ${words}`;
+    const meant = list.findIndex((one, i) => !this.#used.has(i) && isTo(one, words));
+    let next = 0;
+    while (this.#used.has(next)) next++;
+    const known = this.#known.get(exact) ?? (meant >= 0 ? meant : this.#known.get(place));
+    const index = known ?? next;
+    this.#known.set(exact, index).set(place, index);
+    this.#used.add(index);
+    return index;
+  }
+
   #answer(request: LlmRequest): ScriptedAnswer {
     this.requests.push(request);
-    const key = canonicalJson(conversationOf(request.messages));
-    const index = this.#known.get(key) ?? this.#known.size;
-    this.#known.set(key, index);
     const list = this.#answers;
+    const index = this.#indexOf(request.messages);
     const answer =
       typeof list === "function" ? list(request, index) : (list[index] ?? this.#otherwise);
     if (answer !== undefined) return toScripted(answer, index);
@@ -78,6 +95,15 @@ export class ScriptedModel {
     const more = `the model was asked for answer ${index + 1}, and the script has ${count}`;
     throw new AppError("provider.failed", more);
   }
+}
+
+function wordsOf(messages: readonly LlmMessage[]): string {
+  const last = messages.findLast(({ role }) => role === "user");
+  return last?.role === "user" ? last.text : "";
+}
+
+function isTo(answer: Answer | undefined, words: string): boolean {
+  return typeof answer === "object" && answer.to === words;
 }
 
 /** What was said before the caller's last words: it stays where the same answer is asked again. */

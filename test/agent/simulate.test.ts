@@ -199,6 +199,23 @@ suite("simulate", () => {
     await assert.rejects(call.says("Three"), /asked for answer 4, and the script has 3/);
   });
 
+  test("an answer meant for certain words is given to them, also after a merged turn", async () => {
+    const llm = scripted([
+      { to: "I would like a table.", say: "For how many?" },
+      { to: "I would like a table. For two, please.", say: "Fine, for two." },
+      "Goodbye.",
+    ]);
+    const hasty = cafe({ turn: { endpointing: { minDelay: "100ms" } } });
+    await using call = await simulate(hasty, { llm });
+    await call.says(["I would like a table.", "700ms", "For two, please."]);
+    call.heard("Fine, for two.");
+    await call.says("Bye.");
+    call.heard("Goodbye.");
+    await using whole = await simulate(cafe(), { llm: scripted([{ to: "a", say: "b" }, "c"]) });
+    await whole.says("Else.");
+    whole.heard("b");
+  });
+
   test("the same call has the same log each time", async () => {
     const hashes = await Promise.all(
       [1, 2].map(async () => {
