@@ -9,12 +9,19 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const MAJOR_MIN = 24;
 
-if (majorOf(process.version) >= MAJOR_MIN) await import("../src/cli/cli.ts");
+if (majorOf(process.version) >= MAJOR_MIN) await import(entry().href);
 else runUnder(findNode());
+
+/** The program: its source in a checkout, what was built of it in a released package. */
+function entry() {
+  const source = new URL("../src/cli/cli.ts", import.meta.url);
+  const built = join(dirname(fileURLToPath(import.meta.url)), "../dist/src/cli/cli.js");
+  return existsSync(source) ? source : pathToFileURL(built);
+}
 
 /** The binary of the `node` package, wherever npm has put it. */
 function findNode() {
@@ -59,10 +66,9 @@ function majorOf(version) {
 
 /** @param {string} node */
 function runUnder(node) {
-  const entry = fileURLToPath(new URL("../src/cli/cli.ts", import.meta.url));
   // The channel closes when this process dies, however it dies; the child then dies with it.
   const stdio = /** @type {const} */ (["inherit", "inherit", "inherit", "ipc"]);
-  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio });
+  const child = spawn(node, [fileURLToPath(entry()), ...process.argv.slice(2)], { stdio });
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, () => forward(child, signal));
   child.on("error", (error) => {

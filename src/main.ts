@@ -134,6 +134,14 @@ export function openLocalReceptionist(): VoiceAgent {
   return openReceptionist(createReceptionistTools());
 }
 
+/** Error `config.invalid` where it, or one it may hand over to, names what is not on the shelf. */
+export function checkAgent(agent: VoiceAgent, { shelf, endpointer }: LocalProviders): void {
+  for (const one of [agent, ...Object.values(agent.agents)]) {
+    partsOf(one, shelf);
+    checkEndpointer(one, endpointer);
+  }
+}
+
 /** The calls of one agent in this process, over the given rooms and the local providers. */
 export function openSupervisor(
   config: Config,
@@ -147,8 +155,7 @@ export function openSupervisor(
 ): Supervisor {
   const { stt, vad, shelf, endpointer } = parts.providers;
   const agentParts = (name: string) => partsOf(agentOf(parts.agent(), name), shelf);
-  agentParts("");
-  checkEndpointer(parts.agent(), endpointer);
+  checkAgent(parts.agent(), parts.providers);
   return new Supervisor({
     broker,
     clock: systemClock,

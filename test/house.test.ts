@@ -48,7 +48,7 @@ test("dependencies are pinned to exact versions", () => {
 });
 
 test("package.json has the known scripts and no others", () => {
-  const known = ["start", "test", "check", "bench", "scenarios", "mutants", "verify"];
+  const known = ["start", "test", "check", "bench", "scenarios", "mutants", "prepack", "verify"];
   assert.deepEqual(Object.keys(pkg.scripts).sort(), known.sort());
 });
 

@@ -26,10 +26,13 @@ export interface Hooks {
    * Before each request of an answer: what it returns is given to the model beside the caller's
    * words (retrieval). Runs for speculative requests too, so it must only read.
    */
-  beforeReply?(turn: BeforeReply, context: HookContext): Promise<string | undefined>;
+  beforeReply?(turn: BeforeReply, context: HookContext): Given<string>;
   /** After each answered turn of a caller; what it returns stands in the log. */
-  afterTurn?(turn: AfterTurn, context: HookContext): Promise<Json | undefined>;
+  afterTurn?(turn: AfterTurn, context: HookContext): Given<Json>;
 }
+
+/** At once or later; nothing is fine too. */
+type Given<T> = T | undefined | void | Promise<T | undefined | void>;
 
 export interface HookContext {
   /** Stable over retries and takeovers: an idempotency key. */

@@ -3,6 +3,7 @@ import { LIMITS } from "../base/limits.ts";
 import { parseInput } from "../events/catalog.ts";
 import type { CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { Json, LogRecord } from "../events/record.ts";
+import type { TurnSettings } from "../events/settings.events.ts";
 import { featuresOf, wordsOf } from "../folds/features.ts";
 import {
   historyFor,
@@ -255,22 +256,30 @@ export class Replay {
         words: wordsOf(said).length,
         question: said.trimEnd().endsWith("?"),
       };
-    const spoken = type.startsWith("stt.");
-    if (!spoken && type !== "text.received") return undefined;
-    const { settings } = this.#fold;
-    const {
-      words,
-      class: end,
-      backchannel,
-    } = featuresOf(said, {
-      lang: settings.language,
-      before: "",
-      agent: [],
-      backchannelMax: settings.backchannel.maxWords,
-      endpointer: spoken ? settings.endpointing.endpointer : "text",
-    });
-    return { words, class: end, ...(spoken && { backchannel }) };
+    return textFeatures(type, said, this.#fold.settings);
   }
+}
+
+/** Features of a caller's words that follow from their text and the settings alone. */
+export function textFeatures(
+  type: string,
+  said: string,
+  settings: TurnSettings,
+): Record<string, Json> | undefined {
+  const spoken = type.startsWith("stt.");
+  if (!spoken && type !== "text.received") return undefined;
+  const {
+    words,
+    class: end,
+    backchannel,
+  } = featuresOf(said, {
+    lang: settings.language,
+    before: "",
+    agent: [],
+    backchannelMax: settings.backchannel.maxWords,
+    endpointer: spoken ? settings.endpointing.endpointer : "text",
+  });
+  return { words, class: end, ...(spoken && { backchannel }) };
 }
 
 /**

@@ -89,6 +89,11 @@ export class Supervisor {
     return host;
   }
 
+  /** The calls that go on here. */
+  get live(): readonly CallHost[] {
+    return [...this.#hosts.values()];
+  }
+
   get(call: string): CallHost | undefined {
     return this.#hosts.get(call);
   }

@@ -47,6 +47,7 @@ export function tool<Schema extends z.ZodType>(options: ToolOptions<Schema>): To
   const onBargeIn = options.onBargeIn ?? (write ? "finish" : "cancel");
   const timeoutMs = durationMs(options.timeout ?? "15s", "timeout");
   const parameters = z.toJSONSchema(options.input, { io: "input" }) as Json;
+  const checked = (input: Json, name: string) => parse(options.input, input, name);
   return {
     named: (name) => ({
       spec: { name, description: options.description, parameters },
@@ -55,7 +56,8 @@ export function tool<Schema extends z.ZodType>(options: ToolOptions<Schema>): To
       timeoutMs,
       onBargeIn,
       ...(sayWhile !== undefined && { sayWhile }),
-      run: async (input, context) => options.run(parse(options.input, input, name), context),
+      check: (input) => checked(input, name),
+      run: async (input, context) => options.run(checked(input, name), context),
     }),
   };
 }

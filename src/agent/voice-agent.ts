@@ -7,6 +7,7 @@ import type { AgentTexts, CallHeader } from "../events/call.events.ts";
 import { TurnSettings } from "../events/settings.events.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
+import type { RulesLlm } from "./rules.ts";
 import type { ToolDefinition } from "./tool.ts";
 
 /**
@@ -24,7 +25,7 @@ export interface AgentOptions {
   readonly apology?: string;
   /** Said when nobody speaks for `silence.awayAfter`. */
   readonly away?: string;
-  /** Said before the agent hangs up. */
+  /** Said before the agent leaves because nobody speaks, or because it was told to. */
   readonly farewell?: string;
   /** Said once where an answer or a tool takes its time. */
   readonly filler?: string;
@@ -102,6 +103,7 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
       `agent ${String(options?.name ?? "")}: ${z.prettifyError(parsed.error)}`,
     );
   const { name, tools = {}, hooks = {}, agents = {}, turn = {}, language = "en" } = options;
+  checkParts(options);
   return {
     name,
     hash: shortHash(canonicalJson(describe(options))),
@@ -113,6 +115,39 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
     hooks,
     agents,
   };
+}
+
+/** What the types say, for agents written in plain JavaScript, and what they cannot say. */
+function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentOptions): void {
+  const refuse = (field: string, what: string): never => {
+    throw new AppError("config.invalid", `agent ${name}: ${field}: ${what}`);
+  };
+  for (const [key, one] of Object.entries(tools))
+    if (typeof one?.named !== "function") refuse(`tools.${key}`, "make it with `tool({ ... })`");
+  for (const [key, one] of Object.entries(agents))
+    if (!isVoiceAgent(one)) refuse(`agents.${key}`, "make it with `voiceAgent({ ... })`");
+  for (const key of Object.keys(hooks))
+    if (!HOOKS.has(key)) refuse(`hooks.${key}`, `there are: ${[...HOOKS].join(", ")}`);
+  const names = Object.keys(tools);
+  for (const one of listOf(model)) {
+    if (typeof one === "string") continue;
+    if (typeof one?.stream !== "function") refuse("model", "give a name or a model, as rules() is");
+    for (const called of (one as Partial<RulesLlm>).calls ?? [])
+      if (!names.includes(called))
+        refuse(
+          "model",
+          `a rule calls the tool ${called}; there are: ${names.join(", ") || "none"}`,
+        );
+  }
+}
+
+const HOOKS = new Set<string>(["beforeReply", "afterTurn"] satisfies (keyof Hooks)[]);
+
+/** Whether `voiceAgent` has made it. */
+export function isVoiceAgent(value: unknown): value is VoiceAgent {
+  const { name, texts, settings, models, tools } = (value ?? {}) as Partial<VoiceAgent>;
+  const named = typeof name === "string" && typeof texts === "object";
+  return named && typeof settings === "object" && Array.isArray(models) && Array.isArray(tools);
 }
 
 function listOf<T extends string | object>(value: T | readonly T[] | undefined): readonly T[] {
@@ -166,7 +201,7 @@ export function settingsOf(turn: TurnOptions, language = "en"): TurnSettings {
 
 /** All that makes it what it is, functions by their source. */
 function describe(value: unknown): unknown {
-  if (typeof value === "function") return String(value);
+  if (typeof value === "function" || value instanceof RegExp) return String(value);
   if (typeof value === "bigint") return String(value);
   if (value === undefined || value === null) return null;
   if (typeof value !== "object") return value;

@@ -41,12 +41,16 @@ interface Alarm {
   fn: () => void;
 }
 
+/** A tool of a test that hangs must not hang the test. */
+const HELD_MAX_MS = 10_000;
+
 /**
  * Virtual time. Alarms fire in order of (due, order of arming); between two alarms all promise work
  * is let finish, so a ten-minute call takes as long as its work and no longer.
  */
 export class SimulatedClock implements Clock {
   #now: number;
+  readonly #held = new Set<Promise<unknown>>();
   #order = 0;
   #alarms: Alarm[] = [];
 
@@ -69,6 +73,20 @@ export class SimulatedClock implements Clock {
     };
   }
 
+  /** Stands still while `work`, which waits for the real world, goes on; at most `HELD_MAX_MS`. */
+  async hold<T>(work: Promise<T>): Promise<T> {
+    const over = new AbortController();
+    const patience = sleep(systemClock, HELD_MAX_MS, over.signal);
+    const held = Promise.race([work.catch(() => undefined), patience]);
+    this.#held.add(held);
+    try {
+      return await work;
+    } finally {
+      over.abort();
+      this.#held.delete(held);
+    }
+  }
+
   /** Time of the next alarm, or undefined where nothing waits. */
   get nextDue(): number | undefined {
     return this.#alarms[0]?.due;
@@ -81,16 +99,26 @@ export class SimulatedClock implements Clock {
 
   /** Fires what is due up to and including `untilMs`, letting promise work finish in between. */
   async run(untilMs: number, stop: () => boolean = () => false): Promise<void> {
-    await settle();
+    await this.#idle();
     for (;;) {
       const next = this.#alarms[0];
       if (stop() || !next || next.due > untilMs) break;
       this.#alarms.shift();
       this.#now = Math.max(this.#now, next.due);
       next.fn();
-      await settle();
+      await this.#idle();
     }
     if (!stop()) this.#now = Math.max(this.#now, untilMs);
+  }
+
+  async #idle(): Promise<void> {
+    await settle();
+    while (this.#held.size > 0) {
+      const [first] = this.#held;
+      await first;
+      this.#held.delete(first!);
+      await settle();
+    }
   }
 
   /** Runs `ms` of virtual time. */

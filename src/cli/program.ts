@@ -3,13 +3,16 @@ import packageJson from "../../package.json" with { type: "json" };
 import { register as registerCalls } from "./calls.command.ts";
 import { register as registerCharts } from "./charts.command.ts";
 import type { Cli, Register } from "./command.ts";
+import { register as registerDev } from "./dev.command.ts";
 import { register as registerDoctor } from "./doctor.command.ts";
 import { register as registerModels } from "./models.command.ts";
+import { register as registerNew } from "./new.command.ts";
 import { EXIT, reportError, usageError, type CliIo } from "./output.ts";
 import { register as registerReplay } from "./replay.command.ts";
 import { register as registerShow } from "./show.command.ts";
 import { register as registerSimulate } from "./simulate.command.ts";
 import { register as registerStart } from "./start.command.ts";
+import { register as registerTest } from "./test.command.ts";
 import { register as registerTransfer } from "./transfer.command.ts";
 
 /**
@@ -20,10 +23,13 @@ import { register as registerTransfer } from "./transfer.command.ts";
 /** The commands, in the order the help shows them; one is added here and nowhere else. */
 const COMMANDS: readonly Register[] = [
   registerStart,
+  registerNew,
+  registerDev,
   registerSimulate,
   registerCalls,
   registerShow,
   registerReplay,
+  registerTest,
   registerTransfer,
   registerCharts,
   registerDoctor,
@@ -33,12 +39,15 @@ const COMMANDS: readonly Register[] = [
 const EXAMPLES = `
 Examples:
   $ turnfold start                          the page at http://localhost:4600
+  $ turnfold new my-agent                   a project with an agent of your own and a test
+  $ turnfold dev agent.ts                   talk to it, and edit it while the call goes on
   $ turnfold simulate                       one spoken call with the local agent, to listen in
   $ turnfold calls                          list the calls of the data folder
   $ turnfold show c0k3                      read a call, named by the start of its id
   $ turnfold show c0k3 --follow             read it while it goes on
   $ turnfold replay c0k3 --deep             prove that the log gives the same call again
   $ turnfold replay export.jsonl --json     the same for a file, for a program
+  $ turnfold test from c0k3 --turn 2        a test out of a recorded call
   $ turnfold export c0k3 call.jsonl         one file of it; turnfold import takes it in
   $ turnfold charts --format stately        the statecharts, for Stately Studio
   $ turnfold doctor                         what is set up here, and what is not

@@ -1,21 +1,24 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { replayChanged, type AgentDifference } from "../agent/changed-agent.ts";
 import { replay, type ReplayResult } from "../actors/replay.ts";
+import { AppError } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
 import type { LogReading } from "../broker/event-log.port.ts";
 import type { CallHeader } from "../events/call.events.ts";
-import type { Json } from "../events/record.ts";
+import type { Json, LogRecord } from "../events/record.ts";
 import { MACHINES, openStore } from "../main.ts";
 import { parseCount } from "./arguments.ts";
 import { findLog } from "./call-finder.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
-import { EXIT, type Output } from "./output.ts";
+import { loadAgent } from "./load-agent.ts";
+import { EXIT, type Output, usageError } from "./output.ts";
 
 /**
  * The proof on the command line: prints what `actors/replay.ts` finds, and makes its verdict the
  * exit code. It opens the store for reading only, so a replay can never change what it judges.
  */
-const VERDICTS = ["reproduced", "diverged", "damaged", "folded"] as const;
+const VERDICTS = ["reproduced", "diverged", "damaged", "folded", "same", "differs"] as const;
 
 /** `turnfold replay --json`. */
 export const ReplayReport = z.strictObject({
@@ -42,6 +45,8 @@ export const ReplayReport = z.strictObject({
       recomputed: z.json(),
     })
     .optional(),
+  /** The changed agent, with `--agent`. */
+  agent: z.strictObject({ name: z.string(), hash: z.string() }).optional(),
   /** Machine versions that are not carried here. */
   missing: z.record(z.string(), z.string()).optional(),
 });
@@ -50,6 +55,7 @@ export type ReplayReport = z.infer<typeof ReplayReport>;
 interface Options {
   readonly until?: number;
   readonly deep?: boolean;
+  readonly agent?: string;
 }
 
 export function register(program: Command, cli: Cli): void {
@@ -66,18 +72,25 @@ export function register(program: Command, cli: Cli): void {
         flags: "--deep",
         description: "recompute from the texts too: features and request digests",
       },
+      {
+        flags: "--agent <file>",
+        description: "run it against this agent, and tell what is different first",
+      },
     ],
     examples: [
       "replay c0k3",
       "replay acme/c0k3 --deep",
       "replay c0k3 --until 120",
       "replay export.jsonl --json",
+      "replay c0k3 --agent agent.ts",
     ],
     run: runReplay,
   });
 }
 
-async function runReplay({ args, options, config, out }: Invocation<Options>): Promise<number> {
+async function runReplay(invocation: Invocation<Options>): Promise<number> {
+  const { args, options, config, out } = invocation;
+  if (options.agent !== undefined) return replayWith(options.agent, invocation);
   await using broker = await openStore(config, true);
   const { ref, read } = await findLog(args[0]!, config, broker.log);
   const reading = read(1);
@@ -123,17 +136,76 @@ function toJson({ divergence, ...result }: ReplayResult) {
 /** zod's JSON type has no `readonly`. */
 type Mutable = z.infer<ReturnType<typeof z.json>>;
 
+/** The log once more as it is, to be sure of it, then with the changed agent. */
+async function replayWith(
+  file: string,
+  { args, options, config, out }: Invocation<Options>,
+): Promise<number> {
+  if (options.until !== undefined || options.deep)
+    throw usageError("--agent goes alone", "leave --until and --deep out");
+  const { agent } = await loadAgent(file);
+  await using broker = await openStore(config, true);
+  const { read } = await findLog(args[0]!, config, broker.log);
+  const records: LogRecord[] = [];
+  const reading = read(1);
+  const startedAt = systemClock.now();
+  const own = await replay(shown(reading, out), {
+    machines: MACHINES,
+    torn: () => reading.tornBytes > 0,
+    onRecord: (record) => records.push(record),
+  });
+  if (own.verdict !== "reproduced")
+    throw new AppError("log.damaged", `the log itself is ${own.verdict}`, {
+      detail: { fix: `see \`turnfold replay ${args[0]}\` without --agent` },
+    });
+  const { difference } = await replayChanged(records, agent, MACHINES);
+  const { tenant, call } = records[0]!.input["header"] as unknown as CallHeader;
+  const seconds = Math.max(1, systemClock.now() - startedAt) / 1000;
+  const report: ReplayReport = {
+    call,
+    tenant,
+    ...toJson(own),
+    verdict: difference ? "differs" : "same",
+    recordsPerSecond: Math.round(own.records / seconds),
+    tornBytes: reading.tornBytes,
+    agent: { name: agent.name, hash: agent.hash },
+    ...(difference && { divergence: toDivergence(difference) }),
+  };
+  out.json(ReplayReport, report);
+  const verdict = difference ? out.style("differs", "yellow") : out.style("same", "green");
+  out.line(`${verdict}: call ${call} with agent ${agent.name} of ${file}`);
+  if (difference) {
+    out.line(`  at record ${difference.seq}, ${difference.ms / 1000} s: ${difference.what}`);
+    out.line(`  in the log  ${difference.before}`);
+    out.line(`  now         ${difference.now}`);
+  } else out.line(`  all ${own.records} records come to the same`);
+  return difference ? EXIT.failed : EXIT.ok;
+}
+
+function toDivergence({ seq, what, before, now }: AgentDifference) {
+  return { seq, what, stored: before, recomputed: now };
+}
+
 function exitCodeOf(verdict: ReplayReport["verdict"]): number {
   if (verdict === "folded") return EXIT.unverified;
   return verdict === "reproduced" ? EXIT.ok : EXIT.failed;
 }
 
+const COLORS = {
+  reproduced: "green",
+  same: "green",
+  diverged: "red",
+  damaged: "red",
+  folded: "yellow",
+  differs: "yellow",
+} as const;
+
 function print(report: ReplayReport, out: Output): void {
   const { verdict, divergence, missing } = report;
-  const color = { reproduced: "green", diverged: "red", damaged: "red", folded: "yellow" } as const;
+  const color = COLORS[verdict];
   const word = verdict === "folded" ? "folded, not verified" : verdict;
   const name = report.call === null ? "a log without a header" : `call ${report.call}`;
-  out.line(`${out.style(word, "bold", color[verdict])}: ${name} of ${report.tenant ?? "nobody"}`);
+  out.line(`${out.style(word, "bold", color)}: ${name} of ${report.tenant ?? "nobody"}`);
   if (divergence) {
     out.line(`  at record   ${divergence.seq}: ${divergence.what}`);
     out.line(`  stored      ${oneLine(divergence.stored)}`);

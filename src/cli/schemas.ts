@@ -3,18 +3,22 @@ import { CallList } from "./calls.command.ts";
 import { ChartList } from "./charts.command.ts";
 import { DoctorReport } from "./doctor.command.ts";
 import { ModelList } from "./models.command.ts";
+import { NewReport } from "./new.command.ts";
 import { ErrorReport } from "./output.ts";
 import { ReplayReport } from "./replay.command.ts";
 import { ShowReport } from "./show.command.ts";
 import { SimulateReport } from "./simulate.command.ts";
+import { TestReport } from "./test.command.ts";
 import { TransferReport } from "./transfer.command.ts";
 
 /** What each command prints under `--json`, by the command's name; `error` is any command's. */
 export const SCHEMAS = {
+  new: NewReport,
   simulate: SimulateReport,
   calls: CallList,
   show: ShowReport,
   replay: ReplayReport,
+  "test from": TestReport,
   export: TransferReport,
   import: TransferReport,
   charts: ChartList,

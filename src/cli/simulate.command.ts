@@ -4,6 +4,7 @@ import { Usage } from "../events/effect.events.ts";
 import { openStore } from "../main.ts";
 import { findCall } from "./call-finder.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
+import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { EXIT, type Output, usageError } from "./output.ts";
 import { TurnReport } from "./show.command.ts";
 import { simulate } from "./simulate/run.ts";
@@ -25,6 +26,7 @@ export const SimulateReport = z.strictObject({
 interface Options {
   readonly tenant: string;
   readonly room: string;
+  readonly agent?: string;
   readonly record?: string;
   readonly resume?: string;
 }
@@ -43,6 +45,7 @@ export const register: Register = (program, cli) => {
       "simulate",
       "simulate --say 'What are your opening hours?' --pause 3000 --say 'No, on Sunday.'",
       "simulate --wav question.wav --record out --json",
+      "simulate --agent agent.ts --say 'A table for two, please.'",
       "simulate --resume c0k3",
     ],
     options: [
@@ -61,6 +64,7 @@ export const register: Register = (program, cli) => {
         description: "silence after the caller's own words; may be given again",
         parse: (value) => acts.push({ kind: "pause", ms: toMs(value) }),
       },
+      AGENT_OPTION,
       { flags: "--tenant <name>", description: "whose call it is", fallback: "local" },
       { flags: "--room <name>", description: "the room's name", fallback: "simulated" },
       { flags: "--record <dir>", description: "write caller.wav and agent.wav there" },
@@ -83,11 +87,13 @@ async function run({ options, config, out }: Invocation<Options>, acts: Act[]): 
     throw usageError(`--tenant ${tenant} is not a name`, "use 1 to 64 of A-Z a-z 0-9 _ -");
   if (resume !== undefined && acts.length > 0)
     throw usageError("--resume goes on with the call's own script", "leave the utterances out");
+  const agent = await agentOption(options.agent, out);
   const told = new Set<string>();
   const report = await simulate(config, {
     acts: acts.length > 0 ? acts : SAMPLE,
     tenant,
     room,
+    ...(agent && { agent }),
     ...(record !== undefined && { record }),
     ...(resume !== undefined && { resume: await resolveCall(config, resume) }),
     onNotice: (notice) => out.note(notice),

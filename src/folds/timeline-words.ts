@@ -1,4 +1,4 @@
-import type { Json, LogRecord } from "../events/record.ts";
+import type { EffectChange, Json, LogRecord } from "../events/record.ts";
 
 /**
  * Records in plain words. Everything here is a function of its arguments; who is who, and what was
@@ -127,6 +127,16 @@ export function toolEndText(record: LogRecord, name: string): string {
 /** An effect's id is `<seq>.<k>.<child>`. */
 export function childOf(effect: string): string {
   return effect.split(".").slice(2).join(".");
+}
+
+/** A change of effects or timers in words; `at` is its record's time. */
+export function changeWords(change: EffectChange, at: number): string {
+  const [what, id] = change;
+  const actor = id.split("/")[0] ?? "";
+  if (what === "arm") return `timer ${timerName(id)} of ${actor} in ${change[2] - at} ms`;
+  if (what === "disarm") return `timer ${timerName(id)} of ${actor} off`;
+  if (what === "tell") return `${childOf(id)} is told: ${change[2]}`;
+  return `${childOf(id)} ${what === "start" ? "starts" : "is told to stop"}`;
 }
 
 /** A timer's id is `<actor>/<delay>.<path of its state>`. */

@@ -21,6 +21,8 @@ export interface Tool {
   readonly sayWhile?: string;
   /** What the caller's barge-in does to it; default: a write finishes, a read is cancelled. */
   readonly onBargeIn?: "finish" | "cancel";
+  /** The input as `run` sees it; throws `input.invalid` where it does not fit. */
+  check?(input: Json): unknown;
   /** Throws `input.invalid` where the input does not fit. */
   run(input: Json, context: ToolContext): Promise<Json | ToolResult>;
 }

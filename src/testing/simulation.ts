@@ -8,7 +8,7 @@ import { detectorRunner, sttRunner, type Ears } from "../actors/effects/track.ru
 import type { CallHost } from "../actors/call-host.ts";
 import type { Runners } from "../actors/effect.ts";
 import type { MachineSet } from "../actors/machine-set.ts";
-import { Supervisor } from "../actors/supervisor.ts";
+import { Supervisor, type NewCall } from "../actors/supervisor.ts";
 import { SimulatedClock, type Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { seededIds } from "../base/id.ts";
@@ -45,6 +45,10 @@ export interface SimulationOptions {
   readonly ears?: (clock: Clock) => Ears;
   /** Parts of the agents the call may be handed to. */
   readonly agents?: Readonly<Record<string, Partial<AgentParts>>>;
+  /** All parts by the agent's name, instead of those above. */
+  readonly parts?: (name: string, clock: SimulatedClock) => AgentParts;
+  /** Of the call's header, instead of what stands in for it. */
+  readonly call?: Partial<NewCall>;
   readonly texts?: Readonly<Record<string, string>>;
   readonly settings?: object;
   readonly broker?: (clock: SimulatedClock) => Promise<Broker>;
@@ -98,6 +102,7 @@ export class Simulation implements AsyncDisposable {
       ),
       hooks: options.hooks?.afterTurn ? ["afterTurn"] : [],
       recording: null,
+      ...options.call,
     });
     await simulation.clock.advance(0);
     return simulation;
@@ -143,7 +148,15 @@ export class Simulation implements AsyncDisposable {
 
   /** Runs until no turn is live, at most `maxMs`. */
   async quiet(maxMs = 60_000): Promise<void> {
-    await this.clock.run(this.clock.now() + maxMs, () => this.#isQuiet());
+    await this.clock.run(this.clock.now() + maxMs, () => this.isQuiet);
+  }
+
+  get isQuiet(): boolean {
+    const room = this.host.fold.snapshotOf("room");
+    const context = room?.context as
+      | { older: unknown; newer: unknown; queue: unknown[] }
+      | undefined;
+    return !context?.older && !context?.newer && context?.queue.length === 0;
   }
 
   /**
@@ -163,14 +176,6 @@ export class Simulation implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.supervisor.abandonAll("the simulation is over");
     await this.broker[Symbol.asyncDispose]();
-  }
-
-  #isQuiet(): boolean {
-    const room = this.host.fold.snapshotOf("room");
-    const context = room?.context as
-      | { older: unknown; newer: unknown; queue: unknown[] }
-      | undefined;
-    return !context?.older && !context?.newer && context?.queue.length === 0;
   }
 
   #newOwner(): Supervisor {
@@ -197,7 +202,9 @@ export class Simulation implements AsyncDisposable {
   #runners(clock: Clock): Runners {
     const { room } = this;
     const media = new CallMedia();
-    const partsOf = (name: string): AgentParts => this.#partsOf(name, clock);
+    const { parts } = this.#options;
+    const partsOf = (name: string): AgentParts =>
+      parts ? parts(name, this.clock) : this.#partsOf(name, clock);
     return {
       connection: connectionRunner(room, media),
       detector: detectorRunner(

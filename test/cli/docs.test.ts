@@ -5,6 +5,7 @@ import { test } from "node:test";
 import type { Command } from "commander";
 import { z } from "zod";
 import { createProgram } from "../../src/cli/program.ts";
+import { TurnSettings } from "../../src/events/settings.events.ts";
 import { SCHEMAS } from "../../src/cli/schemas.ts";
 
 const docs = await readFile(join(import.meta.dirname, "../../docs/cli.md"), "utf8");
@@ -55,8 +56,16 @@ test("every command has a schema", () => {
   assert.deepEqual(own.toSorted(), listed.toSorted());
 });
 
+test("docs/settings.md names every setting", async () => {
+  const page = await readFile(join(import.meta.dirname, "../../docs/settings.md"), "utf8");
+  const { language: _, ...groups } = TurnSettings.parse({});
+  for (const [group, values] of Object.entries(groups))
+    for (const key of Object.keys(values))
+      assert.ok(page.includes(`\`${group}.${key}\``), `${group}.${key}`);
+});
+
 /** It goes on and on, so it has no one document to give. */
-const WITHOUT_JSON = new Set(["start"]);
+const WITHOUT_JSON = new Set(["start", "dev"]);
 
 interface Schema {
   readonly type?: string;

@@ -45,6 +45,11 @@ export async function* streamAnswer(
   throw new AppError("bug", "an agent without a model");
 }
 
+/** A model may throw before it gives a stream: that too comes with the first event. */
+async function* begun(open: () => AsyncIterable<LlmEvent>): AsyncGenerator<LlmEvent> {
+  yield* open();
+}
+
 class Asked {
   readonly #model: Llm;
   readonly #request: LlmRequest;
@@ -62,7 +67,7 @@ class Asked {
     this.#ports = ports;
     ports.signal.addEventListener("abort", this.#stop, { once: true });
     ports.onAsk(model);
-    this.#events = model.stream(request, this.#abort.signal)[Symbol.asyncIterator]();
+    this.#events = begun(() => model.stream(request, this.#abort.signal));
   }
 
   /** Waits for the first event; returns why the next model is to be asked, if it is. */

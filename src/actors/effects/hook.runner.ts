@@ -49,8 +49,8 @@ export async function contextOf(
   const abort = new AbortController();
   const stop = (): void => abort.abort();
   signal.addEventListener("abort", stop, { once: true });
-  const text = input.refs.map((ref) => transcript.textOf(ref)).join(" ");
-  const turn = { turn: input.turn, text, messages };
+  const said = input.refs.map((ref) => transcript.textOf(ref)).join(" ");
+  const turn = { turn: input.turn, text: said, messages };
   const context = { key: `${input.key}.beforeReply`, signal: abort.signal };
   const late = sleep(clock, call.settings.hook.timeout, abort.signal).then(() => LATE);
   const tell = (how: string, given = ""): void => {
@@ -66,8 +66,9 @@ export async function contextOf(
       tell("late");
       return undefined;
     }
-    tell("done", given);
-    return given;
+    const text = given ?? "";
+    tell("done", text);
+    return text || undefined;
   } catch (error) {
     if (!signal.aborted) tell("failed", codeOf(error, "tool.failed"));
     return undefined;

@@ -9,7 +9,7 @@ import type { ReplyInput } from "../../folds/history.ts";
 import type { ToolCall } from "../../providers/llm.port.ts";
 import { ToolResult, type Tool } from "../../providers/tool.port.ts";
 import type { PartsOf } from "../agent-parts.ts";
-import type { CallContext, Runner, RunningEffect } from "../effect.ts";
+import type { CallContext, Runner } from "../effect.ts";
 
 /** A function of the user's, run once per call id; its result is recorded and never re-run (E8). */
 export interface ToolInput {
@@ -75,9 +75,16 @@ async function fit(output: Json, blobs: Blobs): Promise<Json> {
   return { blob: await blobs.put(new TextEncoder().encode(text)), bytes: text.length };
 }
 
+/** The reply that asks. */
+interface Requesting {
+  readonly id: string;
+  readonly input: Pick<ReplyInput, "agent">;
+  readonly call: Pick<CallContext, "transcript">;
+}
+
 /** What a reply asks the room to run, and the inputs beside it, which are text. */
 export function requestedTools(
-  { id, input, call: { transcript } }: RunningEffect<ReplyInput>,
+  { id, input, call: { transcript } }: Requesting,
   calls: readonly ToolCall[],
   tools: readonly Tool[],
 ): { readonly toolCalls: readonly RequestedTool[]; readonly inputs: Json } {

@@ -8,6 +8,7 @@ import { sleep, systemClock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import { systemIds } from "../../base/id.ts";
 import type { Config } from "../../config.ts";
+import type { CallHeader } from "../../events/call.events.ts";
 import type { CallRef, LogRecord } from "../../events/record.ts";
 import { turnSummaries } from "../../folds/turns.ts";
 import { usageOf } from "../../folds/usage.ts";
@@ -24,6 +25,7 @@ import {
   type LocalProviders,
   type Recorder,
 } from "../../main.ts";
+import { AgentSlot } from "../agent-slot.ts";
 import { firstUnheard, followScript } from "./caller.ts";
 import { Progress, soundsOf, type Act } from "./script.ts";
 
@@ -37,6 +39,7 @@ export interface SimulateOptions {
   readonly room: string;
   readonly record?: string;
   /** Who answers; default: the receptionist. */
+  readonly slot?: AgentSlot;
   readonly agent?: VoiceAgent;
   /** A call whose process died: goes on with its own script. */
   readonly resume?: CallRef;
@@ -72,17 +75,19 @@ export async function simulateOn(
   const voice = { tts: providers.tts, name: CALLER_VOICE, rateHz: LOCAL_RATE_HZ };
   const sounds = providers.stt ? await soundsOf(started.acts, voice) : [];
   const { room, recorder } = openLocalRoom();
-  const agent = options.agent ?? openLocalReceptionist();
-  const parts = { providers, roomOf: () => room, agent: () => agent };
+  const slot = options.slot ?? new AgentSlot(options.agent ?? openLocalReceptionist(), providers);
+  const parts = { providers, roomOf: () => room, agent: () => slot.now };
   const supervisor = openSupervisor(config, broker, parts);
   const earlier = options.resume ? await recordsOf(broker, options.resume) : [];
+  checkAgentOf(earlier[0], slot.now);
   const records = [...earlier];
   supervisor.onRecord((ref, record) => {
     records.push(record);
     options.onRecord?.(record, ref);
   });
   room.enter(CALLER, { speaks: providers.stt !== undefined });
-  const host = await open(supervisor, agent, options);
+  using _ = slot.add(supervisor);
+  const host = await open(supervisor, slot.now, options);
   const script = new ScriptKeeper(broker, host.ref, started);
   await script.save();
   await followScript(started.acts, firstUnheard(started.acts, started.began, earlier), {
@@ -97,6 +102,15 @@ export async function simulateOn(
   await closed(host);
   if (options.record) await saveRecording(options.record, recorder);
   return resultOf(config, host, records);
+}
+
+/** A call goes on with its own agent only: another one has not its tools. */
+function checkAgentOf(opened: LogRecord | undefined, agent: VoiceAgent): void {
+  if (!opened) return;
+  const { name } = (opened.input["header"] as unknown as CallHeader).agent;
+  if (name === agent.name) return;
+  const detail = { fix: "name its file with --agent" };
+  throw new AppError("input.invalid", `the call is of the agent ${name}`, { detail });
 }
 
 function open(

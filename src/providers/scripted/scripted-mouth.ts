@@ -56,6 +56,8 @@ export class ScriptedLlm implements Llm {
 
 /** How a scripted voice differs from one that does all it is told to. */
 export interface VoiceScript {
+  /** How long it takes for a word; default 400. */
+  readonly wordMs?: number;
   readonly model?: string;
   /** Breaks before its first sound. */
   readonly fails?: (text: string) => boolean;
@@ -65,7 +67,7 @@ export interface VoiceScript {
   readonly breaksAfterMs?: number;
 }
 
-/** Speaks `WORD_MS` a word, aligned; the sound itself is a constant. */
+/** Speaks at an even pace, aligned; the sound itself is a constant. */
 export class ScriptedTts implements Tts {
   readonly provider = "scripted";
   readonly model: string;
@@ -90,6 +92,7 @@ export class ScriptedTts implements Tts {
   async *speak({ text, signal }: TtsRequest): AsyncIterable<TtsEvent> {
     this.texts.push(text);
     const { fails, firstAudioMs = FIRST_AUDIO_MS, breaksAfterMs = Infinity } = this.#script;
+    const { wordMs = WORD_MS } = this.#script;
     await sleep(this.#clock, firstAudioMs, signal);
     if (signal.aborted) return;
     const broken = new AppError("provider.failed", "the scripted voice failed");
@@ -97,13 +100,13 @@ export class ScriptedTts implements Tts {
     const words = text.split(/\s+/).filter(Boolean).length;
     yield {
       type: "alignment",
-      wordEndsMs: Array.from({ length: words }, (_, i) => (i + 1) * WORD_MS),
+      wordEndsMs: Array.from({ length: words }, (_, i) => (i + 1) * wordMs),
     };
-    const ms = Math.min(words * WORD_MS, breaksAfterMs - this.#givenMs);
+    const ms = Math.min(words * wordMs, breaksAfterMs - this.#givenMs);
     const samples = new Int16Array(samplesOf(ms, this.rateHz)).fill(1);
     this.#givenMs += ms;
     if (ms > 0) yield { type: "audio", frame: { samples, rateHz: this.rateHz } };
-    if (ms < words * WORD_MS) throw broken;
+    if (ms < words * wordMs) throw broken;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

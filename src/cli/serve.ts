@@ -1,0 +1,174 @@
+import type { NewCall } from "../actors/supervisor.ts";
+import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
+import { CallFeed } from "../api/call-feed.ts";
+import { createApp, listen } from "../api/server.ts";
+import { TalkSockets } from "../api/talk-socket.ts";
+import { Talks, type TalkPorts } from "../api/talks.ts";
+import { systemClock } from "../base/clock.ts";
+import { systemIds } from "../base/id.ts";
+import { stderrLogger, type Logger } from "../base/logger.ts";
+import { readConfig, type Config } from "../config.ts";
+import type { CallRef, LogRecord } from "../events/record.ts";
+import { TurnFold, type TurnSummary } from "../folds/turns.ts";
+import {
+  LOCAL_RATE_HZ,
+  MACHINES,
+  openBrowserRooms,
+  openLocalProviders,
+  openLocalReceptionist,
+  openStore,
+  openSupervisor,
+  type EmbeddedBroker,
+  type LocalProviders,
+} from "../main.ts";
+import { AgentSlot } from "./agent-slot.ts";
+import { allCharts } from "./charts.command.ts";
+import { simulateOn } from "./simulate/run.ts";
+import { SAMPLE } from "./simulate/script.ts";
+
+/** The embedded default in one process: data folder, local speech, page, and one agent. */
+export interface Serving extends AsyncDisposable {
+  readonly url: string;
+  readonly slot: AgentSlot;
+}
+
+export type OnRecord = (ref: CallRef, record: LogRecord) => void;
+
+export async function serve(
+  config: Config,
+  agent: VoiceAgent = openLocalReceptionist(),
+  onRecord: OnRecord = () => undefined,
+): Promise<Serving> {
+  await using opened = new AsyncDisposableStack();
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  const broker = opened.use(await openStore(config, false));
+  const providers = opened.use(await openLocalProviders(config));
+  const slot = new AgentSlot(agent, providers);
+  const feed = new CallFeed(broker.log);
+  const told: OnRecord = (ref, record) => {
+    feed.grew(ref);
+    onRecord(ref, record);
+  };
+  const rooms = openBrowserRooms();
+  const supervisor = openSupervisor(config, broker, {
+    providers,
+    roomOf: (id) => rooms.of(id),
+    agent: () => slot.now,
+  });
+  // As after a crash: who reloads the page of a new start goes on with the call.
+  opened.defer(() => supervisor.abandonAll("the server was stopped"));
+  slot.add(supervisor);
+  supervisor.onRecord(told);
+  const newCall = (room: string): NewCall => ({
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    ...callOf(slot.now),
+    recording: null,
+  });
+  const owner: TalkPorts["supervisor"] = {
+    open: (call) => supervisor.open(call),
+    resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
+  };
+  const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
+  const app = createApp({
+    log: broker.log,
+    feed,
+    machines: MACHINES,
+    logger,
+    runSample: () => runSample(config, { broker, providers, logger, slot, told }),
+    speech: { ready: providers.stt !== undefined, missing: providers.missing },
+    charts: allCharts().map(([, chart]) => chart),
+  });
+  const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
+  const { url } = opened.use(await listen(app, config.port, sockets));
+  const all = opened.move();
+  return { url, slot, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+interface SamplePorts {
+  readonly broker: EmbeddedBroker;
+  readonly providers: LocalProviders;
+  readonly logger: Logger;
+  readonly slot: AgentSlot;
+  readonly told: OnRecord;
+}
+
+function runSample(config: Config, ports: SamplePorts): Promise<CallRef> {
+  const { logger, slot, told, ...stores } = ports;
+  const opened = Promise.withResolvers<CallRef>();
+  const onRecord = (record: LogRecord, ref: CallRef): void => {
+    opened.resolve(ref);
+    told(ref, record);
+  };
+  const sample = { acts: SAMPLE, tenant: "local", room: "sample", onRecord, slot };
+  simulateOn(config, stores, sample).catch((error: unknown) => {
+    logger.log("error", "the sample call failed", { error: String(error) });
+    opened.reject(error);
+  });
+  return opened.promise;
+}
+
+/** What `start` of the public API takes. */
+export interface StartOptions {
+  readonly agent: VoiceAgent;
+  /** Of the page; 0 takes a free one. Default: `TURNFOLD_PORT`, else 4600. */
+  readonly port?: number;
+  /** Where the calls' logs lie; one process owns it. Default: `TURNFOLD_DATA`, `.turnfold`. */
+  readonly dataDir?: string;
+  /** Each record of each call, once it is in the log. */
+  readonly onRecord?: (call: CallRef, record: LogRecord) => void;
+  /** Each turn once it is over: what was said and heard, and how long one waited. */
+  readonly onTurn?: (call: CallRef, turn: TurnSummary) => void;
+}
+
+/** A running agent: its page and its calls. */
+export interface Started extends AsyncDisposable {
+  readonly url: string;
+  /** Another agent, or a changed one, from the next answer on, also in the calls that run. */
+  swap(agent: VoiceAgent): Promise<void>;
+  /** Stops listening; unfinished calls stay in their logs and can be resumed. */
+  close(): Promise<void>;
+}
+
+/** `start` of the public API. */
+export async function startAgent(options: StartOptions): Promise<Started> {
+  const { agent, port, dataDir, onRecord, onTurn } = options;
+  const config = readConfig({
+    ...(dataDir !== undefined && { data: dataDir }),
+    ...(port !== undefined && { port }),
+  });
+  const turns = onTurn && new TurnTeller(onTurn);
+  const serving = await serve(config, agent, (ref, record) => {
+    onRecord?.(ref, record);
+    turns?.apply(ref, record);
+  });
+  const close = async (): Promise<void> => serving[Symbol.asyncDispose]();
+  const swap = async (next: VoiceAgent): Promise<void> =>
+    void (await serving.slot.swap(next, "api"));
+  return { url: serving.url, swap, close, [Symbol.asyncDispose]: close };
+}
+
+/** Tells each turn once, when the record that ends it is in the log. */
+class TurnTeller {
+  readonly #tell: NonNullable<StartOptions["onTurn"]>;
+  readonly #folds = new Map<string, TurnFold>();
+
+  constructor(tell: NonNullable<StartOptions["onTurn"]>) {
+    this.#tell = tell;
+  }
+
+  apply(ref: CallRef, record: LogRecord): void {
+    const key = `${ref.tenant}/${ref.call}`;
+    const fold = this.#folds.get(key) ?? new TurnFold();
+    this.#folds.set(key, fold);
+    fold.apply(record);
+    for (const fact of record.outcome.emitted) {
+      if (fact.type !== "turn.ended") continue;
+      const summary = fold.summary(fact["n"] as number);
+      if (summary) this.#tell(ref, summary);
+    }
+    if (record.input.type === "call.ended") this.#folds.delete(key);
+  }
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import {
+  AppError,
+  handoff,
+  rules,
+  tool,
+  voiceAgent,
+  z,
+  type AgentOptions,
+} from "../../src/index.ts";
+
+const BASE = { name: "cafe", instructions: "You take bookings." } as const;
+const book = tool({
+  description: "Books a table",
+  input: z.object({ people: z.number() }),
+  run: ({ people }) => ({ table: people }),
+});
+
+/** What is refused, and the words that say where. */
+const REFUSED: readonly (readonly [string, object, RegExp])[] = [
+  ["no instructions", { name: "cafe" }, /instructions/],
+  ["an empty greeting", { ...BASE, greeting: " " }, /greeting/],
+  ["a field that is not there", { ...BASE, greting: "Hi" }, /greting/],
+  ["a time without unit", { ...BASE, turn: { endpointing: { minDelay: 500 } } }, /'500ms'/],
+  [
+    "a time that is too long",
+    { ...BASE, turn: { vad: { minSpeech: "9s" } } },
+    /turn.vad.minSpeech/,
+  ],
+  [
+    "an unknown setting",
+    { ...BASE, turn: { endpointing: { mindelay: "1s" } } },
+    /turn.endpointing/,
+  ],
+  ["an unknown group", { ...BASE, turn: { endpoints: {} } }, /turn/],
+  ["a tool that is a function", { ...BASE, tools: { book: () => 1 } }, /tools.book: make it with/],
+  ["a tool's name with a space", { ...BASE, tools: { "book it": book } }, /tools/],
+  ["a hook that is not there", { ...BASE, hooks: { afterTurns: () => 1 } }, /hooks.afterTurns/],
+  ["another agent that is none", { ...BASE, agents: { boss: {} } }, /agents.boss: make it with/],
+  ["a model that is none", { ...BASE, model: {} }, /model: give a name/],
+  [
+    "a rule that calls no tool of the agent",
+    { ...BASE, model: rules([{ when: "table", call: { tool: "bok" } }]), tools: { book } },
+    /calls the tool bok; there are: book/,
+  ],
+];
+
+suite("voiceAgent", () => {
+  for (const [what, options, message] of REFUSED)
+    test(`refuses ${what}, and names the place`, () => {
+      assert.throws(
+        () => voiceAgent(options as AgentOptions),
+        (error) => {
+          assert.ok(error instanceof AppError);
+          assert.equal(error.code, "config.invalid");
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    });
+
+  test("gives settings in ms, and the defaults for what it does not name", () => {
+    const turn = { endpointing: { minDelay: "0.3s" }, silence: { prompts: 2 } } as const;
+    const { settings } = voiceAgent({ ...BASE, language: "de", turn });
+    assert.equal(settings.language, "de");
+    assert.equal(settings.endpointing.minDelay, 300);
+    assert.equal(settings.endpointing.maxDelay, 3_000);
+    assert.equal(settings.silence.prompts, 2);
+  });
+
+  test("has a hash that changes with anything in it", () => {
+    const hashOf = (more: Partial<AgentOptions>): string => voiceAgent({ ...BASE, ...more }).hash;
+    const rule = (say: string) => rules([{ when: /hi/, say }]);
+    const hashes = [
+      hashOf({}),
+      hashOf({ greeting: "Hi" }),
+      hashOf({ tools: { book } }),
+      hashOf({ model: rule("Hello") }),
+      hashOf({ model: rule("Hey") }),
+      hashOf({ hooks: { beforeReply: () => Promise.resolve("a") } }),
+      hashOf({ hooks: { beforeReply: () => Promise.resolve("b") } }),
+    ];
+    assert.equal(new Set(hashes).size, hashes.length);
+    assert.equal(hashOf({ model: rule("Hey") }), hashOf({ model: rule("Hey") }));
+  });
+
+  test("a write that a barge-in is to cancel is refused", () => {
+    const input = z.object({});
+    const write = {
+      description: "",
+      input,
+      write: true,
+      onBargeIn: "cancel",
+      run: () => 1,
+    } as const;
+    assert.throws(() => tool(write), /onBargeIn/);
+  });
+});
+
+suite("types, which the compiler holds too", () => {
+  test("a time needs its unit", () => {
+    // @ts-expect-error a number has no unit
+    assert.throws(() => voiceAgent({ ...BASE, turn: { endpointing: { minDelay: 500 } } }));
+    voiceAgent({ ...BASE, turn: { endpointing: { minDelay: "500ms" } } });
+  });
+
+  test("what counts is a number", () => {
+    voiceAgent({ ...BASE, turn: { interruption: { minWords: 2 }, endpointing: { sure: 0.8 } } });
+    // @ts-expect-error words are counted
+    assert.throws(() => voiceAgent({ ...BASE, turn: { interruption: { minWords: "2ms" } } }));
+  });
+
+  test("a tool's run gets what its schema gives", () => {
+    tool({
+      description: "Books",
+      input: z.object({ people: z.coerce.number(), name: z.string().optional() }),
+      run: ({ people, name }, { key, signal }) => {
+        const count: number = people;
+        const who: string | undefined = name;
+        const stopped: boolean = signal.aborted;
+        // @ts-expect-error it is a number
+        const wrong: string = people;
+        return { count, who: who ?? null, wrong, key, stopped };
+      },
+    });
+  });
+
+  test("a tool gives JSON or what follows from it", () => {
+    const input = z.object({});
+    tool({ description: "", input, run: () => handoff("boss") });
+    // @ts-expect-error a date is no JSON
+    tool({ description: "", input, run: () => new Date(0) });
+  });
+
+  test("instructions are wanted", () => {
+    // @ts-expect-error an agent without instructions
+    assert.throws(() => voiceAgent({ name: "cafe" }));
+  });
+});
