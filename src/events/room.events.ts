@@ -145,5 +145,6 @@ export type RoomEvent =
   | ({
       readonly type: "tools.requested";
       readonly n: number;
+      readonly agent: string;
       readonly calls: readonly RequestedTool[];
     } & At);

@@ -151,6 +151,13 @@ export type TurnEvent =
   | ({ readonly type: "words.late" } & TurnWords & At)
   /** `agent`: who goes on with the call from here. */
   | ({ readonly type: "tool.result"; readonly call: string; readonly agent: string } & At)
+  /** The call was handed over, or its agent edited, while this turn listens. */
+  | ({
+      readonly type: "agent.changed";
+      readonly agent: string;
+      readonly filler: string;
+      readonly settings: TurnSettings;
+    } & At)
   | ({ readonly type: "settings.changed"; readonly settings: TurnSettings } & At)
   | ({ readonly type: "stt.state"; readonly down: boolean } & At)
   | (z.infer<typeof ReplyContext> & At)

@@ -1,7 +1,7 @@
 import type { ToolDirective } from "../events/effect.events.ts";
 import type { RoomEvent } from "../events/room.events.ts";
 import type { Send } from "./host-actions.ts";
-import { agentNow, toTurn, type RoomContext, type RunningTool } from "./room.rules.ts";
+import { agentNow, textOf, toTurn, type RoomContext, type RunningTool } from "./room.rules.ts";
 
 /** The room's rules of tools, of who goes on with the call, and of hooks after turns. */
 export function toolResult({ tools, agent }: RoomContext, event: RoomEvent): Send {
@@ -23,11 +23,11 @@ export function joinedResult(context: RoomContext): Send {
 
 export function newTools(context: RoomContext, event: RoomEvent): readonly RunningTool[] {
   if (event.type !== "tools.requested") return context.tools;
-  const { n } = event;
+  const { n, agent } = event;
   const added = event.calls.map((call) => ({
     ...call,
     n,
-    agent: context.agent,
+    agent,
     state: call.joins === "" ? ("wanted" as const) : ("joined" as const),
   }));
   return [...context.tools, ...added];
@@ -52,11 +52,23 @@ export function afterTool(context: RoomContext, event: RoomEvent): Partial<RoomC
   return {
     ...(agent !== undefined && settings && { agent, settings }),
     ...(hangsUp(event) &&
+      (context.older !== null || context.newer === null) &&
       context.reason === "" && {
         lastTurn: context.older?.n ?? null,
         reason: "the agent hung up",
       }),
   };
+}
+
+/** The listening turn asks the agent that goes on with the call. */
+export function tellAgent(context: RoomContext): Send {
+  const { newer, agent, settings } = context;
+  const filler = textOf(context, "filler");
+  return toTurn(newer ?? 0, { type: "agent.changed", agent, filler, settings });
+}
+
+export function handsOver(event: RoomEvent): boolean {
+  return directiveOf(event).handoff !== undefined;
 }
 
 /** The first hook that is to be started is running. */

@@ -64,6 +64,25 @@ export const roomMachine = roomSetup.createMachine({
     "tool.ended": [
       { guard: "toolMayRepeat", actions: "repeatTool" },
       {
+        guard: "handsOverInTurn",
+        actions: [
+          "toolFact",
+          "applyResult",
+          { type: "send", params: ({ context }) => tools.tellAgent(context) },
+          { type: "send", params: ({ context, event }) => tools.toolResult(context, event) },
+          "dropTool",
+        ],
+      },
+      {
+        guard: "handsOver",
+        actions: [
+          "toolFact",
+          "applyResult",
+          { type: "send", params: ({ context }) => tools.tellAgent(context) },
+          "dropTool",
+        ],
+      },
+      {
         guard: "isToolOfLiveTurn",
         actions: [
           "toolFact",
@@ -90,7 +109,9 @@ export const roomMachine = roomSetup.createMachine({
         },
       ],
     },
-    "command.agent": { actions: "editAgent" },
+    "command.agent": {
+      actions: ["editAgent", { type: "send", params: ({ context }) => tools.tellAgent(context) }],
+    },
     "command.unmute": { actions: "unmute" },
     "command.instruct": {},
   },

@@ -96,8 +96,14 @@ export const roomSetup = setup({
     isFree: ({ context }) => !tools.isOccupied(context),
     joinedDone: ({ context }) => tools.joinedTool(context) !== undefined,
     hookWanted: ({ context }) => context.afterTurns.some(({ running }) => !running),
+    handsOver: ({ event }) => tools.handsOver(event),
+    handsOverInTurn: ({ context, event }) => {
+      const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
+      return tools.handsOver(event) && tool !== undefined && context.older?.n === tool.n;
+    },
+    // Who speaks when the agent would leave is heard first.
     hangsUpLate: ({ context, event }) =>
-      tools.hangsUp(event) && context.older === null && context.reason === "",
+      tools.hangsUp(event) && rules.nothingLive(context) && context.reason === "",
     toolToStop: ({ context }) => context.tools.some((tool) => tool.state === "stop"),
     toolMayRepeat: ({ context, event }) => {
       const tool = context.tools.find((t) => `tool.${t.call}` === child(event));

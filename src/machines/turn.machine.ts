@@ -59,6 +59,13 @@ export const turnMachine = turnSetup.createMachine({
         "user.judged": { actions: "noteJudged" },
         "reply.ended": { guard: "isCurrent", actions: "forgetSpeculation" },
         "previous.paused": { actions: "noteAnswerable" },
+        "agent.changed": [
+          {
+            guard: "isSpeculating",
+            actions: ["stopReply", "forgetSpeculation", "newAgent"],
+          },
+          { actions: "newAgent" },
+        ],
       },
       states: {
         contested: {
@@ -335,13 +342,22 @@ export const turnMachine = turnSetup.createMachine({
         },
         speaking: {
           after: {
-            stall: {
-              target: "#turn.failed",
-              actions: { type: "because", params: { reason: "the voice stalled" } },
-            },
+            stall: [
+              {
+                guard: "fillerRuns",
+                target: "speaking",
+                reenter: true,
+                actions: ["stopFiller", "giveUpFiller"],
+              },
+              {
+                target: "#turn.failed",
+                actions: { type: "because", params: { reason: "the voice stalled" } },
+              },
+            ],
           },
           on: {
             "speech.over": { guard: "isPausable", target: "paused" },
+            "reply.switched": { target: "speaking", reenter: true },
             "reply.segment": { target: "speaking", reenter: true, actions: "addSegment" },
             "reply.position": { target: "speaking", reenter: true, actions: "notePosition" },
             "filler.position": { target: "speaking", reenter: true, actions: "notePosition" },
@@ -374,6 +390,25 @@ export const turnMachine = turnSetup.createMachine({
                 target: "working",
                 actions: { type: "tell", params: { child: "filler", command: "resume" } },
               },
+              {
+                guard: "restIsLost",
+                target: "thinking",
+                actions: [
+                  { type: "tell", params: { child: "filler", command: "resume" } },
+                  "takeRest",
+                  "startReply",
+                ],
+              },
+              {
+                guard: "requestIsLost",
+                target: "thinking",
+                actions: [
+                  { type: "tell", params: { child: "filler", command: "resume" } },
+                  "replaceRun",
+                  "startReply",
+                ],
+              },
+              { guard: "onlyEndIsLost", target: "#turn.completed" },
               {
                 guard: "replyIsOver",
                 target: "thinking",
@@ -413,12 +448,7 @@ export const turnMachine = turnSetup.createMachine({
               { guard: "isEmpty", actions: ["noteEnd", "countEmpty"] },
               { guard: "isDone", target: "#turn.completed", actions: "noteEnd" },
               { guard: "hasFailed", target: "#turn.failed", actions: ["noteEnd", "becauseFailed"] },
-              {
-                guard: "willHaveHeard",
-                target: "#turn.cutOff",
-                actions: ["noteEnd", "becauseLost"],
-              },
-              { target: "#turn.abandoned", actions: ["noteEnd", "becauseLost"] },
+              { actions: "noteEnd" },
             ],
           },
         },

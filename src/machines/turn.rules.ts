@@ -333,6 +333,18 @@ export function liveRuns({ runs }: Pick<TurnContext, "runs">): number {
   return runs.filter((run) => !run.over).length;
 }
 
+/** Its owner died with it. */
+export function isLost({ runs }: TurnContext): boolean {
+  const run = lastRun(runs);
+  return run?.over === true && !run.complete;
+}
+
+/** A filler is heard; what was stopped before its first sound is not. */
+export function fillerRuns({ runs }: TurnContext): boolean {
+  const filler = lastRun(runs, "filler");
+  return filler !== undefined && filler.started && !filler.over;
+}
+
 export function replyIsOver({ runs }: TurnContext): boolean {
   return lastRun(runs)?.over === true;
 }
@@ -391,8 +403,7 @@ export function withRun(
 
 /** Words that go to the next turn when nothing of this one's answer was heard. */
 export function mergeOf(context: TurnContext): Merged | null {
-  const cut = context.reason === "floor taken" || context.reason === "answer lost";
-  return cut && context.kind === "user" && !anyHeard(context)
+  return context.reason === "floor taken" && context.kind === "user" && !anyHeard(context)
     ? { from: context.n, words: context.words }
     : null;
 }

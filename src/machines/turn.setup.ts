@@ -67,6 +67,10 @@ export const turnSetup = setup({
     wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
     isDone: ({ event }) => isDone(event),
     isEmpty: ({ context, event }) => endsEmpty(context, event),
+    fillerRuns: ({ context }) => rules.fillerRuns(context),
+    restIsLost: ({ context }) => rules.isLost(context) && rules.unheardRefs(context).length > 0,
+    requestIsLost: ({ context }) => rules.isLost(context) && !rules.hasSegments(context),
+    onlyEndIsLost: ({ context }) => rules.isLost(context),
     replyIsOver: ({ context }) => rules.replyIsOver(context),
     isDoneAfterTools: ({ context, event }) => isDone(event) && rules.hasAnswered(context),
     wasHeardOut: ({ context, event }) =>
@@ -144,7 +148,6 @@ export const turnSetup = setup({
     noteStt: assign(({ event }) => (event.type === "stt.state" ? { sttDown: event.down } : {})),
     because: assign((_, params: { reason: string }) => ({ reason: params.reason })),
     becauseFailed: assign({ reason: "answer failed" }),
-    becauseLost: assign({ reason: "answer lost" }),
     becauseNoWords: assign({ reason: "no words" }),
     becauseCut: assign({ reason: "floor taken" }),
     becauseStopped: assign(({ event }) => ({
@@ -229,6 +232,14 @@ export const turnSetup = setup({
     })),
     clearTools: assign(({ event }) => ({ tools: [], waitsSince: event.at })),
     // A turn of the agent's own begins here; it covers no wait.
+    giveUpFiller: assign(({ context }) => ({
+      runs: rules.withRun(context.runs, (run) => ({ ...run, over: true }), "filler"),
+    })),
+    newAgent: assign(({ event }) => {
+      if (event.type !== "agent.changed") return {};
+      const { agent, filler, settings } = event;
+      return { agent, filler, settings };
+    }),
     beginWait: assign(({ context, event }) => ({ waitsSince: event.at ?? context.waitsSince })),
     giveWay: assign({ contest: "none" }),
     leaveFact: emit(({ context }, params: { status: TurnEnded["status"] }) =>
@@ -276,7 +287,7 @@ export function tellPaused(context: TurnContext): Send {
 export function tellTools(context: TurnContext): Send {
   const wanted = context.tools.filter((tool) => !tool.asked);
   const calls = wanted.map(({ asked: _, done: __, ...call }) => call);
-  return toRoom("tools.requested", context, { calls });
+  return toRoom("tools.requested", context, { calls, agent: context.agent });
 }
 
 export function tellOver(context: TurnContext, status: TurnEnded["status"]): Send {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { AfterTurn, Hooks } from "../../src/actors/agent-parts.ts";
-import { sleep } from "../../src/base/clock.ts";
+import { sleep, type Clock } from "../../src/base/clock.ts";
 import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { Endpointer } from "../../src/providers/endpointer.port.ts";
 import { ScriptedVad } from "../../src/providers/scripted/scripted-ears.ts";
@@ -177,6 +177,45 @@ suite("a tool that does more than answer", () => {
       reason: "the agent hung up",
     });
     assert.ok(over.at - stage.startedAt < 6_000);
+  });
+});
+
+suite("a tool that outlives its turn", () => {
+  /** Takes 5 s, and is not stopped by the words at 3.5 s. */
+  async function openSlow(directive: ToolDirective): Promise<Stage> {
+    const clock: { now?: Clock } = {};
+    const slow: Tool = {
+      ...directing(directive),
+      onBargeIn: "finish",
+      run: async (_, { signal }) => {
+        await sleep(clock.now!, 3_500, signal);
+        return new ToolResult({ ok: true }, directive);
+      },
+    };
+    const stage = await Stage.open({
+      texts: { ...texts, "billing/instructions": "You are billing." },
+      answer: (_, i) => (i === 0 ? DIRECTS : { text: "I am the desk." }),
+      tools: [slow],
+      agents: { billing: { tools: [] } },
+    });
+    clock.now = stage.simulation.clock;
+    await ask(stage);
+    const interims = [{ afterMs: 300, text: "wait I" }];
+    await stage.say(3_500, "wait I have another question.", { ms: 2_500, interims });
+    return stage;
+  }
+
+  test("hands over while the caller speaks: the next agent answers them", async () => {
+    await using stage = await openSlow({ handoff: "billing" });
+    await stage.close();
+    assert.equal(stage.asked(1)[0], "system: You are billing.");
+  });
+
+  test("does not hang up on a caller who speaks", async () => {
+    await using stage = await openSlow({ hangUp: true });
+    await stage.until(12_000);
+    assert.equal(stage.turns.at(-1)?.heardText, "I am the desk.");
+    await stage.close();
   });
 });
 

@@ -186,6 +186,17 @@ suite("an answer that keeps its caller waiting", () => {
     );
   });
 
+  test("the next voice has its own time for a first sound", async () => {
+    await using stage = await Stage.open({
+      voices: (clock) => [
+        { tts: new ScriptedTts(clock, { firstAudioMs: 60_000 }), name: "scripted" },
+        { tts: new ScriptedTts(clock, { firstAudioMs: 900 }), name: "scripted" },
+      ],
+    });
+    await stage.until(6_000);
+    assert.equal(stage.turns[0]?.heardText, GREETING);
+  });
+
   test("a voice without a sound in its time is left for the next", async () => {
     await using stage = await Stage.open({ voices: voices({ firstAudioMs: 9_000 }) });
     await stage.close();

@@ -137,6 +137,18 @@ suite("a takeover", () => {
     assert.equal(stage.turns[2]?.userText, "No, I mean Sunday.");
   });
 
+  test("while a cough holds the answer: the rest of it is said all the same", async () => {
+    await using stage = await Stage.open();
+    await stage.say(0, "What are your opening hours?", { ms: 1_000 });
+    await stage.say(4_000, "", { ms: 300 });
+    await stage.until(4_200);
+    await stage.simulation.takeover();
+    await stage.close();
+    const [, answered] = stage.turns;
+    assert.equal(answered?.status, "completed");
+    assert.ok(answered.heardText.endsWith("Fridays stay quite busy here."));
+  });
+
   test("at any moment of a call leaves it whole and able to go on", async () => {
     for (const deadMs of [0, 1_500])
       for (let at = 20; at < 6_500; at += 260) {

@@ -171,6 +171,7 @@ const AROUND: readonly AnyEventObject[] = [
   { type: "floor.returned", at },
   { type: "tool.result", call: "c1", agent: "cook", at },
   { type: "settings.changed", settings: ONCE, at },
+  { type: "agent.changed", agent: "billing", filler: "", settings: ONCE, at },
   { type: "words.late", ...words({ ref: "w9" }), at },
   STOP,
 ];
@@ -291,7 +292,7 @@ function lifeEvents(snapshot: Snapshot): readonly AnyEventObject[] {
     ...(tracks.length > 0 ? TRACK : [PUBLISHED]),
     ...(tracks.length > 0 && newer === null ? [STARTED] : []),
     ...(older && tools.length === 0
-      ? [{ type: "tools.requested", n: older.n, calls: writes, at }]
+      ? [{ type: "tools.requested", n: older.n, agent: "", calls: writes, at }]
       : []),
     ...(tools.length > 0 ? TOOL_ENDS : []),
     ...[older?.n ?? newer].filter((n) => n !== null).map((n) => overOf(n, "completed")),
@@ -327,7 +328,7 @@ function toolEvents(snapshot: Snapshot): readonly AnyEventObject[] {
   const { older, newer, tools, afterTurns } = context;
   if (snapshot.status !== "active") return [];
   const asks = (more: readonly object[]) =>
-    older === null ? [] : [{ type: "tools.requested", n: older.n, calls: more, at }];
+    older === null ? [] : [{ type: "tools.requested", n: older.n, agent: "", calls: more, at }];
   return [
     STARTED,
     { type: "user.judged", sid: "a", to: 2_000, class: "ended", at },
@@ -392,7 +393,7 @@ function turnTells({ older, newer, tools }: RoomContext): readonly AnyEventObjec
           overOf(older.n, "failed"),
         ]),
     ...(older !== null && tools.length === 0
-      ? [{ type: "tools.requested", n: older.n, calls, at }]
+      ? [{ type: "tools.requested", n: older.n, agent: "", calls, at }]
       : []),
   ];
 }

@@ -159,6 +159,7 @@ const EVENTS: Readonly<{ [T in Type]: Extract<RoomEvent, { type: T }> }> = {
   "tools.requested": {
     type: "tools.requested",
     n: 2,
+    agent: "",
     calls: [ASKED],
     at: NOW,
   },
@@ -243,7 +244,7 @@ const hangsUp: readonly Row<State>[] = [
     given: "it hands over",
     context: { ...live, tools: [running] },
     event: { result: { handoff: "cook" } },
-    to: "same: fact tool.finished, turn.2 tool.result",
+    to: "same: fact tool.finished, turn.0 agent.changed, turn.2 tool.result",
   },
 ];
 /** The same write asked for once more has the result of the first. */
@@ -418,7 +419,7 @@ const answers: readonly Row<State>[] = [
 const CELLS: Readonly<Record<State, Cells>> = {
   "present.joining": {
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "same: turn.0 speech.over",
     "user.judged": "ignored",
@@ -464,7 +465,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "present.live.empty": {
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "same: turn.0 speech.over",
     "user.judged": "ignored",
@@ -512,7 +513,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "present.live.idle": {
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "same: turn.0 speech.over",
     "user.judged": "ignored",
@@ -609,7 +610,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "present.live.occupied": {
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "same: turn.0 speech.over",
     "user.judged": "ignored",
@@ -712,7 +713,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "present.live.engaged": {
     "command.set": settingsChange,
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "same: turn.2 speech.over",
     "user.judged": judges,
@@ -825,7 +826,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "present.recovering": {
     "command.set": settingsChange,
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "same: turn.2 speech.over",
     "user.judged": judges,
@@ -910,7 +911,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "present.draining": {
     "command.set": "same: turn.0 settings.changed, turn.2 settings.changed",
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "same: turn.2 speech.over",
     "user.judged": judges,
@@ -956,7 +957,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "leaving.disconnecting": {
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
     "turn.holds": "ignored",
     "user.judged": "ignored",
@@ -1001,7 +1002,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "leaving.quiet": {
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
-    "command.agent": "same",
+    "command.agent": "same: turn.0 agent.changed",
     "hook.ended": quietHook,
     "turn.holds": "ignored",
     "user.judged": "ignored",

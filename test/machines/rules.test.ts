@@ -165,7 +165,7 @@ test("a joined call waits while the write it joins is pending", () => {
   assert.equal(tools.joinedTool(inRoom({ tools: [write, joined] })), undefined);
   assert.equal(tools.joinedTool(inRoom({ tools: [joined] })), joined);
   const calls = [{ ...tool, write: true, call: "c2", joins: "c1" }];
-  const event = { type: "tools.requested", n: 2, calls, at: NOW } as const;
+  const event = { type: "tools.requested", n: 2, agent: "", calls, at: NOW } as const;
   assert.equal(tools.newTools(inRoom(), event)[0]?.state, "joined");
 });
 

@@ -115,6 +115,13 @@ const EVENTS: Readonly<{ [T in Type]: Extract<TurnEvent, { type: T }> }> = {
   "words.late": { type: "words.late", ...words({ ref: "w0" }), at: NOW },
   "tool.result": { type: "tool.result", call: "c1", agent: "", at: NOW },
   "user.judged": { type: "user.judged", sid: "a", to: 2_000, class: "complete", at: NOW },
+  "agent.changed": {
+    type: "agent.changed",
+    agent: "billing",
+    filler: "",
+    settings: CHANGED,
+    at: NOW,
+  },
   "settings.changed": { type: "settings.changed", settings: CHANGED, at: NOW },
   "reply.context": {
     type: "reply.context",
@@ -174,6 +181,7 @@ const EVENTS: Readonly<{ [T in Type]: Extract<TurnEvent, { type: T }> }> = {
 
 const OVER: Readonly<Record<Type, "ignored">> = {
   "user.judged": "ignored",
+  "agent.changed": "ignored",
   "settings.changed": "ignored",
   "reply.context": "ignored",
   "reply.switched": "ignored",
@@ -202,6 +210,7 @@ const OVER: Readonly<Record<Type, "ignored">> = {
 /** Left within the step that enters it: the table's check is that its last way out is open. */
 const PASSED: Readonly<Record<Type, "never">> = {
   "user.judged": "never",
+  "agent.changed": "never",
   "settings.changed": "never",
   "reply.context": "never",
   "reply.switched": "never",
@@ -298,6 +307,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "words.late": "same",
     "tool.result": "ignored",
     "stt.state": "same",
+    "agent.changed": "same",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.requested": "same",
@@ -312,6 +322,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "listening.contested.speaking": {
     "user.judged": "same",
+    "agent.changed": "same",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -358,6 +369,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "listening.contested.silent": {
     "user.judged": "same",
+    "agent.changed": "same",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -402,6 +414,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "listening.hearing": {
     "user.judged": "same",
+    "agent.changed": "same",
     "settings.changed": [
       { given: "no contest", to: "same" },
       {
@@ -469,6 +482,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "listening.waiting": {
     "user.judged": "again",
+    "agent.changed": "same",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -517,6 +531,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "listening.held": {
     "user.judged": "listening.waiting",
+    "agent.changed": "same",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -560,6 +575,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "listening.ready": {
     "user.judged": "same",
+    "agent.changed": "same",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -587,6 +603,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   "answering.beginning": PASSED,
   "answering.thinking": {
     "user.judged": "ignored",
+    "agent.changed": "ignored",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -667,6 +684,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "answering.working": {
     "user.judged": "ignored",
+    "agent.changed": "ignored",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -736,9 +754,10 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "answering.speaking": {
     "user.judged": "ignored",
+    "agent.changed": "ignored",
     "settings.changed": "same",
     "reply.context": "same",
-    "reply.switched": "same",
+    "reply.switched": "again",
     "filler.segment": "same",
     "filler.position": "again",
     "filler.ended": "same",
@@ -784,6 +803,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
   },
   "answering.paused": {
     "user.judged": "ignored",
+    "agent.changed": "ignored",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",
@@ -833,6 +853,21 @@ const CELLS: Readonly<Record<State, Cells>> = {
         to: "answering.thinking: resume filler, start reply",
       },
       {
+        given: "the reply was lost, some of it unheard",
+        context: { runs: [run({ over: true })] },
+        to: "answering.thinking: resume filler, start reply",
+      },
+      {
+        given: "the request was lost",
+        context: { runs: [{ ...nothingYet, over: true }] },
+        to: "answering.thinking: resume filler, start reply",
+      },
+      {
+        given: "the reply was lost with its last word heard",
+        context: { runs: [run({ over: true, positionMs: 2_000 })] },
+        to: COMPLETED,
+      },
+      {
         given: "tools kept",
         context: { tools: [{ ...tool, asked: false }] },
         to: "answering.working: resume filler, room tools.requested",
@@ -872,25 +907,20 @@ const CELLS: Readonly<Record<State, Cells>> = {
         to: "same",
       },
       { given: "failed", event: { how: "failed" }, to: FAILED },
-      { given: "lost", event: { how: "lost" }, to: `cutOff: stop reply, ${OVER_CUT}` },
-      {
-        given: "lost, nothing heard",
-        event: { how: "lost" },
-        context: unheard,
-        to: `abandoned: stop reply, ${OVER_ABANDONED}`,
-      },
+      { given: "lost: said on later, if at all", event: { how: "lost" }, to: "same" },
       {
         given: "lost, only a filler heard",
         event: { how: "lost" },
         context: { runs: [nothingYet, filler()] },
         children: ["reply", "filler"],
-        to: `cutOff: stop reply, stop filler, ${OVER_CUT}`,
+        to: "same",
       },
       staleEnd,
     ],
   },
   interrupted: {
     "user.judged": "ignored",
+    "agent.changed": "ignored",
     "settings.changed": "same",
     "reply.context": "same",
     "reply.switched": "same",

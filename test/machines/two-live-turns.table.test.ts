@@ -889,12 +889,13 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
     ],
     "reply.ended failed": [{ to: "failed / hearing" }],
     "reply.ended otherwise": [
-      { given: "lost", to: "cutOff / hearing" },
+      { given: "lost", to: "paused / contested.speaking", differs: "D17" },
       {
         given: "lost, nothing heard",
         from: () => paused(thinking()),
         by: end("lost"),
-        to: "abandoned / hearing: merged into n+1",
+        to: "paused / contested.speaking",
+        differs: "D17",
       },
     ],
     "reply.position": [{ to: "paused / contested.speaking" }],
