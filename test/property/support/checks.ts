@@ -347,7 +347,8 @@ export class LogChecks {
     else if (state === "answering.speaking")
       bound(
         "T16-speaking",
-        longest(({ answer }) => answer.stall),
+        // Once more where a filler that hangs is given up for the answer behind it.
+        2 * longest(({ answer }) => answer.stall),
       );
     else if (state === "answering.working")
       bound("T16-working", longest(({ tool }) => tool.timeout) + 1_000);
