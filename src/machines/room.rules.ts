@@ -2,7 +2,8 @@ import type { AgentNow, RoomEvent, Saying } from "../events/room.events.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
 import type { RequestedTool, UserWords } from "../events/turn.events.ts";
 import type { Open, Send } from "./host-actions.ts";
-import { overlaps, type TurnInput } from "./turn.rules.ts";
+import type { TurnInput } from "./turn-context.ts";
+import { overlaps } from "./turn.rules.ts";
 
 /** What a room knows: who is there, who has the floor, what is to be said, which tools run. */
 export interface RoomContext {

@@ -1,5 +1,4 @@
-import type { TurnInput } from "./turn.rules.ts";
-import { newTurn } from "./turn.rules.ts";
+import { newTurn, type TurnInput } from "./turn-context.ts";
 import { tellAnswering, tellOver, tellPaused, tellTools, toRoom, turnSetup } from "./turn.setup.ts";
 
 /**
@@ -390,31 +389,13 @@ export const turnMachine = turnSetup.createMachine({
                 target: "working",
                 actions: { type: "tell", params: { child: "filler", command: "resume" } },
               },
-              {
-                guard: "restIsLost",
-                target: "thinking",
-                actions: [
-                  { type: "tell", params: { child: "filler", command: "resume" } },
-                  "takeRest",
-                  "startReply",
-                ],
-              },
-              {
-                guard: "requestIsLost",
-                target: "thinking",
-                actions: [
-                  { type: "tell", params: { child: "filler", command: "resume" } },
-                  "replaceRun",
-                  "startReply",
-                ],
-              },
               { guard: "onlyEndIsLost", target: "#turn.completed" },
               {
                 guard: "replyIsOver",
                 target: "thinking",
                 actions: [
                   { type: "tell", params: { child: "filler", command: "resume" } },
-                  "countAsk",
+                  "goOn",
                   "startReply",
                 ],
               },

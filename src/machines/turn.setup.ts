@@ -2,8 +2,9 @@ import { assign, emit, setup, spawnChild, stopChild } from "xstate";
 import type { EndEvent } from "../events/effect.events.ts";
 import type { RequestedTool, TurnEnded, TurnEvent, TurnWords } from "../events/turn.events.ts";
 import { effect, send, tell, type Send } from "./host-actions.ts";
+import * as spoken from "./turn-runs.rules.ts";
 import * as rules from "./turn.rules.ts";
-import type { Run, TurnContext, TurnInput } from "./turn.rules.ts";
+import { NO_FILLER, NO_RUN, type Run, type TurnContext, type TurnInput } from "./turn-context.ts";
 
 /** What the turn's chart knows by name: its guards, delays and actions. */
 export const turnSetup = setup({
@@ -60,38 +61,40 @@ export const turnSetup = setup({
     makesStale: ({ context, event }) =>
       context.speculating && event.type === "user.words" && rules.changesRequest(context, event),
     isPausable: ({ context }) => context.pausable,
-    hasSegments: ({ context }) => rules.hasSegments(context),
+    hasSegments: ({ context }) => spoken.hasSegments(context),
     sttIsDown: ({ context }) => context.sttDown,
     isCurrent: ({ event }) => isEnd(event) && event.current,
     isStale: ({ event }) => isEnd(event) && !event.current,
     wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
     isDone: ({ event }) => isDone(event),
     isEmpty: ({ context, event }) => endsEmpty(context, event),
-    fillerRuns: ({ context }) => rules.fillerRuns(context),
-    restIsLost: ({ context }) => rules.isLost(context) && rules.unheardRefs(context).length > 0,
-    requestIsLost: ({ context }) => rules.isLost(context) && !rules.hasSegments(context),
-    onlyEndIsLost: ({ context }) => rules.isLost(context),
-    replyIsOver: ({ context }) => rules.replyIsOver(context),
-    isDoneAfterTools: ({ context, event }) => isDone(event) && rules.hasAnswered(context),
+    fillerRuns: ({ context }) => spoken.fillerRuns(context),
+    onlyEndIsLost: ({ context }) =>
+      spoken.isLost(context) &&
+      spoken.hasSegments(context) &&
+      spoken.unheardRefs(context).length === 0,
+    replyIsOver: ({ context }) => spoken.replyIsOver(context),
+    isDoneAfterTools: ({ context, event }) => isDone(event) && spoken.hasAnswered(context),
     wasHeardOut: ({ context, event }) =>
-      isDone(event) && toolCalls(event).length === 0 && rules.hasSegments(context),
+      isDone(event) && toolCalls(event).length === 0 && spoken.hasSegments(context),
     isEmptyAgain: ({ context, event }) => context.emptyReplies > 0 && endsEmpty(context, event),
     hasFailed: ({ event }) => isEnd(event) && event.how === "failed",
     wasLostAfterAll: ({ context, event }) =>
-      isEnd(event) && event.how !== "done" && rules.unheardRefs(context).length === 0,
+      isEnd(event) && event.how !== "done" && spoken.unheardRefs(context).length === 0,
     lastToolIn: ({ context, event }) =>
       event.type === "tool.result" &&
       context.tools.every((tool) => tool.done || tool.call === event.call),
     hasTools: ({ context }) => context.tools.length > 0,
     holdsLate: ({ context }) => context.settings.interruption.pauseAfter > 0,
-    mayFill: ({ context }) => rules.mayFill(context),
-    fillerIsSilent: ({ context }) => rules.fillerIsSilent(context),
-    nothingRuns: ({ context }) => rules.liveRuns(context) === 0,
-    stillRuns: ({ context }) => rules.liveRuns(context) > 1,
+    mayFill: ({ context }) => spoken.mayFill(context),
+    fillerIsSilent: ({ context }) => spoken.fillerIsSilent(context),
+    nothingRuns: ({ context }) => spoken.liveRuns(context) === 0,
+    stillRuns: ({ context }) => spoken.liveRuns(context) > 1,
     toolsDone: ({ context }) => context.tools.length > 0 && context.tools.every((t) => t.done),
-    nothingRunsAndHeard: ({ context }) => rules.liveRuns(context) === 0 && rules.anyHeard(context),
-    willHaveHeard: ({ context, event }) => rules.anyHeard({ runs: afterEnd(context, event) }),
-    heardSome: ({ context }) => rules.anyHeard(context),
+    nothingRunsAndHeard: ({ context }) =>
+      spoken.liveRuns(context) === 0 && spoken.anyHeard(context),
+    willHaveHeard: ({ context, event }) => spoken.anyHeard({ runs: afterEnd(context, event) }),
+    heardSome: ({ context }) => spoken.anyHeard(context),
   },
   actions: {
     send,
@@ -169,7 +172,7 @@ export const turnSetup = setup({
       const { ref, words, question } = event;
       const segment = { ref, words, question, ms: null, firstWordMs: 0 };
       const add = (run: Run): Run => ({ ...run, segments: [...run.segments, segment] });
-      return { runs: rules.withRun(context.runs, add, childOf(event)) };
+      return { runs: spoken.withRun(context.runs, add, childOf(event)) };
     }),
     measureSegment: assign(({ context, event }) => {
       if (event.type !== "speech.segment") return {};
@@ -186,7 +189,7 @@ export const turnSetup = setup({
     notePosition: assign(({ context, event }) => {
       if (event.type !== "reply.position" && event.type !== "filler.position") return {};
       const move = (run: Run): Run => ({ ...run, started: true, positionMs: event.ms });
-      return { runs: rules.withRun(context.runs, move, childOf(event)) };
+      return { runs: spoken.withRun(context.runs, move, childOf(event)) };
     }),
     noteEnd: assign(({ context, event }) => ({ runs: afterEnd(context, event) })),
     wantTools: assign(({ event }) => ({
@@ -205,25 +208,26 @@ export const turnSetup = setup({
       speculating: true,
       speculations: context.speculations + 1,
       asks: context.asks + 1,
-      runs: [...context.runs, rules.NO_RUN],
+      runs: [...context.runs, NO_RUN],
     })),
     adopt: assign({ speculating: false }),
     countAsk: assign(({ context }) => ({
       asks: context.asks + 1,
-      runs: [...context.runs, rules.NO_RUN],
+      runs: [...context.runs, NO_RUN],
     })),
     // The same request under the same key: the lost one's run is taken over.
     replaceRun: assign(({ context }) => ({
-      runs: rules.withRun(context.runs, () => rules.NO_RUN),
+      runs: spoken.withRun(context.runs, () => NO_RUN),
     })),
     takeRest: assign(({ context }) => ({
-      saying: rules.unheardRefs(context),
+      saying: spoken.unheardRefs(context),
       asks: context.asks + 1,
-      runs: [...context.runs, rules.NO_RUN],
+      runs: [...context.runs, NO_RUN],
     })),
+    goOn: assign(({ context }) => spoken.afterHold(context)),
     countFiller: assign(({ context }) => ({
       fillers: context.fillers + 1,
-      runs: [...context.runs, rules.NO_FILLER],
+      runs: [...context.runs, NO_FILLER],
     })),
     startFiller: spawnChild("filler", { id: "filler", input: fillerInput }),
     stopFiller: stopChild("filler"),
@@ -233,7 +237,7 @@ export const turnSetup = setup({
     clearTools: assign(({ event }) => ({ tools: [], waitsSince: event.at })),
     // A turn of the agent's own begins here; it covers no wait.
     giveUpFiller: assign(({ context }) => ({
-      runs: rules.withRun(context.runs, (run) => ({ ...run, over: true }), "filler"),
+      runs: spoken.withRun(context.runs, (run) => ({ ...run, over: true }), "filler"),
     })),
     newAgent: assign(({ event }) => {
       if (event.type !== "agent.changed") return {};
@@ -265,7 +269,7 @@ function fillerInput({ context }: { context: TurnContext }) {
   return {
     turn: context.n,
     key: `turn.${context.n}.filler.${context.fillers}`,
-    saying: [rules.fillerFor(context)],
+    saying: [spoken.fillerFor(context)],
     refs: [],
     speculative: false,
     agent: context.agent,
@@ -281,7 +285,7 @@ export function tellAnswering(context: TurnContext): Send {
 }
 
 export function tellPaused(context: TurnContext): Send {
-  return toRoom("turn.paused", context, { answerable: rules.isAnswerable(context) });
+  return toRoom("turn.paused", context, { answerable: spoken.isAnswerable(context) });
 }
 
 export function tellTools(context: TurnContext): Send {
@@ -293,7 +297,7 @@ export function tellTools(context: TurnContext): Send {
 export function tellOver(context: TurnContext, status: TurnEnded["status"]): Send {
   const { kind, reason } = context;
   const merge = status === "abandoned" ? rules.mergeOf(context) : null;
-  const spokenMs = rules.spokenMs(context);
+  const spokenMs = spoken.spokenMs(context);
   return toRoom("turn.over", context, { kind, status, reason, merge, spokenMs });
 }
 
@@ -309,12 +313,12 @@ function endOf(event: EndEvent): (run: Run) => Run {
 
 /** The runs as this end leaves them; that of a run which was asked for anew changes nothing. */
 function afterEnd({ runs }: TurnContext, event: TurnEvent): readonly Run[] {
-  if (event.type === "filler.ended") return rules.withRun(runs, endOf(event), "filler");
-  return isEnd(event) && event.current ? rules.withRun(runs, endOf(event)) : runs;
+  if (event.type === "filler.ended") return spoken.withRun(runs, endOf(event), "filler");
+  return isEnd(event) && event.current ? spoken.withRun(runs, endOf(event)) : runs;
 }
 
 function endsEmpty(context: TurnContext, event: TurnEvent): boolean {
-  return isDone(event) && !rules.hasAnswered({ runs: afterEnd(context, event) });
+  return isDone(event) && !spoken.hasAnswered({ runs: afterEnd(context, event) });
 }
 
 function childOf({ type }: TurnEvent): Run["child"] {

@@ -258,7 +258,7 @@ suite("a caller who says nothing", () => {
 });
 
 suite("a noise while the caller waits", () => {
-  test("in the window after their words holds the answer only as long as it may be words", async () => {
+  test("after their words holds the answer only as long as it may be words", async () => {
     await using stage = await Stage.open();
     await ask(stage);
     await stage.say(1_300, "", { ms: 250 });

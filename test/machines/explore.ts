@@ -5,15 +5,9 @@ import { roomMachine } from "../../src/machines/room.machine.ts";
 import type { RoomContext } from "../../src/machines/room.rules.ts";
 import { trackMachine, type TrackContext } from "../../src/machines/track.machine.ts";
 import { turnMachine } from "../../src/machines/turn.machine.ts";
-import {
-  anyHeard,
-  hasAnswered,
-  hasSegments,
-  isSettled,
-  mayFill,
-  type TurnContext,
-  type TurnInput,
-} from "../../src/machines/turn.rules.ts";
+import { anyHeard, hasAnswered, hasSegments, mayFill } from "../../src/machines/turn-runs.rules.ts";
+import type { TurnContext, TurnInput } from "../../src/machines/turn-context.ts";
+import { isSettled } from "../../src/machines/turn.rules.ts";
 import { armedIn, restOf, take, type Taken } from "./chart.ts";
 import { TurnSettings } from "../../src/events/settings.events.ts";
 import { SETTINGS, words } from "./fixtures.ts";

@@ -1,6 +1,6 @@
 import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { TurnWords } from "../../src/events/turn.events.ts";
-import { NO_RUN, newTurn, type Run, type TurnContext } from "../../src/machines/turn.rules.ts";
+import { NO_RUN, newTurn, type Run, type TurnContext } from "../../src/machines/turn-context.ts";
 
 /** Contexts and events that the tests of charts begin from. */
 

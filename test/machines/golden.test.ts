@@ -73,6 +73,8 @@ test("no chart has changed its meaning without a new version", () => {
 
 test("a chart's digest covers its setup and its rules", () => {
   assert.deepEqual([...closureOf(SOURCES.turn["1"])].sort(), [
+    "src/machines/turn-context.ts",
+    "src/machines/turn-runs.rules.ts",
     "src/machines/turn.machine.ts",
     "src/machines/turn.rules.ts",
     "src/machines/turn.setup.ts",

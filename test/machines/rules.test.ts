@@ -5,6 +5,8 @@ import type { EndEvent } from "../../src/events/effect.events.ts";
 import type { RoomEvent } from "../../src/events/room.events.ts";
 import * as room from "../../src/machines/room.rules.ts";
 import * as tools from "../../src/machines/room-tools.rules.ts";
+import type { Run, TurnContext } from "../../src/machines/turn-context.ts";
+import * as spoken from "../../src/machines/turn-runs.rules.ts";
 import * as rules from "../../src/machines/turn.rules.ts";
 import { SETTINGS, filler, run, turn, words } from "./fixtures.ts";
 import { NOW } from "./table.ts";
@@ -16,8 +18,8 @@ const slow = { ...tool, call: "c2", sayWhile: "tool.book" };
 const silent = run({ started: false, segments: [], positionMs: 0 });
 
 test("a wait is covered by the words of a slow tool, else once by the filler", () => {
-  const says = (more: Partial<rules.TurnContext>) =>
-    rules.fillerFor(turn({ filler: "filler", runs: [silent], ...more }));
+  const says = (more: Partial<TurnContext>) =>
+    spoken.fillerFor(turn({ filler: "filler", runs: [silent], ...more }));
   assert.equal(says({}), "filler");
   assert.equal(says({ filler: "" }), "");
   assert.equal(says({ runs: [run({ over: true }), silent] }), "", "something was said");
@@ -28,7 +30,7 @@ test("a wait is covered by the words of a slow tool, else once by the filler", (
 });
 
 test("one filler speaks at a time", () => {
-  const may = (...runs: readonly rules.Run[]) => rules.mayFill(turn({ filler: "filler", runs }));
+  const may = (...runs: readonly Run[]) => spoken.mayFill(turn({ filler: "filler", runs }));
   const unsaid = filler({ started: false, segments: [], positionMs: 0 });
   assert.equal(may(silent), true);
   assert.equal(may(silent, unsaid), false, "it runs");
@@ -36,7 +38,7 @@ test("one filler speaks at a time", () => {
 });
 
 test("who listens to the voice knows better than the words, but for digits", () => {
-  const ends = (end: "complete" | "hanging" | "digits", judged: rules.TurnContext["judged"]) =>
+  const ends = (end: "complete" | "hanging" | "digits", judged: TurnContext["judged"]) =>
     rules.endClass(turn({ words: [words({ class: end })], judged }));
   assert.equal(ends("complete", null), "complete");
   assert.equal(ends("hanging", "ended"), "ended");
@@ -97,13 +99,13 @@ test("finals in any order, told again or told twice, give the same words (T21, T
 });
 
 test("a turn waits for every run that speaks, and a filler is no answer", () => {
-  assert.equal(rules.liveRuns(turn({ runs: [run(), filler()] })), 2);
-  assert.equal(rules.liveRuns(turn({ runs: [run({ over: true }), filler()] })), 1);
+  assert.equal(spoken.liveRuns(turn({ runs: [run(), filler()] })), 2);
+  assert.equal(spoken.liveRuns(turn({ runs: [run({ over: true }), filler()] })), 1);
   const covered = turn({ runs: [silent, filler({ over: true, complete: true })] });
-  assert.equal(rules.anyHeard(covered), true);
-  assert.equal(rules.hasAnswered(covered), false);
-  assert.equal(rules.fillerIsSilent(turn({ runs: [silent, filler({ started: false })] })), true);
-  assert.equal(rules.fillerIsSilent(covered), false);
+  assert.equal(spoken.anyHeard(covered), true);
+  assert.equal(spoken.hasAnswered(covered), false);
+  assert.equal(spoken.fillerIsSilent(turn({ runs: [silent, filler({ started: false })] })), true);
+  assert.equal(spoken.fillerIsSilent(covered), false);
 });
 
 const cook = TurnSettings.parse({ endpointing: { minDelay: 700 } });

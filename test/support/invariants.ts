@@ -4,7 +4,7 @@ import type { Snapshot } from "../../src/actors/machine-set.ts";
 import type { Open, Send, Tell } from "../../src/machines/host-actions.ts";
 import type { RoomContext } from "../../src/machines/room.rules.ts";
 import type { TrackContext } from "../../src/machines/track.machine.ts";
-import type { TurnContext } from "../../src/machines/turn.rules.ts";
+import type { TurnContext } from "../../src/machines/turn-context.ts";
 
 /**
  * The invariants of the charts' headers as checks: over a snapshot, and over the step from one to
