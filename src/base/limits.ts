@@ -10,6 +10,8 @@ export const LIMITS = {
   recordBytesMax: 64 * 1024,
   /** Records packed into one append (L2). */
   appendRecordsMax: 64,
+  /** JSON of the records packed into one append: half of what a NATS server takes by default. */
+  appendBytesMax: 512 * 1024,
   /** Records of one log segment before it rolls over (L9). */
   segmentRecordsMax: 50_000,
   /** Records between two snapshots of a call (L9). */
