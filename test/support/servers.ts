@@ -120,6 +120,10 @@ export class NatsServer implements AsyncDisposable {
       env: { ...process.env, ...this.#options.env },
     });
     this.#child = child;
+    // A test that is ended from outside leaves none behind.
+    const end = (): void => void child.kill("SIGKILL");
+    process.once("exit", end);
+    child.once("exit", () => process.off("exit", end));
     const until = Date.now() + START_MS;
     while (!(await answers(this.port))) {
       const over = child.exitCode !== null || Date.now() > until;

@@ -1,4 +1,9 @@
-import { type NatsConnection, type Status, connect } from "@nats-io/transport-node";
+import {
+  ConnectionError,
+  type NatsConnection,
+  type Status,
+  connect,
+} from "@nats-io/transport-node";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
@@ -21,6 +26,8 @@ export class Connection implements AsyncDisposable {
   readonly nc: NatsConnection;
   readonly #ports: ConnectionPorts;
   readonly #login: Login;
+  /** Those who wait for an answer on this connection. */
+  readonly #waiting = new Set<(error: Error) => void>();
   #connected = true;
 
   private constructor(nc: NatsConnection, login: Login, ports: ConnectionPorts) {
@@ -60,6 +67,18 @@ export class Connection implements AsyncDisposable {
   /** False while the connection is down; what is sent then would arrive late. */
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** The answer; where the connection breaks before it came, a failure at once, not in time. */
+  async whileUp<T>(answer: Promise<T>): Promise<T> {
+    const { promise: broken, reject } = Promise.withResolvers<never>();
+    this.#waiting.add(reject);
+    try {
+      return await Promise.race([answer, broken]);
+    } finally {
+      this.#waiting.delete(reject);
+      answer.catch(() => undefined);
+    }
   }
 
   /** Versions of the other servers of the cluster, by address, as far as they can be reached. */
@@ -109,6 +128,7 @@ export class Connection implements AsyncDisposable {
       case "disconnect":
       case "staleConnection":
         this.#connected = false;
+        for (const reject of this.#waiting) reject(new ConnectionError("the connection was lost"));
         this.#ports.logger.log("warn", "the NATS connection was lost", { how: status.type });
         break;
       case "reconnect":

@@ -48,7 +48,7 @@ export async function openNats(options: NatsOptions): Promise<Broker> {
   const connection = await Connection.open(options.url, { clock, logger });
   try {
     const patienceMs = options.patienceMs ?? PATIENCE_MS;
-    const streams = await Streams.open(connection.nc, { clock, patienceMs });
+    const streams = await Streams.open(connection, { clock, patienceMs });
     const layout = await prepareServer({ ...options, ackWaitMs, logger, connection, streams });
     const blobs = new LocalBlobs(new NatsBlobs(streams, layout.bucket("blobs")));
     const keys = new TextKeys(new NatsKv(streams, layout.bucket("keys"), ids), ids);

@@ -1,5 +1,5 @@
 import type { Msg } from "@nats-io/transport-node";
-import { RequestError, TimeoutError } from "@nats-io/transport-node";
+import { ConnectionError, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { AppError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Json } from "../../events/record.ts";
@@ -63,16 +63,18 @@ export class NatsBus implements Bus {
   async request(subject: string, data: Json, timeoutMs: number): Promise<Json> {
     parseSubject(subject);
     try {
-      const { nc } = this.#connection;
-      const answer = await nc.request(subject, JSON.stringify(data), { timeout: timeoutMs });
-      return answer.json<Json>();
+      const answer = this.#connection.nc.request(subject, JSON.stringify(data), {
+        timeout: timeoutMs,
+      });
+      return (await this.#connection.whileUp(answer)).json<Json>();
     } catch (error) {
       if (error instanceof RequestError && error.isNoResponders())
         throw new AppError("bus.noResponder", `nobody answers on ${subject}`, {
           detail: { subject },
         });
-      if (error instanceof TimeoutError)
+      if (error instanceof TimeoutError || error instanceof ConnectionError)
         throw new AppError("bus.timeout", `no answer on ${subject} within ${timeoutMs} ms`, {
+          cause: error,
           detail: { subject, timeoutMs },
         });
       throw toBrokerError(error);

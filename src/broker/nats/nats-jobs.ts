@@ -7,13 +7,14 @@ import type { Json } from "../../events/record.ts";
 import type { Job, JobClaim, Jobs } from "../jobs.port.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
-import { apiCode, finalError, NOT_FOUND, unavailable } from "./nats-error.ts";
+import { finalError, unavailable } from "./nats-error.ts";
 import type { Streams } from "./streams.ts";
 
 /** One pull waits no longer, for its answer is lost with the server that holds it. */
 const PULL_MS = 2_000;
 const ANSWER_MS = 1_000;
 const RETRY_MS = 50;
+const GONE_TRIES = 20;
 /**
  * A claim counts as lost here before it does on the server: an acknowledgement that came too late
  * would delete the job under its new owner.
@@ -72,9 +73,12 @@ export class NatsJobs implements Jobs {
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${layout.jobs}.${layout.workers}`;
     const wants = waitMs > 0 ? { batch: 1, expires: nanos(waitMs) } : { batch: 1, no_wait: true };
     try {
-      const message = await connection.nc.request(subject, JSON.stringify(wants), {
+      const answer = connection.nc.request(subject, JSON.stringify(wants), {
         timeout: waitMs + ANSWER_MS,
+        // The shared inbox knows its answers by their subject, and a job keeps its own.
+        noMux: true,
       });
+      const message = await connection.whileUp(answer);
       // A bare status: none there, none came in time, or the consumer has a new leader.
       if (!message.headers?.code) return message;
       if (message.headers.code === 409) await sleep(clock, RETRY_MS);
@@ -122,7 +126,8 @@ class Claim implements JobClaim {
     await this.#tell("+ACK", () => this.#isGone());
     this.#heldUntil = 0;
     // Replicated streams remove it a moment after the answer, and the room may be offered again.
-    while (!(await this.#isGone())) await sleep(this.#parts.clock, RETRY_MS);
+    for (let i = 0; i < GONE_TRIES && !(await this.#isGone()); i++)
+      await sleep(this.#parts.clock, RETRY_MS);
   }
 
   async release(delayMs = 0): Promise<void> {
@@ -139,7 +144,9 @@ class Claim implements JobClaim {
       // Kept by the client, it would be sent when the claim is long another's.
       if (connection.connected) {
         try {
-          await connection.nc.request(this.#reply, word, { timeout: ANSWER_MS });
+          await connection.whileUp(
+            connection.nc.request(this.#reply, word, { timeout: ANSWER_MS }),
+          );
           return;
         } catch (error) {
           const final = finalError(error);
@@ -153,13 +160,8 @@ class Claim implements JobClaim {
 
   async #isGone(): Promise<boolean> {
     const { streams, layout } = this.#parts;
-    try {
-      await streams.ask(() => streams.jsm.streams.getMessage(layout.jobs, { seq: this.#seq }));
-      return false;
-    } catch (error) {
-      if (apiCode(error) === NOT_FOUND.message) return true;
-      throw error;
-    }
+    const query = { seq: this.#seq };
+    return (await streams.ask(() => streams.jsm.streams.getMessage(layout.jobs, query))) === null;
   }
 
   #holdFrom(now: number): number {

@@ -1,21 +1,23 @@
 import {
   AckPolicy,
   DeliverPolicy,
+  type JetStreamClient,
   type JetStreamManager,
   type JsMsg,
   type StoredMsg,
   jetstream,
   jetstreamManager,
 } from "@nats-io/jetstream";
-import { type NatsConnection, headers, nanos } from "@nats-io/transport-node";
+import { headers, nanos } from "@nats-io/transport-node";
 import type { Clock } from "../../base/clock.ts";
+import type { Connection } from "./connection.ts";
 import { apiCode, finalError, isRefusal, NOT_FOUND, unavailable } from "./nats-error.ts";
 import { Patience } from "./patience.ts";
 
 /** Whose write it was: what an unanswered writer looks for at the tail. */
 const ID_HEADER = "Turnfold-Id";
 /** How long one request waits for its answer. */
-const ANSWER_MS = 1_000;
+const ANSWER_MS = 500;
 const FETCH_MAX = 500;
 const FETCH_MS = 1_000;
 /** A reader that died leaves its consumer behind for so long. */
@@ -64,34 +66,34 @@ export interface StreamsOptions {
  */
 export class Streams {
   readonly jsm: JetStreamManager;
-  readonly #nc: NatsConnection;
+  readonly #connection: Connection;
   readonly #options: StreamsOptions;
 
-  private constructor(nc: NatsConnection, jsm: JetStreamManager, options: StreamsOptions) {
-    this.#nc = nc;
+  private constructor(connection: Connection, jsm: JetStreamManager, options: StreamsOptions) {
+    this.#connection = connection;
     this.jsm = jsm;
     this.#options = options;
   }
 
-  static async open(nc: NatsConnection, options: StreamsOptions): Promise<Streams> {
-    const jsm = await jetstreamManager(nc, { timeout: ANSWER_MS, checkAPI: false });
-    return new Streams(nc, jsm, options);
+  static async open(connection: Connection, options: StreamsOptions): Promise<Streams> {
+    const jsm = await jetstreamManager(connection.nc, { timeout: ANSWER_MS, checkAPI: false });
+    return new Streams(connection, jsm, options);
   }
 
   /** The message's stream sequence, or `conflict` where another write was first. */
   async write(write: Write): Promise<number | "conflict"> {
     const patience = this.#patience();
-    const js = jetstream(this.#nc, { timeout: ANSWER_MS });
+    const js = this.#js();
     const { stream, subject, data, id, expect } = write;
     for (;;) {
       try {
-        const { seq } = await js.publish(subject, data, {
+        const answer = js.publish(subject, data, {
           headers: headersOf(id, write.headers),
           timeout: ANSWER_MS,
           retries: 1,
           expect: expect === undefined ? {} : { lastSubjectSequence: expect },
         });
-        return seq;
+        return (await this.#connection.whileUp(answer)).seq;
       } catch (error) {
         const final = finalError(error);
         if (final) throw final;
@@ -140,7 +142,7 @@ export class Streams {
   async ask<T>(question: () => Promise<T>, patience = this.#patience()): Promise<T> {
     for (;;) {
       try {
-        return await question();
+        return await this.#connection.whileUp(question());
       } catch (error) {
         if (isRefusal(error)) throw error;
         const final = finalError(error);
@@ -202,7 +204,7 @@ export class Streams {
 
   /** Ends after a fetch that brought nothing, for then the consumer may be gone. */
   async *#fetchAll(stream: string, name: string): AsyncGenerator<JsMsg> {
-    const consumer = await jetstream(this.#nc, { timeout: ANSWER_MS }).consumers.get(stream, name);
+    const consumer = await this.#js().consumers.get(stream, name);
     for (;;) {
       const batch = await consumer.fetch({
         max_messages: FETCH_MAX,
@@ -220,6 +222,10 @@ export class Streams {
 
   async #closeConsumer(stream: string, name: string): Promise<void> {
     await this.jsm.consumers.delete(stream, name).catch(() => undefined);
+  }
+
+  #js(): JetStreamClient {
+    return jetstream(this.#connection.nc, { timeout: ANSWER_MS });
   }
 
   #patience(): Patience {
