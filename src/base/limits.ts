@@ -18,6 +18,8 @@ export const LIMITS = {
   snapshotEveryRecords: 2_000,
   /** Tries to settle one unknown append before the owner gives up (L2). */
   unknownTriesMax: 8,
+  /** How long it is tried, where each try waits for its answer (L7). */
+  unknownMsMax: 15_000,
   /** Interims of one speech range that reach a chart, per second (L9). */
   interimsPerSecondMax: 4,
   /** How often the playout position is logged (E9). */
