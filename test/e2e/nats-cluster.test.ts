@@ -64,6 +64,8 @@ for (const version of NATS_VERSIONS) {
     return { ...bench, [Symbol.asyncDispose]: close };
   };
   const killed: Adapter = { name: `NATS ${version} whose leader is killed`, open: openKilled };
+  // Each of these takes as long as the election of a leader.
+  if (version !== NATS_VERSIONS.at(-1)) continue;
   eventLogContract(killed);
   kvContract(killed);
   blobsContract(killed);

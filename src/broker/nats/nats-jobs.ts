@@ -15,6 +15,7 @@ const PULL_MS = 2_000;
 const ANSWER_MS = 1_000;
 const RETRY_MS = 50;
 const GONE_TRIES = 20;
+const GRACE_MS = 100;
 /**
  * A claim counts as lost here before it does on the server: an acknowledgement that came too late
  * would delete the job under its new owner.
@@ -61,10 +62,15 @@ export class NatsJobs implements Jobs {
     const until = clock.now() + waitMs;
     for (;;) {
       const left = Math.max(0, until - clock.now());
-      const message = await this.#pull(Math.min(left, PULL_MS));
+      const message = await this.#pull(Math.max(this.#graceMs, Math.min(left, PULL_MS)));
       if (message) return new Claim(message, this.#parts);
       if (clock.now() >= until) return undefined;
     }
+  }
+
+  /** On a cluster the consumer may see a job a moment after its offer was answered. */
+  get #graceMs(): number {
+    return this.#parts.layout.replicas > 1 ? GRACE_MS : 0;
   }
 
   /** The next job within `waitMs`, 0 for one that is there now; undefined where none came. */
@@ -85,7 +91,7 @@ export class NatsJobs implements Jobs {
     } catch (error) {
       const final = finalError(error);
       if (final) throw final;
-      if (waitMs === 0) throw unavailable("no answer to a claim", error);
+      if (waitMs <= GRACE_MS) throw unavailable("no answer to a claim", error);
       await sleep(clock, RETRY_MS);
     }
     return undefined;

@@ -8,12 +8,14 @@ import { Token } from "../../events/record.ts";
 import type { Connection } from "./connection.ts";
 import { Layout, logStream, SHARDS_KEY, type WantedStream } from "./layout.ts";
 import { apiCode, NOT_FOUND, toBrokerError } from "./nats-error.ts";
+import { Patience } from "./patience.ts";
 import {
   checkCompareAndSet,
   checkEcho,
   checkMonitor,
   checkOwnRights,
   checkVersions,
+  unfit,
   waitForReplicas,
 } from "./server-checks.ts";
 import type { Streams } from "./streams.ts";
@@ -32,6 +34,10 @@ export interface Preparation {
 }
 
 const SHARDS = 4;
+/** How long a cluster that has just started may take to see its servers. */
+const PLACEMENT_MS = 30_000;
+const NO_PEERS = 10_005;
+const NO_REPLICAS = 10_074;
 /** Pulls of idle workers that may wait at a time. */
 const WAITING_MAX = 5_000;
 
@@ -45,7 +51,7 @@ export async function prepareServer(preparation: Preparation): Promise<Layout> {
     await checkVersions(connection, streams, logger);
     const layout = await findLayout(preparation);
     for (const wanted of layout.streams()) {
-      const { config } = await openStream(streams, wanted);
+      const { config } = await openStream(streams, wanted, clock);
       checkEcho(wanted, config);
       await waitForReplicas(streams, wanted.name, clock);
     }
@@ -75,10 +81,29 @@ async function findLayout({ streams, ...options }: Preparation): Promise<Layout>
   return new Layout(prefix, made || (shards ?? SHARDS), replicas);
 }
 
-async function openStream(streams: Streams, wanted: WantedStream): Promise<StreamInfo> {
-  const found = await findStream(streams, wanted.name);
-  // Two processes that start at once ask for the same, which the server takes as one.
-  return found ?? streams.ask(() => streams.jsm.streams.add(wanted));
+async function openStream(
+  streams: Streams,
+  wanted: WantedStream,
+  clock: Clock,
+): Promise<StreamInfo> {
+  const patience = new Patience(clock, PLACEMENT_MS);
+  for (;;) {
+    const found = await findStream(streams, wanted.name);
+    if (found) return found;
+    try {
+      // Two processes that start at once ask for the same, which the server takes as one.
+      return await streams.ask(() => streams.jsm.streams.add(wanted));
+    } catch (error) {
+      // A cluster that has just started has not yet seen all its servers.
+      if (apiCode(error) !== NO_PEERS || !(await patience.pause())) throw misplaced(error, wanted);
+    }
+  }
+}
+
+function misplaced(error: unknown, { name, num_replicas = 1 }: WantedStream): unknown {
+  if (apiCode(error) !== NO_PEERS && apiCode(error) !== NO_REPLICAS) return error;
+  const fix = "start more servers of the cluster, or set NATS_REPLICAS=1";
+  return unfit(`${name} cannot have ${num_replicas} replicas on this server: ${fix}`);
 }
 
 async function findStream(streams: Streams, name: string): Promise<StreamInfo | undefined> {
