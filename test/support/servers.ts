@@ -127,7 +127,10 @@ export class NatsServer implements AsyncDisposable {
     const until = Date.now() + START_MS;
     while (!(await answers(this.port))) {
       const over = child.exitCode !== null || Date.now() > until;
-      if (over) assert.fail(`nats-server did not start:\n${await readFile(log, "utf8")}`);
+      if (over) {
+        child.kill("SIGKILL");
+        assert.fail(`nats-server did not start:\n${await readFile(log, "utf8")}`);
+      }
       await pause(5);
     }
   }

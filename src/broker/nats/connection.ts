@@ -7,6 +7,7 @@ import {
 import { type Clock, sleep } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
+import { permissionOf } from "./nats-error.ts";
 
 const CONNECT_MS = 3_000;
 const CLOSE_MS = 1_000;
@@ -29,6 +30,7 @@ export class Connection implements AsyncDisposable {
   /** Those who wait for an answer on this connection. */
   readonly #waiting = new Set<(error: Error) => void>();
   #connected = true;
+  #probed = "";
 
   private constructor(nc: NatsConnection, login: Login, ports: ConnectionPorts) {
     this.nc = nc;
@@ -78,6 +80,19 @@ export class Connection implements AsyncDisposable {
     } finally {
       this.#waiting.delete(reject);
       answer.catch(() => undefined);
+    }
+  }
+
+  /** Whether this user may publish on a subject that is nothing of ours; a no is not told twice. */
+  async mayPublish(subject: string): Promise<boolean> {
+    this.#probed = subject;
+    try {
+      await this.nc.request(subject, "", { timeout: CONNECT_MS });
+      return true;
+    } catch (error) {
+      if (permissionOf(error)) return false;
+      if (error instanceof RequestError) return true;
+      throw error;
     }
   }
 
@@ -138,6 +153,7 @@ export class Connection implements AsyncDisposable {
         });
         break;
       case "error":
+        if (permissionOf(status.error)?.subject === this.#probed) break;
         this.#ports.logger.log("warn", "the NATS server complained", {
           error: status.error.message,
         });

@@ -13,6 +13,8 @@ import { AppError, toAppError } from "../../base/errors.ts";
  */
 const FULL: readonly number[] = [10_077, 10_002, 10_023, 10_047];
 const TOO_LARGE = 10_054;
+/** Copies were asked of a server that has no others. */
+export const NO_REPLICAS = 10_074;
 export const NOT_FOUND = {
   stream: 10_059,
   consumer: 10_014,
@@ -27,7 +29,7 @@ export function apiCode(error: unknown): number {
 
 /** The server has understood and said no: asking again gives the same. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.status < 500;
+  return error instanceof JetStreamApiError && (error.status < 500 || error.code === NO_REPLICAS);
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Logger } from "../../base/logger.ts";
 import { Token } from "../../events/record.ts";
 import type { Connection } from "./connection.ts";
 import { Layout, logStream, SHARDS_KEY, type WantedStream } from "./layout.ts";
-import { apiCode, NOT_FOUND, toBrokerError } from "./nats-error.ts";
+import { apiCode, NO_REPLICAS, NOT_FOUND, toBrokerError } from "./nats-error.ts";
 import { Patience } from "./patience.ts";
 import {
   checkCompareAndSet,
@@ -37,7 +37,6 @@ const SHARDS = 4;
 /** How long a cluster that has just started may take to see its servers. */
 const PLACEMENT_MS = 30_000;
 const NO_PEERS = 10_005;
-const NO_REPLICAS = 10_074;
 /** Pulls of idle workers that may wait at a time. */
 const WAITING_MAX = 5_000;
 

@@ -1,4 +1,3 @@
-import { RequestError } from "@nats-io/transport-node";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Ids } from "../../base/id.ts";
@@ -6,7 +5,6 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
-import { permissionOf } from "./nats-error.ts";
 import type { Streams } from "./streams.ts";
 
 /** Older ones lack what we rely on, or break it. */
@@ -121,12 +119,7 @@ export async function checkOwnRights(
   layout: Layout,
   logger: Logger,
 ): Promise<void> {
-  try {
-    await connection.nc.request(`${layout.prefix}-foreign.probe`, "", { timeout: MONITOR_MS });
-  } catch (error) {
-    if (permissionOf(error)) return;
-    if (!(error instanceof RequestError)) throw error;
-  }
+  if (!(await connection.mayPublish(`${layout.prefix}-foreign.probe`))) return;
   logger.log("warn", "this NATS user may publish on any subject: see the users in nats.conf");
 }
 
