@@ -1,6 +1,7 @@
 import {
   ConnectionError,
   type NatsConnection,
+  RequestError,
   type Status,
   connect,
 } from "@nats-io/transport-node";
