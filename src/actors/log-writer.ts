@@ -2,6 +2,7 @@ import { type Clock, sleep } from "../base/clock.ts";
 import { AppError, codeOf, toAppError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
+import { recordBytes } from "../events/codec.ts";
 import type { CallRef, LogRecord, LogTail } from "../events/record.ts";
 
 /**
@@ -161,7 +162,7 @@ export class LogWriter {
 }
 
 function bytesOf(records: readonly LogRecord[]): number {
-  return records.reduce((sum, record) => sum + Buffer.byteLength(JSON.stringify(record)), 0);
+  return records.reduce((sum, record) => sum + recordBytes(record), 0);
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

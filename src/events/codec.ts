@@ -37,6 +37,11 @@ export function encodeRecord(record: LogRecord): string {
   return line;
 }
 
+/** Bytes of the record's JSON: what an append of it weighs. */
+export function recordBytes(record: LogRecord): number {
+  return Buffer.byteLength(JSON.stringify(record));
+}
+
 /** Why a line is no record: `torn` lines may stand at the end of a log, the others are damage. */
 export type DecodeResult =
   | { readonly ok: true; readonly record: LogRecord }

@@ -117,7 +117,7 @@ type BucketName = (typeof BUCKETS)[number];
 
 export interface Bucket {
   readonly stream: string;
-  subject(key: string): string;
+  readonly subject: (key: string) => string;
 }
 
 export function logStream(prefix: string, shard: number): string {

@@ -37,7 +37,7 @@ export function isRefusal(error: unknown): boolean {
  * leader, a connection that broke. Compare-and-set errors (10071, 10164) and ids in process (10158)
  * belong to the latter, for they too may be the echo of one's own first try.
  */
-export function finalError(error: unknown): AppError | undefined {
+function finalError(error: unknown): AppError | undefined {
   if (error instanceof AppError) return error;
   const code = apiCode(error);
   if (FULL.includes(code))
@@ -58,6 +58,11 @@ export function finalError(error: unknown): AppError | undefined {
   if (error instanceof ClosedConnectionError || error instanceof DrainingConnectionError)
     return unavailable("the connection was closed", error);
   return undefined;
+}
+
+export function throwFinal(error: unknown): void {
+  const final = finalError(error);
+  if (final) throw final;
 }
 
 export function unavailable(what: string, cause?: unknown): AppError {

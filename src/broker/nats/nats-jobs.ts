@@ -7,7 +7,7 @@ import type { Json } from "../../events/record.ts";
 import type { Job, JobClaim, Jobs } from "../jobs.port.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
-import { finalError, unavailable } from "./nats-error.ts";
+import { throwFinal, unavailable } from "./nats-error.ts";
 import type { Streams } from "./streams.ts";
 
 /** One pull waits no longer, for its answer is lost with the server that holds it. */
@@ -89,8 +89,7 @@ export class NatsJobs implements Jobs {
       if (!message.headers?.code) return message;
       if (message.headers.code === 409) await sleep(clock, RETRY_MS);
     } catch (error) {
-      const final = finalError(error);
-      if (final) throw final;
+      throwFinal(error);
       if (waitMs <= GRACE_MS) throw unavailable("no answer to a claim", error);
       await sleep(clock, RETRY_MS);
     }
@@ -144,23 +143,26 @@ class Claim implements JobClaim {
 
   /** Until the server has confirmed it, or `done` says so, or the claim is over. */
   async #tell(word: string, done?: () => Promise<boolean>): Promise<void> {
-    const { connection, clock } = this.#parts;
+    const { clock } = this.#parts;
     for (;;) {
       if (clock.now() >= this.#heldUntil) throw this.#lost();
-      // Kept by the client, it would be sent when the claim is long another's.
-      if (connection.connected) {
-        try {
-          await connection.whileUp(
-            connection.nc.request(this.#reply, word, { timeout: ANSWER_MS }),
-          );
-          return;
-        } catch (error) {
-          const final = finalError(error);
-          if (final) throw final;
-          if (done && (await done())) return;
-        }
-      }
+      if ((await this.#confirmed(word)) || (done && (await done()))) return;
       await sleep(clock, RETRY_MS);
+    }
+  }
+
+  /** False where no answer came. */
+  async #confirmed(word: string): Promise<boolean> {
+    const { connection } = this.#parts;
+    // Kept by the client, it would be sent when the claim is long another's.
+    if (!connection.connected) return false;
+    try {
+      const answer = connection.nc.request(this.#reply, word, { timeout: ANSWER_MS });
+      await connection.whileUp(answer);
+      return true;
+    } catch (error) {
+      throwFinal(error);
+      return false;
     }
   }
 

@@ -11,7 +11,7 @@ import {
 import { headers, nanos } from "@nats-io/transport-node";
 import type { Clock } from "../../base/clock.ts";
 import type { Connection } from "./connection.ts";
-import { apiCode, finalError, isRefusal, NOT_FOUND, unavailable } from "./nats-error.ts";
+import { apiCode, isRefusal, NOT_FOUND, throwFinal, unavailable } from "./nats-error.ts";
 import { Patience } from "./patience.ts";
 
 /** Whose write it was: what an unanswered writer looks for at the tail. */
@@ -50,6 +50,13 @@ interface Filter {
   readonly until?: number;
 }
 
+/** How far a reading has come. */
+interface Place {
+  /** Stream sequence of the last message that came. */
+  after: number;
+  done: boolean;
+}
+
 export interface StreamsOptions {
   readonly clock: Clock;
   /** How long an operation that gets no answer is tried again. */
@@ -83,27 +90,15 @@ export class Streams {
   /** The message's stream sequence, or `conflict` where another write was first. */
   async write(write: Write): Promise<number | "conflict"> {
     const patience = this.#patience();
-    const js = this.#js();
-    const { stream, subject, data, id, expect } = write;
     for (;;) {
       try {
-        const answer = js.publish(subject, data, {
-          headers: headersOf(id, write.headers),
-          timeout: ANSWER_MS,
-          retries: 1,
-          expect: expect === undefined ? {} : { lastSubjectSequence: expect },
-        });
-        return (await this.#connection.whileUp(answer)).seq;
+        return await this.#publish(write);
       } catch (error) {
-        const final = finalError(error);
-        if (final) throw final;
-        if (expect !== undefined) {
-          const last = await this.last(stream, subject, patience);
-          if (last?.header(ID_HEADER) === id) return last.seq;
-          if ((last?.seq ?? 0) !== expect) return "conflict";
-        }
-        if (!(await patience.pause())) throw unavailable(`no answer to a write on ${subject}`);
+        throwFinal(error);
       }
+      const fate = await this.#fateOf(write, patience);
+      if (fate !== undefined) return fate;
+      if (!(await patience.pause())) throw unavailable(`no answer to a write on ${write.subject}`);
     }
   }
 
@@ -145,8 +140,7 @@ export class Streams {
         return await this.#connection.whileUp(question());
       } catch (error) {
         if (isRefusal(error)) throw error;
-        const final = finalError(error);
-        if (final) throw final;
+        throwFinal(error);
         if (!(await patience.pause())) throw unavailable("no answer", error);
       }
     }
@@ -158,30 +152,39 @@ export class Streams {
    * last message that came, so none is missed and none comes twice.
    */
   async *messages(filter: Filter): AsyncGenerator<Stored> {
-    let after = 0;
+    const place = { after: 0, done: false };
     let patience = this.#patience();
     for (;;) {
-      let consumer: { name: string; pending: number } | undefined;
       try {
-        consumer = await this.#openConsumer(filter, after);
-        if (consumer.pending === 0 && filter.until === undefined) return;
-        for await (const message of this.#fetchAll(filter.stream, consumer.name)) {
-          if (message.seq <= after) continue;
-          after = message.seq;
+        for await (const message of this.#goOn(filter, place)) {
           patience = this.#patience();
-          yield toStored(message);
-          const done =
-            filter.until === undefined ? message.info.pending === 0 : after >= filter.until;
-          if (done) return;
+          yield message;
         }
+        if (place.done) return;
       } catch (error) {
         if (apiCode(error) === NOT_FOUND.stream) throw error;
-        const final = finalError(error);
-        if (final) throw final;
-        if (!(await patience.pause())) throw unavailable("a reading broke off", error);
-      } finally {
-        if (consumer) void this.#closeConsumer(filter.stream, consumer.name);
+        throwFinal(error);
       }
+      if (!(await patience.pause())) throw unavailable("a reading broke off");
+    }
+  }
+
+  /** Messages behind the place, which moves with them; ends too where nothing comes any more. */
+  async *#goOn(filter: Filter, place: Place): AsyncGenerator<Stored> {
+    const consumer = await this.#openConsumer(filter, place.after);
+    place.done = consumer.pending === 0 && filter.until === undefined;
+    if (place.done) return;
+    try {
+      for await (const message of this.#fetchAll(filter.stream, consumer.name)) {
+        if (message.seq <= place.after) continue;
+        place.after = message.seq;
+        const { until } = filter;
+        place.done = until === undefined ? message.info.pending === 0 : message.seq >= until;
+        yield toStored(message);
+        if (place.done) return;
+      }
+    } finally {
+      void this.#closeConsumer(filter.stream, consumer.name);
     }
   }
 
@@ -222,6 +225,24 @@ export class Streams {
 
   async #closeConsumer(stream: string, name: string): Promise<void> {
     await this.jsm.consumers.delete(stream, name).catch(() => undefined);
+  }
+
+  async #publish({ subject, data, id, expect, headers: more }: Write): Promise<number> {
+    const answer = this.#js().publish(subject, data, {
+      headers: headersOf(id, more),
+      timeout: ANSWER_MS,
+      retries: 1,
+      expect: expect === undefined ? {} : { lastSubjectSequence: expect },
+    });
+    return (await this.#connection.whileUp(answer)).seq;
+  }
+
+  /** It stands there, another stands there, or (undefined) the place is still free. */
+  async #fateOf(write: Write, patience: Patience): Promise<number | "conflict" | undefined> {
+    if (write.expect === undefined) return undefined;
+    const last = await this.last(write.stream, write.subject, patience);
+    if (last?.header(ID_HEADER) === write.id) return last.seq;
+    return (last?.seq ?? 0) === write.expect ? undefined : "conflict";
   }
 
   #js(): JetStreamClient {

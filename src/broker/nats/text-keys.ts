@@ -45,7 +45,7 @@ export class TextKeys {
   /** The key as it stands on the server: another process may have erased it. */
   async find(ref: CallRef): Promise<TextKey | undefined> {
     const entry = await this.#kv.get(keyOf(ref));
-    if (entry) return this.#remember(ref, String(entry.value));
+    if (entry) return this.#remember(ref, entry.value as string);
     this.#known.delete(refKey(ref));
     return undefined;
   }
