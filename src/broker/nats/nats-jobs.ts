@@ -15,6 +15,7 @@ const PULL_MS = 2_000;
 const ANSWER_MS = 1_000;
 const RETRY_MS = 50;
 const GONE_TRIES = 20;
+/** A consumer sees a job a moment after its offer was answered, so "now" is not at once. */
 const GRACE_MS = 100;
 /**
  * A claim counts as lost here before it does on the server: an acknowledgement that came too late
@@ -62,22 +63,17 @@ export class NatsJobs implements Jobs {
     const until = clock.now() + waitMs;
     for (;;) {
       const left = Math.max(0, until - clock.now());
-      const message = await this.#pull(Math.max(this.#graceMs, Math.min(left, PULL_MS)));
+      const message = await this.#pull(Math.max(GRACE_MS, Math.min(left, PULL_MS)));
       if (message) return new Claim(message, this.#parts);
       if (clock.now() >= until) return undefined;
     }
   }
 
-  /** On a cluster the consumer may see a job a moment after its offer was answered. */
-  get #graceMs(): number {
-    return this.#parts.layout.replicas > 1 ? GRACE_MS : 0;
-  }
-
-  /** The next job within `waitMs`, 0 for one that is there now; undefined where none came. */
+  /** The next job within `waitMs`; undefined where none came. */
   async #pull(waitMs: number): Promise<Msg | undefined> {
     const { connection, layout, clock } = this.#parts;
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${layout.jobs}.${layout.workers}`;
-    const wants = waitMs > 0 ? { batch: 1, expires: nanos(waitMs) } : { batch: 1, no_wait: true };
+    const wants = { batch: 1, expires: nanos(waitMs) };
     try {
       const answer = connection.nc.request(subject, JSON.stringify(wants), {
         timeout: waitMs + ANSWER_MS,
