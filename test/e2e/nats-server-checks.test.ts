@@ -94,7 +94,7 @@ for (const version of NATS_VERSIONS) {
       await nc.close();
     });
 
-    test("a log that is written at leisure is warned of, where the monitor can be asked", async () => {
+    test("a log that is synced at leisure is warned of, if the monitor can be asked", async () => {
       await using server = await NatsServer.start(found);
       const warnings: string[] = [];
       const logger = { log: (_: string, text: string) => void warnings.push(text) };

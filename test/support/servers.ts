@@ -30,7 +30,8 @@ export async function findNats(version: NatsVersion): Promise<FoundServer> {
     await build(version, path);
     return { path };
   } catch (error) {
-    const missing = `no nats-server ${version} on the PATH, and it cannot be built with Go: ${String(error)}`;
+    const why = `it cannot be built with Go: ${String(error)}`;
+    const missing = `no nats-server ${version} on the PATH, and ${why}`;
     assert.notEqual(process.env["CI"], "true", missing);
     return { missing };
   }
