@@ -130,7 +130,7 @@ export class NatsServer implements AsyncDisposable {
       const over = child.exitCode !== null || Date.now() > until;
       if (over) {
         child.kill("SIGKILL");
-        assert.fail(`nats-server did not start:\n${await readFile(log, "utf8")}`);
+        assert.fail(`nats-server did not start:\n${await readFile(log, "utf8").catch(String)}`);
       }
       await pause(5);
     }
@@ -150,7 +150,7 @@ export class NatsServer implements AsyncDisposable {
       `server_name: ${this.name}`,
       `listen: 127.0.0.1:${this.port}`,
       `http: 127.0.0.1:${monitor}`,
-      `jetstream { store_dir: "${this.folder}/js", max_mem: 256MB, max_file: 4GB ${jetstream} }`,
+      `jetstream { store_dir: "${this.folder}/js", max_mem: 256MB, max_file: 4GB\n${jetstream} }`,
       cluster ? `cluster { name: c1, listen: 127.0.0.1:${cluster.port}, routes: [${routes}] }` : "",
       config,
     ].join("\n");
