@@ -58,7 +58,9 @@ export const CALLER_VOICE = "rms";
  * (`readOnly`) need no lock and write nothing. A server serves any number of both.
  */
 export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
-  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  // What a server warns of is for those who run on it, not for each look at a call.
+  const level = readOnly && config.logLevel === "warn" ? "error" : config.logLevel;
+  const logger = stderrLogger(level, () => systemClock.now());
   if (config.nats) return openNats({ ...config.nats, clock: systemClock, ids: systemIds, logger });
   return openEmbedded({ dataDir: config.dataDir, clock: systemClock, logger, readOnly });
 }
