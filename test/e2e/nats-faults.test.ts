@@ -42,17 +42,25 @@ function openWriter(broker: Broker, ref: CallRef) {
   return { write, acked, told };
 }
 
+async function slowConsumers(server: NatsServer): Promise<number> {
+  const answer = await fetch(new URL("/varz", server.monitorUrl));
+  return ((await answer.json()) as { slow_consumers: number }).slow_consumers;
+}
+
 /** Between client and server: can let questions through and keep the answers. */
 class Wire implements AsyncDisposable {
   answersLost = 0;
   #losing = false;
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  readonly #toServer = new Set<net.Socket>();
 
   constructor(port: number) {
     this.#server = net.createServer((client) => {
       const server = net.connect(port, "127.0.0.1");
       client.pipe(server);
+      this.#toServer.add(server);
+      server.on("close", () => this.#toServer.delete(server));
       server.on("data", (bytes) => {
         if (this.#losing) this.answersLost++;
         else client.write(bytes);
@@ -79,6 +87,11 @@ class Wire implements AsyncDisposable {
 
   loseAnswers(): void {
     this.#losing = true;
+  }
+
+  /** Reads no more of what the server sends. */
+  stall(): void {
+    for (const socket of this.#toServer) socket.pause();
   }
 
   /** Breaks what is there; the next connection works. */
@@ -145,6 +158,27 @@ for (const version of NATS_VERSIONS) {
       await server.kill();
       await asked;
       await server.restart();
+    });
+
+    test("a reader that is too slow is cut off, comes back and hears on", async () => {
+      await using tight = await NatsServer.start({ ...found, config: 'write_deadline: "200ms"' });
+      await using wire = new Wire(tight.port);
+      await using slow = await openNatsBench(await wire.open());
+      await using quick = await openNatsBench(tight.url);
+      const subject = unique("s");
+      const seen: unknown[] = [];
+      slow.broker.bus.subscribe(subject, ({ data }) => void seen.push(data));
+      await slow.broker.kv.get("any");
+      wire.stall();
+      const large = "x".repeat(500_000);
+      for (let sent = 0; (await slowConsumers(tight)) === 0; sent++) {
+        assert.ok(sent < 500, "the server buffers without end");
+        quick.broker.bus.publish(subject, large);
+      }
+      wire.cut();
+      await slow.broker.kv.get("any");
+      quick.broker.bus.publish(subject, "again");
+      await eventually(slow, () => seen.at(-1) === "again");
     });
 
     test("an append whose answer is lost has landed, and stands there once", async () => {
