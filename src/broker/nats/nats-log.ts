@@ -60,6 +60,7 @@ export class NatsLog implements EventLog {
         ...this.#parts.layout.placeOf(ref),
         ...packed,
         expect: position.streamSeq,
+        lasting: true,
         headers: { [OPENED_HEADER]: String(openedAt), ...(key && { [KEY_HEADER]: key.id }) },
       });
       if (written === "conflict") throw lost(ref, expect);

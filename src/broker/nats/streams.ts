@@ -32,6 +32,8 @@ export interface Write {
   /** Stream sequence of the subject's last message, 0 for none. Without it: written in any case. */
   readonly expect?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Nothing of this subject is ever removed: an older message than expected is a stale answer. */
+  readonly lasting?: boolean;
 }
 
 /** A message as it stands in a stream. */
@@ -242,7 +244,9 @@ export class Streams {
     if (write.expect === undefined) return undefined;
     const last = await this.last(write.stream, write.subject, patience);
     if (last?.header(ID_HEADER) === write.id) return last.seq;
-    return (last?.seq ?? 0) === write.expect ? undefined : "conflict";
+    const seq = last?.seq ?? 0;
+    const isStale = write.lasting === true && seq < write.expect;
+    return seq === write.expect || isStale ? undefined : "conflict";
   }
 
   #js(): JetStreamClient {
