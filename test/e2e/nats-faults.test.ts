@@ -271,6 +271,19 @@ for (const version of NATS_VERSIONS) {
       await server.restart();
     });
 
+    test("a job may come from any client; one that is no JSON is dropped for good", async () => {
+      await using bench = await openNatsBench(server.url);
+      const nc = await connect({ servers: server.url });
+      await nc.request(`${bench.prefix}.join.acme.front=20desk`, "{ not json");
+      assert.equal(await bench.broker.jobs.claim("w1", 0), undefined);
+      await nc.request(`${bench.prefix}.join.acme.front=20desk`, `{"mode":"assistant"}`);
+      const claim = await bench.broker.jobs.claim("w1", 1_000);
+      const payload = { mode: "assistant" };
+      assert.deepEqual(claim?.job, { tenant: "acme", room: "front desk", payload });
+      await claim.finish();
+      await nc.close();
+    });
+
     test("a claim outlives the server: it is kept alive and finished on the next", async () => {
       await using bench = await openNatsBench(server.url, { ackWaitMs: 5_000 });
       const { jobs } = bench.broker;

@@ -55,7 +55,7 @@ export async function openNats(options: NatsOptions): Promise<Broker> {
     return {
       log: new NatsLog({ streams, layout, ids, keys, blobs }),
       bus: new NatsBus(connection, logger),
-      jobs: new NatsJobs({ connection, streams, layout, clock, ids, ackWaitMs }),
+      jobs: new NatsJobs({ connection, streams, layout, clock, ids, ackWaitMs, logger }),
       kv: new NatsKv(streams, layout.bucket("kv"), ids),
       blobs,
       [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),

@@ -3,7 +3,9 @@ import { nanos } from "@nats-io/transport-node";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Ids } from "../../base/id.ts";
+import type { Logger } from "../../base/logger.ts";
 import type { Json } from "../../events/record.ts";
+import { fromToken } from "../../events/subjects.ts";
 import type { Job, JobClaim, Jobs } from "../jobs.port.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
@@ -30,6 +32,7 @@ export interface NatsJobsParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly ackWaitMs: number;
+  readonly logger: Logger;
 }
 
 /** Jobs as a work queue: one message per room, one shared consumer of all workers. */
@@ -49,7 +52,7 @@ export class NatsJobs implements Jobs {
     const written = await streams.write({
       stream: layout.jobs,
       subject: layout.joinSubject(tenant, room),
-      data: JSON.stringify({ tenant, room, payload }),
+      data: JSON.stringify(payload),
       id,
       expect: 0,
       // Sent again after it was claimed and finished, it would find the subject empty.
@@ -64,8 +67,22 @@ export class NatsJobs implements Jobs {
     for (;;) {
       const left = Math.max(0, until - clock.now());
       const message = await this.#pull(Math.max(GRACE_MS, Math.min(left, PULL_MS)));
-      if (message) return new Claim(message, this.#parts);
+      const job = message && this.#jobOf(message);
+      if (message && job) return new Claim(job, message.reply!, this.#parts);
       if (clock.now() >= until) return undefined;
+    }
+  }
+
+  /** Any client may ask for an agent; what it sent must not come back to every worker for ever. */
+  #jobOf(message: Msg): Job | undefined {
+    const [tenant, room] = message.subject.split(".").slice(-2).map(fromToken) as [string, string];
+    try {
+      const payload = message.data.length === 0 ? null : message.json<Json>();
+      return { tenant, room, payload };
+    } catch {
+      message.respond("+TERM");
+      this.#parts.logger.log("error", "a job that is not JSON was dropped", { tenant });
+      return undefined;
     }
   }
 
@@ -102,15 +119,10 @@ class Claim implements JobClaim {
   readonly #seq: number;
   #heldUntil: number;
 
-  constructor(message: Msg, parts: NatsJobsParts) {
+  constructor(job: Job, reply: string, parts: NatsJobsParts) {
+    this.job = job;
     this.#parts = parts;
-    const { tenant, room, payload } = message.json<{
-      tenant: string;
-      room: string;
-      payload: Json;
-    }>();
-    this.job = { tenant, room, payload };
-    this.#reply = message.reply!;
+    this.#reply = reply;
     const { deliveries, seq } = parseReply(this.#reply);
     this.redeliveries = deliveries - 1;
     this.#seq = seq;
