@@ -67,21 +67,23 @@ export class NatsJobs implements Jobs {
     for (;;) {
       const left = Math.max(0, until - clock.now());
       const message = await this.#pull(Math.max(GRACE_MS, Math.min(left, PULL_MS)));
-      const job = message && this.#jobOf(message);
+      const job = message && (await this.#jobOf(message));
       if (message && job) return new Claim(job, message.reply!, this.#parts);
       if (clock.now() >= until) return undefined;
     }
   }
 
   /** Any client may ask for an agent; what it sent must not come back to every worker for ever. */
-  #jobOf(message: Msg): Job | undefined {
+  async #jobOf(message: Msg): Promise<Job | undefined> {
     const [tenant, room] = message.subject.split(".").slice(-2).map(fromToken) as [string, string];
     try {
       const payload = message.data.length === 0 ? null : message.json<Json>();
       return { tenant, room, payload };
     } catch {
-      message.respond("+TERM");
-      this.#parts.logger.log("error", "a job that is not JSON was dropped", { tenant });
+      this.#parts.logger.log("error", "a job that is not JSON is dropped", { tenant });
+      const { nc } = this.#parts.connection;
+      // Without an answer it comes back and is dropped then.
+      await nc.request(message.reply!, "+TERM", { timeout: ANSWER_MS }).catch(() => undefined);
       return undefined;
     }
   }
