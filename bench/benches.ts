@@ -1,4 +1,5 @@
 import { append } from "./append.ts";
+import { appendNats } from "./append-nats.ts";
 import { callPace } from "./call-pace.ts";
 import { digestSize } from "./digest.ts";
 import { hostStep } from "./host-step.ts";
@@ -15,6 +16,7 @@ export const BENCHES: readonly Bench[] = [
   callPace,
   voicePath,
   append,
+  appendNats,
   replayCall,
   digestSize,
   memory,

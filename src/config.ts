@@ -19,14 +19,34 @@ const Environment = z.object({
   TURNFOLD_DATA: z.string().min(1).default(".turnfold"),
   /** Where downloaded speech models lie; default: the user's cache folder. */
   TURNFOLD_MODELS: z.string().min(1).optional(),
+  /** Where the NATS server is; unset: files in the data folder. */
+  NATS_URL: z.string().min(1).optional(),
+  /** First token of all subjects and names on it. */
+  NATS_PREFIX: z.string().min(1).default("turnfold"),
+  /** Copies of each stream: 3 on a cluster. */
+  NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+  /** Streams the log is spread over; fixed once it is made. */
+  NATS_SHARDS: z.coerce.number().int().min(1).max(64).optional(),
+  /** Its monitoring address, for the checks that only it can answer. */
+  NATS_MONITOR_URL: z.url().optional(),
   TURNFOLD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
   TURNFOLD_PORT: z.coerce.number().int().min(0).max(65_535).default(4600),
   /** Any value but the empty one: no colours (https://no-color.org). */
   NO_COLOR: z.string().optional(),
 });
 
+export interface NatsConfig {
+  readonly url: string;
+  readonly prefix: string;
+  readonly replicas: number;
+  readonly shards?: number;
+  readonly monitorUrl?: string;
+}
+
 export interface Config {
   readonly dataDir: string;
+  /** Undefined: calls are kept in the data folder. */
+  readonly nats: NatsConfig | undefined;
   readonly modelsDir: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
@@ -44,11 +64,25 @@ export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
     throw new AppError("config.invalid", `environment: ${z.prettifyError(parsed.error)}`);
   const values = parsed.data;
   return Object.freeze({
+    // A folder that is named on the command line is meant.
+    nats: flags.data === undefined ? natsOf(values) : undefined,
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
     modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
     logLevel: values.TURNFOLD_LOG_LEVEL,
     port: flags.port ?? values.TURNFOLD_PORT,
     colors: !values.NO_COLOR,
+  });
+}
+
+function natsOf(values: z.infer<typeof Environment>): NatsConfig | undefined {
+  const { NATS_URL: url, NATS_SHARDS: shards, NATS_MONITOR_URL: monitorUrl } = values;
+  if (url === undefined) return undefined;
+  return Object.freeze({
+    url,
+    prefix: values.NATS_PREFIX,
+    replicas: values.NATS_REPLICAS,
+    ...(shards !== undefined && { shards }),
+    ...(monitorUrl !== undefined && { monitorUrl }),
   });
 }
 

@@ -13,7 +13,9 @@ import { systemClock } from "./base/clock.ts";
 import { systemIds } from "./base/id.ts";
 import { LIMITS } from "./base/limits.ts";
 import { stderrLogger } from "./base/logger.ts";
-import { openEmbedded, type EmbeddedBroker } from "./broker/embedded/embedded-broker.ts";
+import type { Broker } from "./broker/broker.ts";
+import { openEmbedded } from "./broker/embedded/embedded-broker.ts";
+import { openNats } from "./broker/nats/nats-broker.ts";
 import { BUILD, type Config } from "./config.ts";
 import type { CallRef } from "./events/record.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
@@ -37,7 +39,7 @@ import type { Vad } from "./providers/vad.port.ts";
 export { lockHolder } from "./broker/embedded/data-lock.ts";
 export { readLogFile } from "./broker/embedded/read-log-file.ts";
 export { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
-export type { EmbeddedBroker } from "./broker/embedded/embedded-broker.ts";
+export type { Broker } from "./broker/broker.ts";
 export type { PacedRoom } from "./media/paced-room.ts";
 export type { Recorder } from "./media/local/recorder.ts";
 export { openFlite } from "./providers/local/flite.tts.ts";
@@ -51,14 +53,26 @@ export const LOCAL_RATE_HZ = 16_000;
 export const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
-/** The data folder. Owners lock it; readers (`readOnly`) need no lock and write nothing. */
-export function openStore(config: Config, readOnly: boolean): Promise<EmbeddedBroker> {
-  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+/**
+ * NATS where it is configured, else the data folder. Owners of the folder lock it; readers
+ * (`readOnly`) need no lock and write nothing. A server serves any number of both.
+ */
+export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
+  // What a server warns of is for those who run on it, not for each look at a call.
+  const level = readOnly && config.logLevel === "warn" ? "error" : config.logLevel;
+  const logger = stderrLogger(level, () => systemClock.now());
+  if (config.nats) return openNats({ ...config.nats, clock: systemClock, ids: systemIds, logger });
   return openEmbedded({ dataDir: config.dataDir, clock: systemClock, logger, readOnly });
 }
 
-/** The first file of a call's log. */
+/** Where calls are kept, in words for a person. */
+export function storeName({ nats, dataDir }: Config): string {
+  return nats ? `the NATS server (prefix ${nats.prefix})` : dataDir;
+}
+
+/** The first file of a call's log, or its subject on NATS. */
 export function logPath(config: Config, { tenant, call }: CallRef): string {
+  if (config.nats) return `nats:${config.nats.prefix}.log.*.${tenant}.${call}`;
   return join(config.dataDir, tenant, call, "0001.jsonl");
 }
 
@@ -145,7 +159,7 @@ export function checkAgent(agent: VoiceAgent, { shelf, endpointer }: LocalProvid
 /** The calls of one agent in this process, over the given rooms and the local providers. */
 export function openSupervisor(
   config: Config,
-  broker: EmbeddedBroker,
+  broker: Broker,
   parts: {
     readonly providers: LocalProviders;
     readonly roomOf: (call: string) => RoomMedia;
@@ -165,6 +179,7 @@ export function openSupervisor(
     versions: CURRENT_VERSIONS,
     build: BUILD,
     worker: `local-${process.pid}`,
+    ...(config.nats && { prefix: config.nats.prefix }),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       return {

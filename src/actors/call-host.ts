@@ -307,9 +307,9 @@ export class CallHost {
 
 /** A record that cannot be stored must not be folded: refused here, it is its sender's matter. */
 function checkSize(text: Json): AppError | undefined {
-  const bytes = JSON.stringify(text).length;
+  const bytes = Buffer.byteLength(JSON.stringify(text));
   if (bytes <= LIMITS.recordBytesMax / 2) return undefined;
-  return new AppError("record.tooLarge", `a text of ${bytes} characters does not fit in a record`);
+  return new AppError("record.tooLarge", `a text of ${bytes} bytes does not fit in a record`);
 }
 
 export function digestText(text: TextPart): string {

@@ -1,7 +1,8 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, sleep } from "../base/clock.ts";
 import { AppError, codeOf, toAppError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
+import { recordBytes } from "../events/codec.ts";
 import type { CallRef, LogRecord, LogTail } from "../events/record.ts";
 
 /**
@@ -17,7 +18,13 @@ export interface WriterHooks {
   fenced(error: AppError): void;
 }
 
-const SETTLE_EVERY_MS = 50;
+/** Between the tries of one append: doubled each time, up to the longest. */
+const RETRY_FIRST_MS = 50;
+const RETRY_LONGEST_MS = 1_000;
+/** So many records of full size are within the bytes of one append: nothing to measure. */
+const UNMEASURED_MAX = Math.floor(LIMITS.appendBytesMax / LIMITS.recordBytesMax);
+/** Whether it landed is not known, or surely not but it may the next time. */
+const TRY_AGAIN: readonly string[] = ["log.unknown", "broker.full", "broker.unavailable"];
 
 export class LogWriter {
   readonly #log: EventLog;
@@ -53,7 +60,7 @@ export class LogWriter {
   /** Sends what waits, unless an append is under way. */
   flush(): void {
     while (!this.#lost && !this.#inFlight && this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, LIMITS.appendRecordsMax);
+      const batch = this.#take();
       try {
         const result = this.#log.append(this.#ref, this.#tail, batch);
         if (!isPromise(result)) {
@@ -78,6 +85,14 @@ export class LogWriter {
     this.#waiting = [];
   }
 
+  /** As many of the waiting records as fit in one append. */
+  #take(): readonly LogRecord[] {
+    const batch = this.#waiting.splice(0, LIMITS.appendRecordsMax);
+    while (batch.length > UNMEASURED_MAX && bytesOf(batch) > LIMITS.appendBytesMax)
+      this.#waiting.unshift(...batch.splice(batch.length >> 1));
+    return batch;
+  }
+
   #settled(batch: readonly LogRecord[]): void {
     this.#inFlight = false;
     this.#landed(batch);
@@ -90,10 +105,10 @@ export class LogWriter {
     if (!this.#lost) this.#hooks.acked(last.seq);
   }
 
-  /** A lost compare-and-set ends this owner; anything else is unknown and must be settled. */
+  /** A lost compare-and-set ends this owner; what is unknown must be settled. */
   async #failed(batch: readonly LogRecord[], error: unknown): Promise<void> {
     const code = codeOf(error, "log.unknown");
-    if (code !== "log.unknown") return this.#fence(error);
+    if (!TRY_AGAIN.includes(code)) return this.#fence(error);
     const landed = await this.#settle(batch);
     if (landed) this.#settled(batch);
     else this.#fence(error);
@@ -102,8 +117,11 @@ export class LogWriter {
   /** True once the batch is known to be in the log; false once it is known never to be. */
   async #settle(batch: readonly LogRecord[]): Promise<boolean> {
     const last = batch.at(-1)!;
+    const until = this.#clock.now() + LIMITS.unknownMsMax;
     let mayStand = false;
-    for (let attempt = 0; attempt < LIMITS.unknownTriesMax; attempt++) {
+    let waitMs = RETRY_FIRST_MS;
+    for (let tries = 0; tries < LIMITS.unknownTriesMax; tries++) {
+      if (this.#clock.now() > until) return false;
       if (this.#lost) return false;
       const tail = await this.#log.tail(this.#ref).catch(() => undefined);
       if (tail?.seq === last.seq && tail.hash === last.hash) return true;
@@ -116,9 +134,10 @@ export class LogWriter {
         if (code === undefined) return true;
         // A conflict after an unknown result may be our own first try: only the tail tells.
         mayStand = code === "log.conflict";
-        continue;
+        if (mayStand) continue;
       }
-      await new Promise<void>((resolve) => void this.#clock.after(SETTLE_EVERY_MS, resolve));
+      await sleep(this.#clock, waitMs);
+      waitMs = Math.min(waitMs * 2, RETRY_LONGEST_MS);
     }
     return false;
   }
@@ -140,6 +159,10 @@ export class LogWriter {
       new AppError("owner.fenced", `this owner has lost the call: ${cause.message}`, { cause }),
     );
   }
+}
+
+function bytesOf(records: readonly LogRecord[]): number {
+  return records.reduce((sum, record) => sum + recordBytes(record), 0);
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -32,6 +32,8 @@ export interface SupervisorPorts {
   /** The effects of one call; what they share of its room lives with them. */
   readonly runnersFor: (header: CallHeader) => Runners;
   readonly snapshotEveryRecords?: number;
+  /** First token of the bus's subjects. */
+  readonly prefix?: string;
 }
 
 export type NewCall = Omit<CallHeader, "machines" | "build" | "texts" | "agents" | "hooks"> &
@@ -121,7 +123,7 @@ export class Supervisor {
     state: { fold: CallFold; transcript: Transcript },
   ): CallHost {
     const { broker, clock, ids, logger, snapshotEveryRecords } = this.#ports;
-    const names = subjects();
+    const names = subjects(this.#ports.prefix);
     const host = new CallHost(
       ref,
       {
@@ -146,7 +148,7 @@ export class Supervisor {
 
   /** Each actor's voice after its append; a listener's failure is its own. */
   #tellAll(ref: CallRef, record: LogRecord): void {
-    const subject = subjects().events(ref.tenant, ref.call, record.actor);
+    const subject = subjects(this.#ports.prefix).events(ref.tenant, ref.call, record.actor);
     const { text: _, ...voice } = record;
     this.#ports.broker.bus.publish(subject, voice as unknown as Json);
     for (const listener of this.#listeners) {

@@ -10,12 +10,16 @@ export const LIMITS = {
   recordBytesMax: 64 * 1024,
   /** Records packed into one append (L2). */
   appendRecordsMax: 64,
+  /** JSON of the records packed into one append: half of what a NATS server takes by default. */
+  appendBytesMax: 512 * 1024,
   /** Records of one log segment before it rolls over (L9). */
   segmentRecordsMax: 50_000,
   /** Records between two snapshots of a call (L9). */
   snapshotEveryRecords: 2_000,
   /** Tries to settle one unknown append before the owner gives up (L2). */
   unknownTriesMax: 8,
+  /** How long it is tried, where each try waits for its answer (L7). */
+  unknownMsMax: 15_000,
   /** Interims of one speech range that reach a chart, per second (L9). */
   interimsPerSecondMax: 4,
   /** How often the playout position is logged (E9). */

@@ -3,7 +3,9 @@ import { AppError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Json } from "../events/record.ts";
-import type { Bus, BusHandler, BusMessage, Subscription } from "./bus.port.ts";
+import type { Bus, BusHandler, Subscription } from "./bus.port.ts";
+import { parsePattern, parseSubject } from "./bus-subject.ts";
+import { type Delivery, Mailbox, type MailboxOptions } from "./mailbox.ts";
 
 /**
  * The bus inside one process. B1: a handler never runs inside `publish`. B2: one message at a time
@@ -31,15 +33,14 @@ export class LocalBus implements Bus {
   }
 
   subscribe(pattern: string, handler: BusHandler, options: { queue?: string } = {}): Subscription {
-    const tokens = parsePattern(pattern);
     const member = new Member({
-      tokens,
+      pattern,
+      tokens: parsePattern(pattern),
       group: options.queue,
       handler,
       backlogMax: this.#backlogMax,
-      leave: () => this.#leave(member),
-      report: (error) =>
-        this.#logger.log("error", "a bus handler threw", { pattern, error: String(error) }),
+      logger: this.#logger,
+      leave: (one) => this.#leave(one),
     });
     this.#members.add(member);
     return member;
@@ -87,9 +88,7 @@ export class LocalBus implements Bus {
 
   /** Every lone subscriber that matches, and of each group the member whose turn it is. */
   #receivers(subject: string): readonly Member[] {
-    const tokens = subject.split(".");
-    if (!tokens.every((token) => isToken(token)))
-      throw new AppError("input.invalid", `${subject} is no subject to publish on`);
+    const tokens = parseSubject(subject);
     const receivers: Member[] = [];
     const groups = new Map<string, Member[]>();
     for (const member of this.#members) {
@@ -107,91 +106,38 @@ export class LocalBus implements Bus {
   }
 }
 
-interface Delivery {
-  readonly message: BusMessage;
-  readonly answer?: (data: Json) => void;
-}
-
-interface MemberOptions {
+interface MemberOptions extends MailboxOptions {
   readonly tokens: readonly string[];
   readonly group: string | undefined;
-  readonly handler: BusHandler;
-  readonly backlogMax: number;
-  readonly leave: () => void;
-  readonly report: (error: unknown) => void;
+  readonly leave: (member: Member) => void;
 }
 
 /** One subscription and what waits for it. */
 class Member implements Subscription {
   readonly tokens: readonly string[];
   readonly group: string | undefined;
-  dropped = 0;
-  readonly #options: MemberOptions;
-  #backlog: Delivery[] = [];
-  /** Index of the oldest waiting message: shifting a long array at each step would be quadratic. */
-  #head = 0;
-  #running = false;
-  #closed = false;
+  readonly #mailbox: Mailbox;
+  readonly #leave: (member: Member) => void;
 
   constructor(options: MemberOptions) {
     this.tokens = options.tokens;
     this.group = options.group;
-    this.#options = options;
+    this.#mailbox = new Mailbox(options);
+    this.#leave = options.leave;
+  }
+
+  get dropped(): number {
+    return this.#mailbox.dropped;
   }
 
   push(delivery: Delivery): void {
-    this.#backlog.push(delivery);
-    if (this.#backlog.length - this.#head > this.#options.backlogMax) {
-      this.#head++;
-      this.dropped++;
-      this.#trim();
-    }
-    if (this.#running) return;
-    this.#running = true;
-    queueMicrotask(() => void this.#drain());
+    this.#mailbox.push(delivery);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#backlog = [];
-    this.#head = 0;
-    this.#options.leave();
+    this.#mailbox.close();
+    this.#leave(this);
   }
-
-  async #drain(): Promise<void> {
-    while (!this.#closed && this.#head < this.#backlog.length) {
-      const { message, answer } = this.#backlog[this.#head++]!;
-      this.#trim();
-      try {
-        const data = await this.#options.handler(message);
-        if (data !== undefined) answer?.(data);
-      } catch (error) {
-        this.#options.report(error);
-      }
-    }
-    this.#running = false;
-  }
-
-  /** Gives up the delivered part of the array once it is the larger part. */
-  #trim(): void {
-    if (this.#head < 1024 || this.#head * 2 < this.#backlog.length) return;
-    this.#backlog = this.#backlog.slice(this.#head);
-    this.#head = 0;
-  }
-}
-
-/** Wildcards stand for whole tokens, and `>` stands last; anything else is a slip of the caller. */
-function parsePattern(pattern: string): readonly string[] {
-  const tokens = pattern.split(".");
-  const good = tokens.every(
-    (token, index) => token === "*" || isToken(token) || (token === ">" && !tokens[index + 1]),
-  );
-  if (!good) throw new AppError("input.invalid", `${pattern} is no subject pattern`);
-  return tokens;
-}
-
-function isToken(token: string): boolean {
-  return /^[^\s.*>]+$/.test(token);
 }
 
 function matches(pattern: readonly string[], subject: readonly string[]): boolean {

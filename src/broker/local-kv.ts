@@ -1,5 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import type { Json } from "../events/record.ts";
+import { checkKey } from "./kv-key.ts";
 import type { Kv, KvEntry } from "./kv.port.ts";
 import type { Table } from "./table.ts";
 
@@ -17,9 +18,7 @@ export class LocalKv implements Kv {
   }
 
   async put(key: string, value: Json, expect?: number): Promise<number> {
-    // The letters that every adapter can carry in a key.
-    if (!/^[\w-]+(\.[\w-]+)*$/.test(key))
-      throw new AppError("input.invalid", `${key} is no key: use dotted tokens`);
+    checkKey(key);
     this.#check(key, expect);
     return this.#table.put(key, value);
   }

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { AppError, codeOf } from "../base/errors.ts";
 import type { EventLog, LogReading } from "../broker/event-log.port.ts";
 import type { CallRef } from "../events/record.ts";
-import { logPath, readLogFile } from "../main.ts";
+import { logPath, readLogFile, storeName } from "../main.ts";
 import type { Config } from "../config.ts";
 
 /**
@@ -55,7 +55,8 @@ function fileOf(given: string): string | undefined {
  * the damage is told and not hidden behind "no such call".
  */
 function headless(given: string, config: Config): string | undefined {
-  if (!/^([\w-]+\/)?[\w-]+$/.test(given) || !existsSync(config.dataDir)) return undefined;
+  if (config.nats || !/^([\w-]+\/)?[\w-]+$/.test(given) || !existsSync(config.dataDir))
+    return undefined;
   const [only, call] = given.includes("/") ? split(given) : [undefined, given];
   const tenants = only === undefined ? readdirSync(config.dataDir) : [only];
   return tenants.map((tenant) => logPath(config, { tenant, call })).find((p) => existsSync(p));
@@ -68,7 +69,7 @@ function split(given: string): readonly [string, string] {
 
 function notFound(given: string, config: Config, count: number): AppError {
   const calls = count === 1 ? "1 call" : `${count} calls`;
-  const where = `${config.dataDir} (${calls} there)`;
+  const where = `${storeName(config)} (${calls} there)`;
   const file = resolve(given);
   return new AppError(
     "call.notFound",

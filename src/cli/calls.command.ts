@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { summaryOf, type CallSummary } from "../api/call-summary.ts";
-import { lockHolder, openStore } from "../main.ts";
+import { lockHolder, openStore, storeName } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
 
@@ -46,7 +46,8 @@ export function register(program: Command, cli: Cli): void {
 
 async function runCalls({ options, config, out }: Invocation<Options>): Promise<number> {
   await using broker = await openStore(config, true);
-  const owned = lockHolder(config.dataDir) !== undefined;
+  // On a server nobody holds a lock: that a call is live shows as its log grows.
+  const owned = !config.nats && lockHolder(config.dataDir) !== undefined;
   const refs = await broker.log.calls(options.tenant);
   const calls: CallRow[] = [];
   for (const ref of refs) {
@@ -56,7 +57,7 @@ async function runCalls({ options, config, out }: Invocation<Options>): Promise<
   }
   out.json(CallList, { calls });
   print(calls, out);
-  if (calls.length === 0) out.line(`no calls in ${config.dataDir}`);
+  if (calls.length === 0) out.line(`no calls in ${storeName(config)}`);
   return EXIT.ok;
 }
 

@@ -4,7 +4,16 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { toAppError } from "../base/errors.ts";
 import type { Config } from "../config.ts";
-import { createSilero, findModels, lockHolder, missingOf, openFlite, SMART_TURN } from "../main.ts";
+import {
+  createSilero,
+  findModels,
+  lockHolder,
+  missingOf,
+  openFlite,
+  openStore,
+  SMART_TURN,
+  storeName,
+} from "../main.ts";
 
 export const Check = z.strictObject({
   name: z.string(),
@@ -33,9 +42,9 @@ export async function checkAll(config: Config): Promise<readonly Check[]> {
   return [
     checkNode(),
     checkNodePackage(),
-    checkFolder(config),
-    checkLock(config),
-    checkDisk(config),
+    ...(config.nats
+      ? [await checkNats(config)]
+      : [checkFolder(config), checkLock(config), checkDisk(config)]),
     stt,
     pip,
     vad,
@@ -63,6 +72,18 @@ function checkNodePackage(): Check {
   }
   const detail = "not installed: turnfold starts only under a Node that is new enough itself";
   return { name, status: "warn", detail, fix: "npm install (with its install scripts)" };
+}
+
+/** Opens the broker as a call would: all that is relied on is tried out. */
+async function checkNats(config: Config): Promise<Check> {
+  const name = "nats";
+  try {
+    await using _ = await openStore(config, true);
+    return { name, status: "ok", detail: storeName(config) };
+  } catch (error) {
+    const { message: detail } = toAppError(error, "broker.unavailable");
+    return { name, status: "fail", detail, fix: "see the message, or unset NATS_URL" };
+  }
 }
 
 function checkFolder({ dataDir }: Config): Check {

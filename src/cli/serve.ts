@@ -18,7 +18,7 @@ import {
   openLocalReceptionist,
   openStore,
   openSupervisor,
-  type EmbeddedBroker,
+  type Broker,
   type LocalProviders,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
@@ -88,7 +88,7 @@ export async function serve(
 }
 
 interface SamplePorts {
-  readonly broker: EmbeddedBroker;
+  readonly broker: Broker;
   readonly providers: LocalProviders;
   readonly logger: Logger;
   readonly slot: AgentSlot;

@@ -7,7 +7,7 @@ import { AppError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
 import type { CallHeader } from "../events/call.events.ts";
-import { encodeRecord } from "../events/codec.ts";
+import { encodeRecord, recordBytes } from "../events/codec.ts";
 import { EMPTY_TAIL, type CallRef, type LogRecord } from "../events/record.ts";
 import { MACHINES, openStore, readLogFile } from "../main.ts";
 import { findCall } from "./call-finder.ts";
@@ -92,14 +92,19 @@ async function takeIn(log: EventLog, file: string): Promise<CallRef> {
   let ref: CallRef | undefined;
   let tail = EMPTY_TAIL;
   let batch: LogRecord[] = [];
+  let bytes = 0;
   const flush = async (): Promise<void> => {
     if (ref && batch.length > 0) tail = await log.append(ref, tail, batch);
     batch = [];
+    bytes = 0;
   };
   for await (const record of readLogFile(file)) {
     if (!ref) ref = await vacant(log, record);
+    const size = recordBytes(record);
+    const full = batch.length === LIMITS.appendRecordsMax || bytes + size > LIMITS.appendBytesMax;
+    if (full) await flush();
+    bytes += size;
     batch.push(record);
-    if (batch.length === LIMITS.appendRecordsMax) await flush();
   }
   await flush();
   if (!ref) throw new AppError("log.notALog", `${file} has no records`);

@@ -27,15 +27,19 @@ const CRC = /,"crc":"([0-9a-f]{8})"\}$/;
 export function encodeRecord(record: LogRecord): string {
   const body = JSON.stringify(record);
   const line = `${body.slice(0, -1)},"crc":"${checksum(body)}"}`;
-  if (line.length > LIMITS.recordBytesMax)
+  const bytes = Buffer.byteLength(line);
+  if (bytes > LIMITS.recordBytesMax)
     throw new AppError(
       "record.tooLarge",
-      `a record of ${line.length} bytes is over ${LIMITS.recordBytesMax}`,
-      {
-        detail: { type: record.input.type, bytes: line.length },
-      },
+      `a record of ${bytes} bytes is over ${LIMITS.recordBytesMax}`,
+      { detail: { type: record.input.type, bytes } },
     );
   return line;
+}
+
+/** Bytes of the record's JSON: what an append of it weighs. */
+export function recordBytes(record: LogRecord): number {
+  return Buffer.byteLength(JSON.stringify(record));
 }
 
 /** Why a line is no record: `torn` lines may stand at the end of a log, the others are damage. */

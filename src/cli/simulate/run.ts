@@ -21,7 +21,7 @@ import {
   openLocalRoom,
   openStore,
   openSupervisor,
-  type EmbeddedBroker,
+  type Broker,
   type LocalProviders,
   type Recorder,
 } from "../../main.ts";
@@ -61,7 +61,7 @@ export async function simulate(config: Config, options: SimulateOptions) {
 /** The same over a broker and providers that are open: the page runs its sample call so. */
 export async function simulateOn(
   config: Config,
-  { broker, providers }: { broker: EmbeddedBroker; providers: LocalProviders },
+  { broker, providers }: { broker: Broker; providers: LocalProviders },
   options: SimulateOptions,
 ) {
   const started = options.resume
@@ -150,11 +150,11 @@ async function closed(host: CallHost): Promise<void> {
 }
 
 class ScriptKeeper {
-  readonly #broker: EmbeddedBroker;
+  readonly #broker: Broker;
   readonly #key: string;
   #progress: Progress;
 
-  constructor(broker: EmbeddedBroker, ref: CallRef, progress: Progress) {
+  constructor(broker: Broker, ref: CallRef, progress: Progress) {
     this.#broker = broker;
     this.#key = keyOf(ref);
     this.#progress = progress;
@@ -175,7 +175,7 @@ function keyOf({ tenant, call }: CallRef): string {
   return `simulate.${tenant}.${call}`;
 }
 
-async function progressOf(broker: EmbeddedBroker, ref: CallRef): Promise<Progress> {
+async function progressOf(broker: Broker, ref: CallRef): Promise<Progress> {
   const entry = await broker.kv.get(keyOf(ref));
   const parsed = Progress.safeParse(entry?.value);
   if (parsed.success) return parsed.data;
@@ -185,7 +185,7 @@ async function progressOf(broker: EmbeddedBroker, ref: CallRef): Promise<Progres
   );
 }
 
-async function recordsOf(broker: EmbeddedBroker, ref: CallRef): Promise<readonly LogRecord[]> {
+async function recordsOf(broker: Broker, ref: CallRef): Promise<readonly LogRecord[]> {
   const records: LogRecord[] = [];
   for await (const record of broker.log.read(ref)) records.push(record);
   return records;
