@@ -186,22 +186,13 @@ export class EffectRunner {
     if (this.#running.get(entry.id) !== running) return;
     this.#running.delete(entry.id);
     const { text, ...result } = ended;
-    const input = {
-      type: "effect.ended",
-      effect: entry.id,
-      how,
-      ...result,
-    } as unknown as StoredInput;
+    const end = { type: "effect.ended", effect: entry.id };
+    const input = { ...end, how, ...result } as unknown as StoredInput;
     this.#offer(input, entry.seq, text).catch((error: unknown) => {
-      // What it has to say does not fit in a record: it ends all the same (E4).
-      if (codeOf(error) !== "record.tooLarge") return;
-      const failed = {
-        type: "effect.ended",
-        effect: entry.id,
-        how: "failed",
-        error: codeOf(error),
-      };
-      quietly(this.#offer(failed, entry.seq));
+      // What it has to say cannot stand in a record: it ends all the same (E4).
+      const code = codeOf(error);
+      if (code === "record.tooLarge" || code === "record.invalid")
+        quietly(this.#offer({ ...end, how: "failed", error: code }, entry.seq));
     });
   }
 

@@ -1,5 +1,6 @@
 import { sleep } from "../../base/clock.ts";
-import { codeOf } from "../../base/errors.ts";
+import { AppError, codeOf } from "../../base/errors.ts";
+import { jsonOf } from "../../events/json.ts";
 import type { HistoryMessage, ReplyInput } from "../../folds/history.ts";
 import type { AfterTurn, Hooks, PartsOf } from "../agent-parts.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
@@ -28,8 +29,8 @@ export function hookRunner(partsOf: PartsOf): Runner<HookInput, AfterTurn> {
     },
     run: async ({ input, signal }, turn) => {
       const { hooks } = partsOf(input.agent);
-      const output = (await hooks.afterTurn?.(turn, { key: input.key, signal })) ?? null;
-      return { text: { output } };
+      const output = await hooks.afterTurn?.(turn, { key: input.key, signal });
+      return { text: { output: jsonOf(output, "tool.failed") } };
     },
   };
 }
@@ -67,6 +68,7 @@ export async function contextOf(
       return undefined;
     }
     const text = given ?? "";
+    if (typeof text !== "string") throw new AppError("tool.failed", "beforeReply gives a text");
     tell("done", text);
     return text || undefined;
   } catch (error) {
