@@ -20,7 +20,7 @@ import { streamAnswer } from "./answer-stream.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 import { contextOf } from "./hook.runner.ts";
 import { Playout } from "./playout.ts";
-import { SentenceVoice } from "./sentence-voice.ts";
+import { SentenceVoice, type LivingVoices } from "./sentence-voice.ts";
 import { SentenceSplitter, splitSentences } from "./sentences.ts";
 import { requestedTools } from "./tool.runner.ts";
 
@@ -77,6 +77,7 @@ class Reply {
   #requestedAt = 0;
   #firstTokenAt: number | undefined;
   #positions: Cancel | undefined;
+  #toldMs = -1;
 
   constructor(
     parts: AgentParts,
@@ -88,7 +89,7 @@ class Reply {
     this.#kind = effect.child === "filler" ? "filler" : "reply";
     this.#rateHz = connection.speaker.rateHz;
     this.#playout = new Playout(connection.speaker, media.speakers, () => this.#tellPosition());
-    this.#voice = this.#openVoice();
+    this.#voice = this.#openVoice(media.living);
     if (!effect.input.speculative) this.#committed.resolve();
     effect.signal.addEventListener("abort", () => this.#stop(), { once: true });
     effect.onTell((command) => {
@@ -117,13 +118,15 @@ class Reply {
     return this.#result();
   }
 
-  #openVoice(): SentenceVoice {
+  #openVoice(living: LivingVoices): SentenceVoice {
     const { signal, call } = this.#effect;
     return new SentenceVoice({
       voices: this.#parts.voices,
       clock: call.clock,
       signal,
       firstAudioMs: call.settings.answer.firstAudio,
+      living,
+      agent: this.#effect.input.agent,
       write: (frame) => this.#write(frame),
       cutTo: (ms) => this.#cutTo(ms),
       onSwitch: (from, to, why) =>
@@ -144,9 +147,9 @@ class Reply {
     this.#playout.write(resample(frame, this.#rateHz).samples);
   }
 
-  #cutTo(ms: number): void {
-    this.#writtenMs = this.#sentenceMs + ms;
-    this.#playout.cutTo(this.#writtenMs);
+  #cutTo(ms: number): number {
+    this.#writtenMs = this.#playout.cutTo(this.#sentenceMs + ms);
+    return this.#writtenMs - this.#sentenceMs;
   }
 
   #switched(what: "model" | "voice", how: { from: string; to: string; why: string }): void {
@@ -240,8 +243,11 @@ class Reply {
   #tellPosition(): void {
     if (this.#effect.signal.aborted) return;
     const ms = Math.round(this.#playout.positionMs);
-    if (this.#playout.isPlaying || ms === 0)
+    // One that does not grow is no sign of life: the chart waits for the next sound.
+    if (ms > this.#toldMs && (this.#playout.isPlaying || ms === 0)) {
+      this.#toldMs = ms;
       quietly(this.#effect.progress({ type: `${this.#kind}.position`, ms }));
+    }
     this.#positions = this.#effect.call.clock.after(LIMITS.positionEveryMs, () =>
       this.#tellPosition(),
     );
