@@ -140,7 +140,7 @@ export class EffectRunner {
       ? Promise.try(() => runner.run(this.#contextOf(running), prepared))
       : Promise.reject(new AppError("bug", `no runner for ${entry.src}`));
     done.then(
-      (result) => this.#end(running, abort.signal.aborted ? "stopped" : "done", result),
+      (result) => this.#endWith(running, result),
       (error: unknown) => this.#endFailed(running, error),
     );
   }
@@ -175,12 +175,18 @@ export class EffectRunner {
     });
   }
 
+  #endWith(running: Running, { error, ...result }: EffectResult): void {
+    if (running.abort.signal.aborted) this.#end(running, "stopped", result);
+    else if (error) this.#end(running, "failed", { ...result, error });
+    else this.#end(running, "done", result);
+  }
+
   #endFailed(running: Running, error: unknown): void {
     if (running.abort.signal.aborted) this.#end(running, "stopped", {});
     else this.#end(running, "failed", { error: codeOf(error, "provider.failed") });
   }
 
-  #end(running: Running, how: string, ended: EffectResult & { error?: string }): void {
+  #end(running: Running, how: string, ended: EffectResult): void {
     const { entry } = running;
     // Dropped meanwhile: its end was logged by another, or this owner writes no more.
     if (this.#running.get(entry.id) !== running) return;

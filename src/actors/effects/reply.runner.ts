@@ -1,4 +1,5 @@
-import { sleep, type Cancel } from "../../base/clock.ts";
+import { aborted, sleep, type Cancel } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
 import { frameMs, resample, type AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
@@ -42,7 +43,9 @@ export function replyRunner(ports: ReplyPorts): Runner<ReplyInput, Prepared> {
         ? { history: historyFor(transcript, input), texts: [] }
         : { history: undefined, texts: input.saying.map((ref) => transcript.textOf(ref)) },
     run: async (effect, prepared) => {
-      const connection = await ports.media.connected();
+      // Stopped before there is a room to speak in, it asks and says nothing.
+      const connection = await Promise.race([ports.media.connected(), aborted(effect.signal)]);
+      if (!connection || effect.signal.aborted) return { position: 0 };
       const parts = ports.partsOf(effect.input.agent);
       return new Reply(parts, effect, { connection, media: ports.media }).run(prepared);
     },
@@ -63,6 +66,10 @@ class Reply {
   readonly #rateHz: number;
   /** What its records are called by: `reply` or `filler`. */
   readonly #kind: string;
+  /** Whatever fails ends all that still works for it. */
+  readonly #failed = new AbortController();
+  /** Aborted when it is stopped, and when it fails. */
+  readonly #signal: AbortSignal;
   readonly #committed = Promise.withResolvers<void>();
   readonly #usage: Usage[] = [];
   readonly #characters = new Map<Voice, number>();
@@ -86,6 +93,7 @@ class Reply {
   ) {
     this.#parts = parts;
     this.#effect = effect;
+    this.#signal = AbortSignal.any([effect.signal, this.#failed.signal]);
     this.#kind = effect.child === "filler" ? "filler" : "reply";
     this.#rateHz = connection.speaker.rateHz;
     this.#playout = new Playout(connection.speaker, media.speakers, () => this.#tellPosition());
@@ -100,7 +108,8 @@ class Reply {
   }
 
   async run({ history, texts }: Prepared): Promise<EffectResult> {
-    if (this.#effect.signal.aborted) this.#stop();
+    const { signal } = this.#effect;
+    if (signal.aborted) this.#stop();
     try {
       if (history) await this.#ask(history);
       else for (const sentence of texts.flatMap(splitSentences)) this.#say(sentence);
@@ -109,21 +118,23 @@ class Reply {
       await this.#committed.promise;
       this.#playout.finish();
       await this.#playout.done;
+      return signal.aborted ? this.#measured() : { ...this.#measured(), ...this.#wanted() };
     } catch (error) {
+      this.#failed.abort();
       this.#playout.stop();
-      if (!this.#effect.signal.aborted) throw error;
+      const measured = this.#measured();
+      return signal.aborted ? measured : { ...measured, error: codeOf(error, "provider.failed") };
     } finally {
       this.#positions?.();
     }
-    return this.#result();
   }
 
   #openVoice(living: LivingVoices): SentenceVoice {
-    const { signal, call } = this.#effect;
+    const { call } = this.#effect;
     return new SentenceVoice({
       voices: this.#parts.voices,
       clock: call.clock,
-      signal,
+      signal: this.#signal,
       firstAudioMs: call.settings.answer.firstAudio,
       living,
       agent: this.#effect.input.agent,
@@ -158,7 +169,9 @@ class Reply {
 
   async #ask(history: History): Promise<void> {
     const { models, tools, hooks } = this.#parts;
-    const { signal, call } = this.#effect;
+    const { call } = this.#effect;
+    const signal = this.#signal;
+    if (signal.aborted) return;
     const context = await contextOf(this.#effect, hooks, messagesOf(history));
     if (signal.aborted) return;
     const asked = context ? withContext(history, context) : history;
@@ -206,7 +219,8 @@ class Reply {
     const before = Promise.all([this.#speech, this.#logged]);
     this.#speech = before.then(() => this.#speak(sentence, ref, index));
     this.#logged.catch(() => undefined);
-    this.#speech.catch(() => undefined);
+    // A voice that fails ends the answer, so its model need not go on.
+    this.#speech.catch(() => this.#failed.abort());
   }
 
   /** So a new owner finds all that was to be said, and not only what was said already (L5). */
@@ -222,7 +236,7 @@ class Reply {
   }
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
-    const { signal } = this.#effect;
+    const signal = this.#signal;
     if (signal.aborted) return;
     this.#sentenceMs = this.#writtenMs;
     const { ttfbMs, ...measured } = await this.#voice.speak(text);
@@ -234,9 +248,10 @@ class Reply {
 
   /** M3: speech is not synthesised further ahead than the buffer holds. */
   async #keepPace(): Promise<void> {
-    const { signal, call } = this.#effect;
+    const { clock } = this.#effect.call;
+    const signal = this.#signal;
     while (!signal.aborted && this.#playout.aheadMs > LIMITS.speechBufferMsMax)
-      await sleep(call.clock, LIMITS.positionEveryMs, signal);
+      await sleep(clock, LIMITS.positionEveryMs, signal);
   }
 
   /** The first one says that sound has begun; then one each `positionEveryMs` while it plays. */
@@ -253,16 +268,22 @@ class Reply {
     );
   }
 
-  #result(): EffectResult {
+  /** What it came to and cost, however it ended. */
+  #measured(): EffectResult {
+    const usage = [...this.#usage];
     for (const [{ tts }, quantity] of this.#characters) {
       const { provider, model } = tts;
       const meter = { service: "tts", meter: "characters", estimated: false } as const;
-      this.#usage.push({ ...meter, provider, model, quantity });
+      usage.push({ ...meter, provider, model, quantity });
     }
-    const ended = { position: Math.round(this.#playout.positionMs), usage: this.#usage };
-    if (this.#toolCalls.length === 0 || this.#effect.signal.aborted) return ended;
+    return { position: Math.round(this.#playout.positionMs), usage };
+  }
+
+  /** The tools it asks for, if it does. */
+  #wanted(): EffectResult {
+    if (this.#toolCalls.length === 0) return {};
     const { toolCalls, inputs } = requestedTools(this.#effect, this.#toolCalls, this.#parts.tools);
-    return { ...ended, result: { toolCalls: toolCalls as unknown as Json }, text: inputs };
+    return { result: { toolCalls: toolCalls as unknown as Json }, text: inputs };
   }
 }
 
