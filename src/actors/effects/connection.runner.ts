@@ -54,7 +54,7 @@ function tellText(
   ref: string,
 ): void {
   const { words, class: end } = featuresOf(text, {
-    lang: "en",
+    lang: effect.call.settings.language,
     before: "",
     agent: [],
     backchannelMax: 0,
