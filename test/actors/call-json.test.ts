@@ -3,6 +3,7 @@ import { suite, test } from "node:test";
 import type { Hooks } from "../../src/actors/agent-parts.ts";
 import { EffectRunner } from "../../src/actors/effect-runner.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { LIMITS } from "../../src/base/limits.ts";
 import type { Json, StoredInput } from "../../src/events/record.ts";
 import type { ToolCall } from "../../src/providers/llm.port.ts";
 import { ToolResult, type Tool } from "../../src/providers/tool.port.ts";
@@ -73,6 +74,15 @@ suite("what is no JSON", () => {
       const { error, code } = (await told(output)) as { error: string; code: string };
       assert.ok(error.includes(fix), error);
       assert.equal(code, "tool.failed");
+    }
+  });
+
+  test("fits or lies in the blobs, to the byte", async () => {
+    const most = LIMITS.recordBytesMax / 2 - JSON.stringify({ output: "" }).length;
+    assert.equal(await told("x".repeat(most)), "x".repeat(most));
+    for (const large of ["x".repeat(most + 1), "ü".repeat(most / 2 + 1)]) {
+      const output = (await told(large)) as { blob: string; bytes: number };
+      assert.equal(output.bytes, Buffer.byteLength(JSON.stringify(large)));
     }
   });
 

@@ -5,7 +5,8 @@ import type { Llm, LlmEvent, LlmRequest, LlmUsage } from "../../providers/llm.po
 
 /**
  * One request over the models of an agent, in their order. The next is asked where one fails or
- * gives nothing, or nothing in its time, but never once something was given: words cannot be taken back.
+ * gives nothing, or nothing in its time, but never once something was given: words cannot be taken
+ * back.
  */
 export interface AnswerPorts {
   readonly models: readonly Llm[];

@@ -72,9 +72,10 @@ function checkHandoff(partsOf: PartsOf, { header }: CallContext, { directive }: 
 /** What is too large for a record lies in the blobs, and the log has its digest (L9). */
 async function fit(returned: unknown, blobs: Blobs): Promise<Json> {
   const output = jsonOf(returned, "tool.failed");
-  const text = JSON.stringify(output);
-  if (text.length < LIMITS.recordBytesMax / 2) return output;
-  return { blob: await blobs.put(new TextEncoder().encode(text)), bytes: text.length };
+  const inRecord = Buffer.byteLength(JSON.stringify({ output }));
+  if (inRecord <= LIMITS.recordBytesMax / 2) return output;
+  const bytes = new TextEncoder().encode(JSON.stringify(output));
+  return { blob: await blobs.put(bytes), bytes: bytes.length };
 }
 
 /** The reply that asks. */
