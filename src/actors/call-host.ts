@@ -6,6 +6,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
 import { parseInput } from "../events/catalog.ts";
+import { isJson } from "../events/json.ts";
 import type { CallRef, Json, LogRecord, StoredInput, TextPart } from "../events/record.ts";
 import type { Command } from "../events/room.events.ts";
 import { parseSettings } from "../events/settings.events.ts";
@@ -184,8 +185,8 @@ export class CallHost {
   #step(waiting: Waiting): void {
     if (this.#over || this.#fence)
       return waiting.reject(this.#fence ?? new AppError("call.closed", "over"));
-    const tooLarge = waiting.text !== undefined && checkSize(waiting.text);
-    if (tooLarge) return waiting.reject(tooLarge);
+    const unfit = unfitness(waiting);
+    if (unfit) return waiting.reject(unfit);
     const text = waiting.text === undefined ? undefined : this.#salt(waiting.text);
     const { record: bare, plan } = this.fold.step(waiting.input, {
       at: this.now(),
@@ -306,7 +307,10 @@ export class CallHost {
 }
 
 /** A record that cannot be stored must not be folded: refused here, it is its sender's matter. */
-function checkSize(text: Json): AppError | undefined {
+function unfitness({ input, text }: Offer): AppError | undefined {
+  if (!isJson(input) || (text !== undefined && !isJson(text)))
+    return new AppError("record.invalid", `what ${input.type} is to say is no JSON`);
+  if (text === undefined) return undefined;
   const bytes = Buffer.byteLength(JSON.stringify(text));
   if (bytes <= LIMITS.recordBytesMax / 2) return undefined;
   return new AppError("record.tooLarge", `a text of ${bytes} bytes does not fit in a record`);

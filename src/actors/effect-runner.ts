@@ -140,7 +140,7 @@ export class EffectRunner {
       ? Promise.try(() => runner.run(this.#contextOf(running), prepared))
       : Promise.reject(new AppError("bug", `no runner for ${entry.src}`));
     done.then(
-      (result) => this.#end(running, abort.signal.aborted ? "stopped" : "done", result),
+      (result) => this.#endWith(running, result),
       (error: unknown) => this.#endFailed(running, error),
     );
   }
@@ -175,33 +175,30 @@ export class EffectRunner {
     });
   }
 
+  #endWith(running: Running, { error, ...result }: EffectResult): void {
+    if (running.abort.signal.aborted) this.#end(running, "stopped", result);
+    else if (error) this.#end(running, "failed", { ...result, error });
+    else this.#end(running, "done", result);
+  }
+
   #endFailed(running: Running, error: unknown): void {
     if (running.abort.signal.aborted) this.#end(running, "stopped", {});
     else this.#end(running, "failed", { error: codeOf(error, "provider.failed") });
   }
 
-  #end(running: Running, how: string, ended: EffectResult & { error?: string }): void {
+  #end(running: Running, how: string, ended: EffectResult): void {
     const { entry } = running;
     // Dropped meanwhile: its end was logged by another, or this owner writes no more.
     if (this.#running.get(entry.id) !== running) return;
     this.#running.delete(entry.id);
     const { text, ...result } = ended;
-    const input = {
-      type: "effect.ended",
-      effect: entry.id,
-      how,
-      ...result,
-    } as unknown as StoredInput;
+    const end = { type: "effect.ended", effect: entry.id };
+    const input = { ...end, how, ...result } as unknown as StoredInput;
     this.#offer(input, entry.seq, text).catch((error: unknown) => {
-      // What it has to say does not fit in a record: it ends all the same (E4).
-      if (codeOf(error) !== "record.tooLarge") return;
-      const failed = {
-        type: "effect.ended",
-        effect: entry.id,
-        how: "failed",
-        error: codeOf(error),
-      };
-      quietly(this.#offer(failed, entry.seq));
+      // What it has to say cannot stand in a record: it ends all the same (E4).
+      const code = codeOf(error);
+      if (code === "record.tooLarge" || code === "record.invalid")
+        quietly(this.#offer({ ...end, how: "failed", error: code }, entry.seq));
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import type { ErrorCode } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { Usage } from "../events/effect.events.ts";
@@ -58,6 +59,8 @@ export interface CallContext {
 }
 
 export interface EffectResult {
+  /** It failed with this code; what else is here is logged all the same. */
+  readonly error?: ErrorCode;
   readonly result?: Json;
   readonly position?: number;
   readonly usage?: readonly Usage[];

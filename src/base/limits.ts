@@ -24,6 +24,10 @@ export const LIMITS = {
   interimsPerSecondMax: 4,
   /** How often the playout position is logged (E9). */
   positionEveryMs: 250,
+  /** What `afterTurn` may take; the end of the call waits for it. */
+  afterTurnMsMax: 10_000,
+  /** A voice that failed is not asked first for this long. */
+  voiceRetryMs: 30_000,
   /** Outgoing frame length (M1). */
   frameMs: 20,
   /** Audio queued natively ahead of the speaker (M1, M3). */

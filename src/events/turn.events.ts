@@ -31,7 +31,7 @@ export const ReplySwitched = z.strictObject({
   what: z.enum(["model", "voice"]),
   from: z.string(),
   to: z.string(),
-  /** An error code, or `late` where it gave nothing in its time. */
+  /** An error code, `late` where it gave nothing in its time, `empty` where it gave nothing. */
   why: z.string(),
 });
 

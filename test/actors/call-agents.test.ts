@@ -111,6 +111,35 @@ suite("hooks", () => {
     assert.deepEqual(ended?.text?.value, { output: { noted: 2 } });
   });
 
+  test("an afterTurn without an end is given up, so that the call can end", async () => {
+    let heeded = false;
+    const afterTurn: Hooks["afterTurn"] = (_, { signal }) => {
+      signal.addEventListener("abort", () => (heeded = true));
+      return new Promise(() => undefined);
+    };
+    await using stage = await openHooked({ afterTurn });
+    await ask(stage);
+    await stage.close();
+    const ended = stage.simulation.records.find(({ input }) =>
+      (input["effect"] as string | undefined)?.endsWith("afterTurn.2"),
+    );
+    assert.deepEqual([ended?.input["how"], ended?.input["error"]], ["failed", "tool.failed"]);
+    assert.deepEqual(ended?.text?.value, { output: { error: "afterTurn took too long" } });
+    assert.ok(heeded);
+  });
+
+  test("what beforeReply gives and no record can hold is left out of the request", async () => {
+    await using stage = await openHooked({ beforeReply: () => "x".repeat(40_000) });
+    await ask(stage);
+    await stage.close();
+    assert.equal(stage.asked(0).join().includes("xxx"), false);
+    const events = stage.simulation.records.flatMap(({ input, text }) => {
+      const event = input["event"] as { type: string; how: string } | undefined;
+      return event?.type === "reply.context" ? [[event.how, text?.value]] : [];
+    });
+    assert.deepEqual(events, [["failed", { text: "record.tooLarge" }]]);
+  });
+
   test("an afterTurn that was lost with its owner runs again under its key", async () => {
     const keys: string[] = [];
     const afterTurn: Hooks["afterTurn"] = (_, { key }) => {

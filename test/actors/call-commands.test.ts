@@ -224,6 +224,18 @@ suite("typed words", () => {
     assert.equal(stage.turns[1]?.latencyMs.e2e, null);
   });
 
+  test("are judged in the language of the call, as their replay does", async () => {
+    await using stage = await Stage.open({ settings: { language: "de" } });
+    await stage.until(1_000);
+    stage.simulation.room.type("ann", "Ich komme heute und");
+    await stage.close();
+    const typed = stage.simulation.records.flatMap(({ input }) => {
+      const event = input["event"] as { type: string; class: string } | undefined;
+      return event?.type === "text.received" ? [event.class] : [];
+    });
+    assert.deepEqual(typed, ["hanging"]);
+  });
+
   test("cut an answer as spoken ones do", async () => {
     await using stage = await Stage.open();
     await ask(stage);

@@ -1,11 +1,12 @@
-import { sleep, type Clock } from "../../base/clock.ts";
+import { aborted, sleep, type Clock } from "../../base/clock.ts";
 import { AppError, codeOf } from "../../base/errors.ts";
 import type { Usage } from "../../events/effect.events.ts";
 import type { Llm, LlmEvent, LlmRequest, LlmUsage } from "../../providers/llm.port.ts";
 
 /**
  * One request over the models of an agent, in their order. The next is asked where one fails or
- * gives nothing in its time, but never once something was given: words cannot be taken back.
+ * gives nothing, or nothing in its time, but never once something was given: words cannot be taken
+ * back.
  */
 export interface AnswerPorts {
   readonly models: readonly Llm[];
@@ -26,6 +27,7 @@ export interface AnswerPorts {
  */
 const CHARS_PER_TOKEN = 4;
 const LATE = Symbol("late");
+const OVER = Symbol("over");
 
 export async function* streamAnswer(
   request: LlmRequest,
@@ -56,33 +58,34 @@ class Asked {
   readonly #ports: AnswerPorts;
   readonly #abort = new AbortController();
   readonly #events: AsyncIterator<LlmEvent>;
-  readonly #stop = (): void => this.#abort.abort();
-  #first: IteratorResult<LlmEvent> | undefined;
+  /** A model may not heed its signal: nobody waits for it then. */
+  readonly #stopped: Promise<typeof OVER>;
+  #first: LlmEvent | undefined;
   #chars = 0;
-  #metered = false;
+  #metered: Pick<LlmUsage, "inputTokens" | "outputTokens"> | undefined;
 
   constructor(model: Llm, request: LlmRequest, ports: AnswerPorts) {
     this.#model = model;
     this.#request = request;
     this.#ports = ports;
-    ports.signal.addEventListener("abort", this.#stop, { once: true });
+    const signal = AbortSignal.any([ports.signal, this.#abort.signal]);
+    this.#stopped = aborted(signal).then((): typeof OVER => OVER);
     ports.onAsk(model);
-    this.#events = begun(() => model.stream(request, this.#abort.signal));
+    this.#events = begun(() => model.stream(request, signal));
   }
 
-  /** Waits for the first event; returns why the next model is to be asked, if it is. */
+  /** Waits for the first words or tool call; returns why the next model is to be asked, if so. */
   async first(hasNext: boolean): Promise<string | undefined> {
-    const first = this.#events.next();
+    const late = hasNext ? this.#late() : this.#stopped;
     try {
-      const came = hasNext ? await Promise.race([first, this.#late()]) : await first;
-      if (came === LATE) {
-        first.catch(() => undefined);
-        if (!this.#ports.signal.aborted) return "late";
-        this.#first = { done: true, value: undefined };
+      for (;;) {
+        const came = await Promise.race([this.#next(), late]);
+        if (came === LATE) return "late";
+        if (came === OVER) return hasNext && !this.#ports.signal.aborted ? "empty" : undefined;
+        if (!this.#isAnswer(came)) continue;
+        this.#first = came;
         return undefined;
       }
-      this.#first = came as IteratorResult<LlmEvent>;
-      return undefined;
     } catch (error) {
       if (!hasNext || this.#ports.signal.aborted) throw error;
       return codeOf(error, "provider.failed");
@@ -90,41 +93,76 @@ class Asked {
   }
 
   async *rest(): AsyncGenerator<Exclude<LlmEvent, { type: "usage" }>> {
-    for (let next = this.#first!; !next.done; next = await this.#events.next()) {
-      const event = next.value;
-      if (event.type === "usage") {
-        this.#meter(event.usage);
-        continue;
-      }
+    if (!this.#first) return;
+    let event: LlmEvent | typeof OVER = this.#first;
+    for (; event !== OVER; event = await this.#next()) {
       if (event.type === "text") this.#chars += event.text.length;
-      yield event;
+      if (event.type === "usage") this.#meter(event.usage);
+      else yield event;
     }
   }
 
   /** What was asked and not metered by the provider is estimated: it is never free. */
   end(): void {
     this.#abort.abort();
-    this.#ports.signal.removeEventListener("abort", this.#stop);
-    if (this.#metered) return;
     const { provider, model } = this.#model;
-    const inputTokens = Math.ceil(JSON.stringify(this.#request).length / CHARS_PER_TOKEN);
-    const outputTokens = Math.ceil(this.#chars / CHARS_PER_TOKEN);
-    this.#meter({ provider, model, inputTokens, outputTokens, estimated: true });
+    const asked = Math.ceil(JSON.stringify(this.#request).length / CHARS_PER_TOKEN);
+    const given = Math.ceil(this.#chars / CHARS_PER_TOKEN);
+    const counted = this.#metered;
+    if (!counted)
+      this.#meter({
+        provider,
+        model,
+        inputTokens: asked,
+        outputTokens: given,
+        estimated: true,
+      });
+    // Counted before its words came. A model that counts nothing at all uses no tokens.
+    else if (counted.inputTokens > 0 && counted.outputTokens === 0 && given > 0) {
+      const meter = { service: "llm", provider, model, estimated: true } as const;
+      this.#ports.onUsage([{ ...meter, meter: "outputTokens", quantity: given }]);
+    }
   }
 
-  async #late(): Promise<typeof LATE> {
-    const { clock, awaited, firstTokenMs } = this.#ports;
-    await awaited;
-    await sleep(clock, firstTokenMs, this.#abort.signal);
-    return LATE;
+  /** The next event, or that there is none: it is done, or nobody wants it any more. */
+  async #next(): Promise<LlmEvent | typeof OVER> {
+    const coming = this.#events.next();
+    coming.catch(() => undefined);
+    const came = await Promise.race([coming, this.#stopped]);
+    return came === OVER || came.done ? OVER : came.value;
   }
 
-  #meter({ provider, model, inputTokens, outputTokens, estimated }: LlmUsage): void {
-    this.#metered = true;
+  /** Counts and white space are no answer yet. */
+  #isAnswer(event: LlmEvent): boolean {
+    if (event.type === "usage") this.#meter(event.usage);
+    return event.type === "toolCall" || (event.type === "text" && event.text.trim() !== "");
+  }
+
+  async #late(): Promise<typeof LATE | typeof OVER> {
+    const { clock, awaited, firstTokenMs, signal } = this.#ports;
+    const over = AbortSignal.any([signal, this.#abort.signal]);
+    await Promise.race([awaited, this.#stopped]);
+    await sleep(clock, firstTokenMs, over);
+    return over.aborted ? OVER : LATE;
+  }
+
+  #meter(usage: LlmUsage): void {
+    const { provider, model, inputTokens, outputTokens, estimated } = usage;
+    // What is no count is as if it was not said.
+    if (!isCount(inputTokens) || !isCount(outputTokens)) return;
+    const before = this.#metered ?? { inputTokens: 0, outputTokens: 0 };
+    this.#metered = {
+      inputTokens: before.inputTokens + inputTokens,
+      outputTokens: before.outputTokens + outputTokens,
+    };
     const meter = { service: "llm", provider, model, estimated } as const;
     this.#ports.onUsage([
       { ...meter, meter: "inputTokens", quantity: inputTokens },
       { ...meter, meter: "outputTokens", quantity: outputTokens },
     ]);
   }
+}
+
+function isCount(value: number): boolean {
+  return Number.isFinite(value) && value >= 0;
 }

@@ -3,6 +3,7 @@ import { frameMs } from "../../base/audio.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { RoomConnection } from "../../media/room.port.ts";
 import { SpeakerQueue } from "./playout.ts";
+import { LivingVoices } from "./sentence-voice.ts";
 
 /**
  * What the effects of one call share of its room: the connection while there is one, and a tap on
@@ -11,6 +12,8 @@ import { SpeakerQueue } from "./playout.ts";
 export class CallMedia {
   /** Who may speak. */
   readonly speakers = new SpeakerQueue();
+  /** Which voices it was left with. */
+  readonly living = new LivingVoices();
   readonly #taps = new Map<string, TrackTap>();
   #connection = Promise.withResolvers<RoomConnection>();
 
@@ -92,14 +95,6 @@ export interface TapListener {
   frame(frame: AudioFrame, at: number): void;
   speechStarted?(at: number): void;
   speechEnded?(at: number): void;
-}
-
-/** Resolves when the signal aborts. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 /** A progress nobody waits for: its effect was stopped, or the call is lost, and both are known. */

@@ -1,7 +1,8 @@
+import { aborted } from "../../base/clock.ts";
 import { featuresOf } from "../../folds/features.ts";
 import type { RoomEvent, RoomMedia } from "../../media/room.port.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
-import { aborted, quietly, type CallMedia } from "./call-media.ts";
+import { quietly, type CallMedia } from "./call-media.ts";
 
 /** The agent's stay in a room: joins, tells who and what is there, leaves when stopped. */
 export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unknown> {
@@ -53,7 +54,7 @@ function tellText(
   ref: string,
 ): void {
   const { words, class: end } = featuresOf(text, {
-    lang: "en",
+    lang: effect.call.settings.language,
     before: "",
     agent: [],
     backchannelMax: 0,

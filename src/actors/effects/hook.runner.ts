@@ -1,5 +1,7 @@
 import { sleep } from "../../base/clock.ts";
-import { codeOf } from "../../base/errors.ts";
+import { AppError, codeOf } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import { jsonOf } from "../../events/json.ts";
 import type { HistoryMessage, ReplyInput } from "../../folds/history.ts";
 import type { AfterTurn, Hooks, PartsOf } from "../agent-parts.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
@@ -26,10 +28,20 @@ export function hookRunner(partsOf: PartsOf): Runner<HookInput, AfterTurn> {
       const status = turn.ended?.status ?? "failed";
       return { turn: n, status, userText, agentText: said.join(" "), heardText: heard.join(" ") };
     },
-    run: async ({ input, signal }, turn) => {
+    run: async ({ input, call, signal }, turn) => {
       const { hooks } = partsOf(input.agent);
-      const output = (await hooks.afterTurn?.(turn, { key: input.key, signal })) ?? null;
-      return { text: { output } };
+      const over = new AbortController();
+      const context = { key: input.key, signal: AbortSignal.any([signal, over.signal]) };
+      const late = sleep(call.clock, LIMITS.afterTurnMsMax, context.signal).then(() => LATE);
+      try {
+        const work = Promise.try(() => hooks.afterTurn?.(turn, context));
+        const output = await Promise.race([work, late]);
+        if (signal.aborted) return {};
+        if (typeof output !== "symbol") return { text: { output: jsonOf(output, "tool.failed") } };
+        return { error: "tool.failed", text: { output: { error: "afterTurn took too long" } } };
+      } finally {
+        over.abort();
+      }
     },
   };
 }
@@ -53,9 +65,9 @@ export async function contextOf(
   const turn = { turn: input.turn, text: said, messages };
   const context = { key: `${input.key}.beforeReply`, signal: abort.signal };
   const late = sleep(clock, call.settings.hook.timeout, abort.signal).then(() => LATE);
-  const tell = (how: string, given = ""): void => {
+  const tell = (how: string, given = ""): Promise<void> => {
     const event = { type: "reply.context", hook: "beforeReply", how, chars: given.length };
-    quietly(effect.progress({ ...event, ms: clock.now() - startedAt }, { text: given }));
+    return effect.progress({ ...event, ms: clock.now() - startedAt }, { text: given });
   };
   try {
     const work = Promise.try(() => hooks.beforeReply!(turn, context));
@@ -63,14 +75,16 @@ export async function contextOf(
     if (signal.aborted) return undefined;
     if (typeof given === "symbol") {
       work.catch(() => undefined);
-      tell("late");
+      quietly(tell("late"));
       return undefined;
     }
     const text = given ?? "";
-    tell("done", text);
+    if (typeof text !== "string") throw new AppError("tool.failed", "beforeReply gives a text");
+    // The request may only hold what is in the log, and that may be too large for it.
+    await tell("done", text);
     return text || undefined;
   } catch (error) {
-    if (!signal.aborted) tell("failed", codeOf(error, "tool.failed"));
+    if (!signal.aborted) quietly(tell("failed", codeOf(error, "tool.failed")));
     return undefined;
   } finally {
     abort.abort();

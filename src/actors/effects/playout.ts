@@ -76,12 +76,15 @@ export class Playout {
     this.#pump();
   }
 
-  /** Takes back what lies behind `ms` and has not left yet. */
-  cutTo(ms: number): void {
-    const length = Math.max(this.#handed, samplesOf(ms, this.#speaker.rateHz));
-    if (length >= this.#length) return;
-    this.#samples = [this.#take(0, length)];
-    this.#length = length;
+  /** Takes back what lies behind `ms` and has not been handed over; returns the ms it keeps. */
+  cutTo(ms: number): number {
+    const { rateHz } = this.#speaker;
+    const length = Math.max(this.#handed, samplesOf(ms, rateHz));
+    if (length < this.#length) {
+      this.#samples = [this.#take(0, length)];
+      this.#length = length;
+    }
+    return (this.#length * 1000) / rateHz;
   }
 
   /** Nothing more will be written. */

@@ -1,4 +1,5 @@
-import { sleep, type Cancel } from "../../base/clock.ts";
+import { aborted, sleep, type Cancel } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
 import { frameMs, resample, type AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
@@ -20,7 +21,7 @@ import { streamAnswer } from "./answer-stream.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 import { contextOf } from "./hook.runner.ts";
 import { Playout } from "./playout.ts";
-import { SentenceVoice } from "./sentence-voice.ts";
+import { SentenceVoice, type LivingVoices } from "./sentence-voice.ts";
 import { SentenceSplitter, splitSentences } from "./sentences.ts";
 import { requestedTools } from "./tool.runner.ts";
 
@@ -42,7 +43,9 @@ export function replyRunner(ports: ReplyPorts): Runner<ReplyInput, Prepared> {
         ? { history: historyFor(transcript, input), texts: [] }
         : { history: undefined, texts: input.saying.map((ref) => transcript.textOf(ref)) },
     run: async (effect, prepared) => {
-      const connection = await ports.media.connected();
+      // Stopped before there is a room to speak in, it asks and says nothing.
+      const connection = await Promise.race([ports.media.connected(), aborted(effect.signal)]);
+      if (!connection || effect.signal.aborted) return { position: 0 };
       const parts = ports.partsOf(effect.input.agent);
       return new Reply(parts, effect, { connection, media: ports.media }).run(prepared);
     },
@@ -63,6 +66,10 @@ class Reply {
   readonly #rateHz: number;
   /** What its records are called by: `reply` or `filler`. */
   readonly #kind: string;
+  /** Whatever fails ends all that still works for it. */
+  readonly #failed = new AbortController();
+  /** Aborted when it is stopped, and when it fails. */
+  readonly #signal: AbortSignal;
   readonly #committed = Promise.withResolvers<void>();
   readonly #usage: Usage[] = [];
   readonly #characters = new Map<Voice, number>();
@@ -77,6 +84,7 @@ class Reply {
   #requestedAt = 0;
   #firstTokenAt: number | undefined;
   #positions: Cancel | undefined;
+  #toldMs = -1;
 
   constructor(
     parts: AgentParts,
@@ -85,10 +93,11 @@ class Reply {
   ) {
     this.#parts = parts;
     this.#effect = effect;
+    this.#signal = AbortSignal.any([effect.signal, this.#failed.signal]);
     this.#kind = effect.child === "filler" ? "filler" : "reply";
     this.#rateHz = connection.speaker.rateHz;
     this.#playout = new Playout(connection.speaker, media.speakers, () => this.#tellPosition());
-    this.#voice = this.#openVoice();
+    this.#voice = this.#openVoice(media.living);
     if (!effect.input.speculative) this.#committed.resolve();
     effect.signal.addEventListener("abort", () => this.#stop(), { once: true });
     effect.onTell((command) => {
@@ -99,7 +108,8 @@ class Reply {
   }
 
   async run({ history, texts }: Prepared): Promise<EffectResult> {
-    if (this.#effect.signal.aborted) this.#stop();
+    const { signal } = this.#effect;
+    if (signal.aborted) this.#stop();
     try {
       if (history) await this.#ask(history);
       else for (const sentence of texts.flatMap(splitSentences)) this.#say(sentence);
@@ -108,22 +118,26 @@ class Reply {
       await this.#committed.promise;
       this.#playout.finish();
       await this.#playout.done;
+      return signal.aborted ? this.#measured() : { ...this.#measured(), ...this.#wanted() };
     } catch (error) {
+      this.#failed.abort();
       this.#playout.stop();
-      if (!this.#effect.signal.aborted) throw error;
+      const measured = this.#measured();
+      return signal.aborted ? measured : { ...measured, error: codeOf(error, "provider.failed") };
     } finally {
       this.#positions?.();
     }
-    return this.#result();
   }
 
-  #openVoice(): SentenceVoice {
-    const { signal, call } = this.#effect;
+  #openVoice(living: LivingVoices): SentenceVoice {
+    const { call } = this.#effect;
     return new SentenceVoice({
       voices: this.#parts.voices,
       clock: call.clock,
-      signal,
+      signal: this.#signal,
       firstAudioMs: call.settings.answer.firstAudio,
+      living,
+      agent: this.#effect.input.agent,
       write: (frame) => this.#write(frame),
       cutTo: (ms) => this.#cutTo(ms),
       onSwitch: (from, to, why) =>
@@ -144,9 +158,9 @@ class Reply {
     this.#playout.write(resample(frame, this.#rateHz).samples);
   }
 
-  #cutTo(ms: number): void {
-    this.#writtenMs = this.#sentenceMs + ms;
-    this.#playout.cutTo(this.#writtenMs);
+  #cutTo(ms: number): number {
+    this.#writtenMs = this.#playout.cutTo(this.#sentenceMs + ms);
+    return this.#writtenMs - this.#sentenceMs;
   }
 
   #switched(what: "model" | "voice", how: { from: string; to: string; why: string }): void {
@@ -155,7 +169,9 @@ class Reply {
 
   async #ask(history: History): Promise<void> {
     const { models, tools, hooks } = this.#parts;
-    const { signal, call } = this.#effect;
+    const { call } = this.#effect;
+    const signal = this.#signal;
+    if (signal.aborted) return;
     const context = await contextOf(this.#effect, hooks, messagesOf(history));
     if (signal.aborted) return;
     const asked = context ? withContext(history, context) : history;
@@ -203,7 +219,8 @@ class Reply {
     const before = Promise.all([this.#speech, this.#logged]);
     this.#speech = before.then(() => this.#speak(sentence, ref, index));
     this.#logged.catch(() => undefined);
-    this.#speech.catch(() => undefined);
+    // A voice that fails ends the answer, so its model need not go on.
+    this.#speech.catch(() => this.#failed.abort());
   }
 
   /** So a new owner finds all that was to be said, and not only what was said already (L5). */
@@ -219,7 +236,7 @@ class Reply {
   }
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
-    const { signal } = this.#effect;
+    const signal = this.#signal;
     if (signal.aborted) return;
     this.#sentenceMs = this.#writtenMs;
     const { ttfbMs, ...measured } = await this.#voice.speak(text);
@@ -231,32 +248,42 @@ class Reply {
 
   /** M3: speech is not synthesised further ahead than the buffer holds. */
   async #keepPace(): Promise<void> {
-    const { signal, call } = this.#effect;
+    const { clock } = this.#effect.call;
+    const signal = this.#signal;
     while (!signal.aborted && this.#playout.aheadMs > LIMITS.speechBufferMsMax)
-      await sleep(call.clock, LIMITS.positionEveryMs, signal);
+      await sleep(clock, LIMITS.positionEveryMs, signal);
   }
 
   /** The first one says that sound has begun; then one each `positionEveryMs` while it plays. */
   #tellPosition(): void {
     if (this.#effect.signal.aborted) return;
     const ms = Math.round(this.#playout.positionMs);
-    if (this.#playout.isPlaying || ms === 0)
+    // One that does not grow is no sign of life: the chart waits for the next sound.
+    if (ms > this.#toldMs && (this.#playout.isPlaying || ms === 0)) {
+      this.#toldMs = ms;
       quietly(this.#effect.progress({ type: `${this.#kind}.position`, ms }));
+    }
     this.#positions = this.#effect.call.clock.after(LIMITS.positionEveryMs, () =>
       this.#tellPosition(),
     );
   }
 
-  #result(): EffectResult {
+  /** What it came to and cost, however it ended. */
+  #measured(): EffectResult {
+    const usage = [...this.#usage];
     for (const [{ tts }, quantity] of this.#characters) {
       const { provider, model } = tts;
       const meter = { service: "tts", meter: "characters", estimated: false } as const;
-      this.#usage.push({ ...meter, provider, model, quantity });
+      usage.push({ ...meter, provider, model, quantity });
     }
-    const ended = { position: Math.round(this.#playout.positionMs), usage: this.#usage };
-    if (this.#toolCalls.length === 0 || this.#effect.signal.aborted) return ended;
+    return { position: Math.round(this.#playout.positionMs), usage };
+  }
+
+  /** The tools it asks for, if it does. */
+  #wanted(): EffectResult {
+    if (this.#toolCalls.length === 0) return {};
     const { toolCalls, inputs } = requestedTools(this.#effect, this.#toolCalls, this.#parts.tools);
-    return { ...ended, result: { toolCalls: toolCalls as unknown as Json }, text: inputs };
+    return { result: { toolCalls: toolCalls as unknown as Json }, text: inputs };
   }
 }
 

@@ -1,6 +1,7 @@
 import { frameMs, type AudioFrame } from "../../base/audio.ts";
-import { sleep, type Clock } from "../../base/clock.ts";
+import { aborted, sleep, type Clock } from "../../base/clock.ts";
 import { codeOf } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
 import { spreadWordEnds } from "../../folds/heard.ts";
 import type { Voice } from "../agent-parts.ts";
 
@@ -13,9 +14,12 @@ export interface VoicePorts {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly firstAudioMs: number;
+  readonly living: LivingVoices;
+  /** Whose voices they are, by its name in the call. */
+  readonly agent: string;
   write(frame: AudioFrame): void;
-  /** Takes back sound behind this many ms of the sentence that has not left yet. */
-  cutTo(ms: number): void;
+  /** Takes back sound behind this many ms of the sentence; returns the ms that are kept. */
+  cutTo(ms: number): number;
   onSwitch(from: Voice, to: Voice, why: string): void;
   onCharacters(voice: Voice, count: number): void;
 }
@@ -33,13 +37,37 @@ export interface Spoken {
 const MS_PER_CHAR = 65;
 const LATE = Symbol("late");
 
+interface Part {
+  ms: number;
+  ends: readonly number[] | undefined;
+  why: string | undefined;
+}
+
+/** The voices that live, over the replies of a call: none waits anew for one that is dead. */
+export class LivingVoices {
+  readonly #first = new Map<string, { readonly index: number; readonly at: number }>();
+
+  /** Where the voices of an agent begin; those before are tried again after some time. */
+  firstOf(agent: string, now: number): number {
+    const first = this.#first.get(agent);
+    return first && now - first.at < LIMITS.voiceRetryMs ? first.index : 0;
+  }
+
+  beginAt(agent: string, index: number, now: number): void {
+    this.#first.set(agent, { index, at: now });
+  }
+}
+
 export class SentenceVoice {
   readonly #ports: VoicePorts;
   /** The voice that speaks now: one that failed is not asked again within the answer. */
-  #index = 0;
+  #index: number;
 
   constructor(ports: VoicePorts) {
     this.#ports = ports;
+    const { living, agent, clock, voices } = ports;
+    const first = living.firstOf(agent, clock.now());
+    this.#index = first < voices.length ? first : 0;
   }
 
   /** Throws what the last voice threw. */
@@ -64,38 +92,29 @@ export class SentenceVoice {
       }
       ms += said.at(-1) ?? 0;
       rest = wordsFrom(rest, said.length);
-      this.#ports.cutTo(ms);
+      // What has left cannot be taken back: the next voice is heard behind it.
+      ms = this.#ports.cutTo(ms);
       if (rest === "") return { ms: Math.round(ms), wordEndsMs: ends, estimated, ttfbMs };
     }
   }
 
   /** As much of the text as one voice gives; `why` it gave up, and the next one is to go on. */
-  async #part(text: string, onAudio: () => void) {
-    const { voices, signal, clock, firstAudioMs } = this.#ports;
+  async #part(text: string, onAudio: () => void): Promise<Part> {
+    const { voices, signal } = this.#ports;
     const voice = voices[this.#index]!;
-    const next = voices[this.#index + 1];
+    const hasNext = this.#index + 1 < voices.length;
     const abort = new AbortController();
-    const stop = (): void => abort.abort();
-    signal.addEventListener("abort", stop, { once: true });
-    const part: { ms: number; ends: readonly number[] | undefined; why: string | undefined } = {
-      ms: 0,
-      ends: undefined,
-      why: undefined,
-    };
+    const both = AbortSignal.any([signal, abort.signal]);
+    const part: Part = { ms: 0, ends: undefined, why: undefined };
     this.#ports.onCharacters(voice, text.length);
-    const late = next && sleep(clock, firstAudioMs, abort.signal).then(() => LATE);
     try {
       const events = voice.tts
-        .speak({ text, voice: voice.name, signal: abort.signal })
+        .speak({ text, voice: voice.name, signal: both })
         [Symbol.asyncIterator]();
       for (;;) {
-        const coming = events.next();
-        const came = late && part.ms === 0 ? await Promise.race([coming, late]) : await coming;
+        const came = await this.#inTime(events.next(), hasNext);
         if (signal.aborted) return part;
-        if (typeof came === "symbol") {
-          coming.catch(() => undefined);
-          return this.#leave(part, "late");
-        }
+        if (came === LATE) return this.#leave(part, "late");
         if (came.done) return part;
         if (came.value.type === "alignment") {
           part.ends = came.value.wordEndsMs;
@@ -106,18 +125,34 @@ export class SentenceVoice {
         this.#ports.write(came.value.frame);
       }
     } catch (error) {
-      if (!next || signal.aborted) throw error;
+      if (!hasNext || signal.aborted) throw error;
       return this.#leave(part, codeOf(error, "provider.failed"));
     } finally {
       abort.abort();
-      signal.removeEventListener("abort", stop);
     }
   }
 
-  #leave<Part extends { why: string | undefined }>(part: Part, why: string): Part {
-    const { voices } = this.#ports;
+  /** Any sound may be late, where another voice can go on; nothing is waited for once stopped. */
+  async #inTime<T>(coming: Promise<T>, hasNext: boolean): Promise<T | typeof LATE> {
+    const { clock, signal, firstAudioMs } = this.#ports;
+    coming.catch(() => undefined);
+    const came = new AbortController();
+    const over = AbortSignal.any([signal, came.signal]);
+    const late = (hasNext ? sleep(clock, firstAudioMs, over) : aborted(over)).then(
+      (): typeof LATE => LATE,
+    );
+    try {
+      return await Promise.race([coming, late]);
+    } finally {
+      came.abort();
+    }
+  }
+
+  #leave(part: Part, why: string): Part {
+    const { voices, living, agent, clock } = this.#ports;
     const from = voices[this.#index]!;
     this.#index++;
+    living.beginAt(agent, this.#index, clock.now());
     this.#ports.onSwitch(from, voices[this.#index]!, why);
     return { ...part, why };
   }

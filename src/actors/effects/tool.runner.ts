@@ -3,6 +3,7 @@ import { AppError, codeOf, toAppError } from "../../base/errors.ts";
 import { sleep } from "../../base/clock.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Blobs } from "../../broker/blobs.port.ts";
+import { jsonOf } from "../../events/json.ts";
 import type { Json } from "../../events/record.ts";
 import type { RequestedTool } from "../../events/turn.events.ts";
 import type { ReplyInput } from "../../folds/history.ts";
@@ -37,7 +38,7 @@ export function toolRunner(partsOf: PartsOf, blobs: Blobs): Runner<ToolInput> {
         if (!(output instanceof ToolResult)) return { text: { output: await fit(output, blobs) } };
         checkHandoff(partsOf, call, output);
         return {
-          result: { ...output.directive },
+          result: jsonOf({ ...output.directive }, "tool.failed"),
           text: { output: await fit(output.output, blobs) },
         };
       } catch (error) {
@@ -69,10 +70,12 @@ function checkHandoff(partsOf: PartsOf, { header }: CallContext, { directive }: 
 }
 
 /** What is too large for a record lies in the blobs, and the log has its digest (L9). */
-async function fit(output: Json, blobs: Blobs): Promise<Json> {
-  const text = JSON.stringify(output) ?? "null";
-  if (text.length < LIMITS.recordBytesMax / 2) return output ?? null;
-  return { blob: await blobs.put(new TextEncoder().encode(text)), bytes: text.length };
+async function fit(returned: unknown, blobs: Blobs): Promise<Json> {
+  const output = jsonOf(returned, "tool.failed");
+  const inRecord = Buffer.byteLength(JSON.stringify({ output }));
+  if (inRecord <= LIMITS.recordBytesMax / 2) return output;
+  const bytes = new TextEncoder().encode(JSON.stringify(output));
+  return { blob: await blobs.put(bytes), bytes: bytes.length };
 }
 
 /** The reply that asks. */
@@ -90,7 +93,8 @@ export function requestedTools(
 ): { readonly toolCalls: readonly RequestedTool[]; readonly inputs: Json } {
   const inputs: Record<string, Json> = {};
   const pending = new Map([...transcript.pending].map(([call, asked]) => [sameAs(asked), call]));
-  const toolCalls = calls.map(({ name, input: value }, index) => {
+  const toolCalls = calls.map(({ name, input: asked }, index) => {
+    const value = jsonOf(asked, "provider.failed");
     // Our own id: a model's may come again, and it names the effect and its key.
     const call = `${id}.${index}`;
     inputs[call] = { name, input: value };

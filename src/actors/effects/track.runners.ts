@@ -1,11 +1,12 @@
 import { frameMs, joinSamples, type AudioFrame } from "../../base/audio.ts";
+import { aborted } from "../../base/clock.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { featuresOf } from "../../folds/features.ts";
 import type { Endpointer } from "../../providers/endpointer.port.ts";
 import type { Stt, SttEvent, SttUsage } from "../../providers/stt.port.ts";
 import type { Vad } from "../../providers/vad.port.ts";
 import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
-import { aborted, quietly, type CallMedia } from "./call-media.ts";
+import { quietly, type CallMedia } from "./call-media.ts";
 
 /** A track's ears: the voice detector and the speech-to-text stream, until they are stopped. */
 export interface DetectorInput {
