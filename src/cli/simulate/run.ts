@@ -85,8 +85,12 @@ export async function simulateOn(
     records.push(record);
     options.onRecord?.(record, ref);
   });
-  room.enter(CALLER, { speaks: providers.stt !== undefined });
   using _ = slot.add(supervisor);
+  using cleanup = new DisposableStack();
+  // Whatever breaks it off: nobody stays in the room, and nothing goes on.
+  cleanup.defer(() => supervisor.abandonAll("the simulation is over"));
+  room.enter(CALLER, { speaks: providers.stt !== undefined });
+  cleanup.defer(() => room.leave(CALLER));
   const host = await open(supervisor, slot.now, options);
   const script = new ScriptKeeper(broker, host.ref, started);
   await script.save();
