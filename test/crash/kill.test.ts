@@ -165,7 +165,7 @@ async function killSpoken(seed: number): Promise<string> {
     program: "audio-child.ts",
     args: [dataDir],
     // A third of the call each: the greeting, the first answer, the second.
-    lines: 5 + Math.floor((seed - 1 + random()) * 35),
+    lines: 5 + Math.floor((seed - 1 + random()) * 24),
     delayMs: random() * 300,
   });
   const [call] = await readdir(join(dataDir, "local"));
