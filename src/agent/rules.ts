@@ -57,6 +57,11 @@ export interface RulesLlm extends Llm {
   readonly rules: readonly Rule[];
 }
 
+/** Whether `rules` has made it: it answers the same request with the same words. */
+export function isRules(model: string | Llm): model is RulesLlm {
+  return typeof model === "object" && Array.isArray((model as Partial<RulesLlm>).rules);
+}
+
 /** The first rule that fits answers. Error `config.invalid` where one says and does nothing. */
 export function rules(
   list: readonly Rule[],

@@ -42,20 +42,16 @@ export interface TestFileOptions {
   readonly folder: string;
   readonly expectations: readonly Expectation[];
   readonly isPinned: boolean;
+  /** The agent answers by rules alone, so that the test is one of its rules. */
+  readonly answersByRules: boolean;
 }
 
 export function testFile(recorded: RecordedTest, options: TestFileOptions): string {
-  const { call, turn, acts, answers, tools } = recorded;
+  const { call, turn, acts, tools } = recorded;
   const fakes = Object.entries(tools).map(([name, runs]) => `      ${name}: ${fakeOf(runs)},`);
   const lines = [
     `  await using call = await simulate(agent, {`,
-    `    // The model's answers as they were recorded, in the order it was asked.`,
-    `    llm: scripted(`,
-    `      [`,
-    ...answers.map((answer) => `        ${literal(answer as Json)},`),
-    `      ],`,
-    `      { otherwise: "(this was not asked in the recorded call)" },`,
-    `    ),`,
+    ...modelOf(recorded, options),
     ...(fakes.length > 0 ? ["    tools: {", ...fakes, "    },"] : []),
     `    wordTakes: ${JSON.stringify(recorded.wordTakes)},`,
     `  });`,
@@ -80,6 +76,21 @@ export function testFile(recorded: RecordedTest, options: TestFileOptions): stri
     "});",
     "",
   ].join("\n");
+}
+
+function modelOf({ answers }: RecordedTest, { answersByRules }: TestFileOptions): string[] {
+  if (answersByRules)
+    return [`    // The agent's own rules answer: a rule that is mended mends the test.`];
+  return [
+    `    // The model's answers are pinned as they were recorded, in the order it was asked: the test`,
+    `    // is of what the agent does with them. Leave \`llm\` out, and the agent's own model answers.`,
+    `    llm: scripted(`,
+    `      [`,
+    ...answers.map((answer) => `        ${literal(answer as Json)},`),
+    `      ],`,
+    `      { otherwise: "(this was not asked in the recorded call)" },`,
+    `    ),`,
+  ];
 }
 
 function uses(text: string, name: string): boolean {

@@ -1,7 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
+import { isRules } from "../agent/rules.ts";
+import type { VoiceAgent } from "../agent/voice-agent.ts";
 import { AppError } from "../base/errors.ts";
 import type { LogRecord } from "../events/record.ts";
 import { openStore } from "../main.ts";
@@ -9,6 +11,7 @@ import { recordedTest } from "../testing/recorded-test.ts";
 import { parseCount } from "./arguments.ts";
 import { findLog } from "./call-finder.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
+import { loadAgent } from "./load-agent.ts";
 import { EXIT, usageError } from "./output.ts";
 import { parseExpectation, pinned, testFile, type Expectation } from "./test-file.ts";
 
@@ -44,8 +47,8 @@ export function register(program: Command, cli: Cli): void {
     summary: "write a test of one turn of a recorded call, or of a log file",
     details:
       "The test plays the caller's words by the clock, with the model's answers and the tools' " +
-      "outputs as they were recorded, up to the end of the turn. Without --expect it pins what " +
-      "happened.",
+      "outputs as they were recorded, up to the end of the turn. An agent of rules answers by its " +
+      "own rules. Without --expect it pins what happened.",
     examples: [
       "test from c0k3 --turn 2",
       "test from c0k3 --turn 2 --expect tool=book:once --out twice.test.ts",
@@ -78,7 +81,11 @@ async function runFrom({ args, options, config, out }: Invocation<Options>): Pro
   const expectations = options.expect ?? pinned(recorded);
   const folder = options.out === undefined ? process.cwd() : dirname(resolve(options.out));
   const agent = resolve(options.agent);
-  const content = testFile(recorded, { agent, folder, expectations, isPinned });
+  const known = existsSync(agent) ? (await loadAgent(agent)).agent : undefined;
+  if (known) checkTools(known, options.expect ?? []);
+  const answersByRules = known !== undefined && agentsOf(known).every(isAllRules);
+  const how = { agent, folder, expectations, isPinned, answersByRules };
+  const content = testFile(recorded, how);
   if (options.out !== undefined) write(options.out, content);
   const { call, turn } = recorded;
   const file = options.out ?? null;
@@ -94,6 +101,25 @@ async function runFrom({ args, options, config, out }: Invocation<Options>): Pro
   else out.line(`wrote ${file}: turn ${turn.n} of call ${call}`);
   if (isPinned) out.note("nothing was expected, so the test pins what happened; see --expect");
   return EXIT.ok;
+}
+
+function agentsOf(agent: VoiceAgent): readonly VoiceAgent[] {
+  return [agent, ...Object.values(agent.agents)];
+}
+
+function isAllRules({ models }: VoiceAgent): boolean {
+  return models.length > 0 && models.every(isRules);
+}
+
+/** A tool that is not there never runs, and a test of it could not fail. */
+function checkTools(agent: VoiceAgent, expectations: readonly Expectation[]): void {
+  const names = agentsOf(agent).flatMap(({ tools }) => tools.map(({ spec }) => spec.name));
+  for (const { kind, value } of expectations) {
+    const name = value.split(":")[0]!;
+    if (kind !== "tool" || names.includes(name)) continue;
+    const fix = `its tools are: ${names.join(", ") || "none"}`;
+    throw usageError(`--expect tool=${name}: the agent has no such tool`, fix);
+  }
 }
 
 function lastTurn(records: readonly LogRecord[]): number {

@@ -82,6 +82,15 @@ export default voiceAgent({
 });
 `;
 
+const RULES = `import { rules, tool, voiceAgent, z } from "turnfold";
+export default voiceAgent({
+  name: "cafe",
+  instructions: "You take bookings.",
+  model: rules([{ when: "hours", say: "We are open from nine." }]),
+  tools: { book: tool({ description: "Books", input: z.object({}), run: () => 1 }) },
+});
+`;
+
 const folder = await mkdtemp(join(tmpdir(), "turnfold-from-"));
 before(async () => {
   await mkdir(join(folder, "node_modules"));
@@ -147,6 +156,29 @@ suite("turnfold test from", () => {
       const again = await run(["test", "from", log, ...turn]);
       assert.match(again.stderr, /cannot write/);
     }
+  });
+
+  test("an agent of rules answers by its own: mending a rule mends the test", async () => {
+    const project = await mkdtemp(join(folder, "p-"));
+    const agent = join(project, "agent.ts");
+    const wrong = RULES.replace("from nine", "from six");
+    await writeFile(agent, wrong);
+    await using call = await simulate((await loadAgent(agent)).agent);
+    await call.says("What are your hours?");
+    const log = join(project, "call.jsonl");
+    await writeFile(log, call.records.map((one) => `${encodeRecord(one)}\n`).join(""));
+    const file = join(project, "hours.test.ts");
+    const line = ["test", "from", log, "--agent", agent, "--expect"];
+    assert.equal((await run([...line, "heard=from nine", "--out", file])).code, 0);
+    const content = await readFile(file, "utf8");
+    assert.match(content, /own rules answer/);
+    assert.doesNotMatch(content, /scripted/);
+    assert.equal((await runTests(file)).failed, 1, content);
+    await writeFile(agent, RULES);
+    assert.equal((await runTests(file)).failed, 0, content);
+    const misspelt = await run([...line, "tool=bok:never"]);
+    assert.equal(misspelt.code, 2);
+    assert.match(misspelt.stderr, /no such tool[^]*its tools are: book/);
   });
 
   test("what cannot be meant is refused", async () => {
