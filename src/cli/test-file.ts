@@ -82,8 +82,8 @@ function modelOf({ answers }: RecordedTest, { answersByRules }: TestFileOptions)
   if (answersByRules)
     return [`    // The agent's own rules answer: a rule that is mended mends the test.`];
   return [
-    `    // The model's answers are pinned as they were recorded, in the order it was asked: the test`,
-    `    // is of what the agent does with them. Leave \`llm\` out, and the agent's own model answers.`,
+    `    // The model's answers are pinned as they were recorded, in the order it was asked. The`,
+    `    // test is of all but the model: without \`llm\` the agent's own model answers.`,
     `    llm: scripted(`,
     `      [`,
     ...answers.map((answer) => `        ${literal(answer as Json)},`),

@@ -47,8 +47,8 @@ export function register(program: Command, cli: Cli): void {
     summary: "write a test of one turn of a recorded call, or of a log file",
     details:
       "The test plays the caller's words by the clock, with the model's answers and the tools' " +
-      "outputs as they were recorded, up to the end of the turn. An agent of rules answers by its " +
-      "own rules. Without --expect it pins what happened.",
+      "outputs as they were recorded, up to the end of the turn. An agent of rules answers by " +
+      "its own rules. Without --expect it pins what happened.",
     examples: [
       "test from c0k3 --turn 2",
       "test from c0k3 --turn 2 --expect tool=book:once --out twice.test.ts",

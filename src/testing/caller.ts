@@ -82,3 +82,8 @@ export function playoutTarget(records: readonly LogRecord[], words: number): num
   const end = words === 0 ? 0 : now?.wordEndsMs[words - 1];
   return now?.startedAt === undefined || end === undefined ? undefined : now.startedAt + end;
 }
+
+/** `["A table", "700ms", "for two"]`: a time between words is a pause. */
+export function isPause(part: string, index: number, all: readonly string[]): part is Duration {
+  return index > 0 && index < all.length - 1 && /^\d+(\.\d+)?(ms|s|m)$/.test(part);
+}

@@ -68,8 +68,9 @@ export function withFakes(
 export function checkFakes(fakes: Readonly<Record<string, Fake>>, names: readonly string[]): void {
   for (const name of Object.keys(fakes))
     if (!names.includes(name))
-      throw new AppError(
-        "config.invalid",
-        `tools.${name}: the agent has no such tool; there are: ${names.join(", ") || "none"}`,
-      );
+      throw new AppError("config.invalid", `tools.${name}: ${noSuchTool(name, names)}`);
+}
+
+export function noSuchTool(name: string, names: readonly string[]): string {
+  return `the agent has no tool ${name}; there are: ${names.join(", ") || "none"}`;
 }

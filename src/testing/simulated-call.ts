@@ -3,15 +3,15 @@ import { replay } from "../actors/replay.ts";
 import { agentOf, callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import type { SimulatedClock } from "../base/clock.ts";
 import { durationMs, type Duration } from "../base/duration.ts";
-import { toAppError } from "../base/errors.ts";
-import type { Json, LogRecord } from "../events/record.ts";
-import { leavesOf } from "../folds/timeline-words.ts";
+import { AppError, toAppError } from "../base/errors.ts";
+import type { LogRecord } from "../events/record.ts";
 import { turnSummaries, type TurnSummary } from "../folds/turns.ts";
 import { MACHINES } from "../machines/machines.ts";
+import { checkKnown, isIn, statesOf, type Moment } from "./actor-states.ts";
 import { simulatedParts, type SimulateOptions } from "./agent-under-test.ts";
 import { failureOf, shown, timelineOf, type Fault } from "./failure.ts";
-import { checkFakes, type ToolCallSeen } from "./fakes.ts";
-import { actsOf, playoutTarget, WORD_MS, type PlayedAct, type Words } from "./caller.ts";
+import { checkFakes, noSuchTool, type ToolCallSeen } from "./fakes.ts";
+import { actsOf, isPause, playoutTarget, WORD_MS, type PlayedAct, type Words } from "./caller.ts";
 import { Simulation } from "./simulation.ts";
 import { ToolRuns } from "./tool-runs.ts";
 
@@ -38,6 +38,13 @@ export interface OfTurn {
   readonly turn?: number;
 }
 
+interface Noted {
+  readonly seen: ToolCallSeen[];
+  readonly errors: unknown[];
+  /** Names of all that the call's agents have. */
+  readonly tools: readonly string[];
+}
+
 /** An utterance that opens no turn in this time was not heard. */
 const UNHEARD_MS = 6_000;
 const ANSWER_MAX_MS = 60_000;
@@ -53,30 +60,28 @@ export class SimulatedCall implements AsyncDisposable {
   readonly #caller: string;
   readonly #seen: ToolCallSeen[];
   readonly #errors: unknown[];
+  readonly #tools: readonly string[];
   readonly #joinedAt: number;
   /** The first record of the last action. */
   #since = 0;
   #live: readonly number[] = [];
 
-  private constructor(
-    simulation: Simulation,
-    caller: string,
-    noted: { readonly seen: ToolCallSeen[]; readonly errors: unknown[] },
-  ) {
+  private constructor(simulation: Simulation, caller: string, noted: Noted) {
     this.#simulation = simulation;
     this.#caller = caller;
     this.#seen = noted.seen;
     this.#errors = noted.errors;
+    this.#tools = noted.tools;
     this.#joinedAt = simulation.clock.now();
   }
 
   /** Opens a call that the caller has just joined. Error `config.invalid`. */
   static async open(agent: VoiceAgent, options: SimulateOptions = {}): Promise<SimulatedCall> {
     const { caller = "caller" } = options;
-    const noted = { seen: [], errors: [] };
     const all = [agent, ...Object.values(agent.agents)];
     const names = all.flatMap(({ tools }) => tools.map(({ spec }) => spec.name));
     checkFakes(options.tools ?? {}, names);
+    const noted: Noted = { seen: [], errors: [], tools: names };
     const byName = new Map<string, AgentParts>();
     const parts = (name: string, clock: SimulatedClock): AgentParts => {
       const known = byName.get(name);
@@ -185,12 +190,14 @@ export class SimulatedCall implements AsyncDisposable {
 
   /**
    * `room`, `track`, `turn` (the newest) or `turn.2` is in this state; a turn that is over is in
-   * its status: `completed`, `cutOff`, `abandoned`, `failed`.
+   * its status: `completed`, `cutOff`, `abandoned`, `failed`. Error `input.invalid` for an actor
+   * or a state that there is not.
    */
   state(actor: string, expected: string): this {
-    const actual = this.#stateOf(actor);
-    const fits = actual.some((leaf) => leaf === expected || leaf.split(".").includes(expected));
-    if (fits || actual.some((leaf) => leaf.startsWith(`${expected}.`))) return this;
+    const moment = this.#moment;
+    checkKnown(actor, expected, moment);
+    const actual = statesOf(actor, moment);
+    if (actual.some((leaf) => isIn(leaf, expected))) return this;
     const shownStates = actual.join(", ") || "not there";
     return this.#fail({
       what: `${actor} is in another state`,
@@ -200,7 +207,11 @@ export class SimulatedCall implements AsyncDisposable {
     });
   }
 
+  /** Error `input.invalid` where the agent has no such tool. */
   tool(name: string): ToolRuns {
+    const names = this.#tools;
+    if (!names.includes(name))
+      throw new AppError("input.invalid", `tool: ${noSuchTool(name, names)}`);
     return new ToolRuns(
       name,
       () => this.#seen,
@@ -317,7 +328,10 @@ export class SimulatedCall implements AsyncDisposable {
   #act(operator: string): void {
     this.#mark();
     if (!this.#over) return;
-    const [expected, actual] = ["a call that goes on", `the room is ${this.#stateOf("room")[0]}`];
+    const [expected, actual] = [
+      "a call that goes on",
+      `the room is ${statesOf("room", this.#moment)[0]}`,
+    ];
     this.#fail({ what: "the call has ended", expected, actual, operator });
   }
 
@@ -367,25 +381,13 @@ export class SimulatedCall implements AsyncDisposable {
     return this.turns.filter(({ n }) => spoke.has(n));
   }
 
-  #stateOf(actor: string): readonly string[] {
-    const { fold } = this.#simulation.host;
-    const { turns } = this;
-    const address = actor === "turn" ? `turn.${turns.at(-1)?.n ?? 0}` : actor;
-    const own = actor === "track" ? fold.addresses().find((a) => a.startsWith("track.")) : address;
-    const snapshot = own === undefined ? undefined : fold.snapshotOf(own);
-    if (snapshot) return leavesOf(snapshot.value as Json);
-    const over = turns.find(({ n }) => address === `turn.${n}`);
-    return over ? [over.status] : [];
+  get #moment(): Moment {
+    return { fold: this.#simulation.host.fold, turns: this.turns };
   }
 
   #fail(fault: Fault): never {
     throw failureOf(fault, this.records);
   }
-}
-
-/** `["A table", "700ms", "for two"]`: a time between words is a pause. */
-function isPause(part: string, index: number, all: readonly string[]): part is Duration {
-  return index > 0 && index < all.length - 1 && /^\d+(\.\d+)?(ms|s|m)$/.test(part);
 }
 
 function eventOf(input: LogRecord["input"]): string {

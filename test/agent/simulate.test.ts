@@ -262,6 +262,16 @@ suite("a red check", () => {
     await assert.rejects(call.bargeIn("No"), /the agent was not speaking/);
   });
 
+  test("a tool, an actor or a state that there is not is no green check", async () => {
+    await using call = await simulate(cafe());
+    await call.says("A table for two", { until: "speaks" });
+    assert.throws(() => call.tool("bok").never(), /no tool bok; there are: book, end/);
+    assert.throws(() => call.state("rom", "closed"), /no actor rom; there are: room, track, turn/);
+    assert.throws(() => call.state("turn.2", "cutoff"), /no state cutoff; it has: .*, cutOff/);
+    assert.throws(() => call.state("room", "cutOff"), /a room has no state cutOff/);
+    call.state("turn", "answering").state("turn", "speaking").state("room", "engaged");
+  });
+
   test("comes from an error of the agent's own code, though a call would go on", async () => {
     const breaks = rules([{ when: "hours", say: () => assert.fail("a planted bug") }]);
     await using call = await simulate(cafe({ model: breaks }));
