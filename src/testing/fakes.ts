@@ -64,11 +64,16 @@ export function withFakes(
   });
 }
 
-/** Error `config.invalid` for a fake of a tool that is not there. */
+/** Error `config.invalid` for a fake of a tool that is not there, and for what is no function. */
 export function checkFakes(fakes: Readonly<Record<string, Fake>>, names: readonly string[]): void {
-  for (const name of Object.keys(fakes))
+  for (const [name, fake] of Object.entries(fakes)) {
     if (!names.includes(name))
       throw new AppError("config.invalid", `tools.${name}: ${noSuchTool(name, names)}`);
+    if (typeof fake === "function") continue;
+    const given = (fake as unknown) instanceof After ? 'after("4s", output)' : "output";
+    const right = `write \`returns(${given})\` or a function`;
+    throw new AppError("config.invalid", `tools.${name}: a fake is a function; ${right}`);
+  }
 }
 
 export function noSuchTool(name: string, names: readonly string[]): string {

@@ -10,7 +10,7 @@ import {
   type AgentOptions,
   type Llm,
 } from "../../src/index.ts";
-import { after, returns, scripted, simulate } from "../../src/testing/index.ts";
+import { after, returns, scripted, simulate, type Fake } from "../../src/testing/index.ts";
 import { run } from "../support/run-cli.ts";
 
 const HOURS = "We are open from nine in the morning until five in the afternoon.";
@@ -279,6 +279,16 @@ suite("a red check", () => {
     const hooks = { afterTurn: () => Promise.reject(new assert.AssertionError({ message: "oh" })) };
     await using hooked = await simulate(cafe({ hooks }));
     await assert.rejects(hooked.says("Your hours?"), /oh/);
+  });
+
+  test("a fake that is no function is refused with the right form", async () => {
+    const wrong = (fake: unknown) =>
+      simulate(cafe(), { tools: { book: fake } as unknown as Record<string, Fake> });
+    await assert.rejects(
+      wrong(after("4s", 1)),
+      /tools\.book: .*`returns\(after\("4s", output\)\)`/,
+    );
+    await assert.rejects(wrong({ table: 7 }), /tools\.book: .*`returns\(output\)`/);
   });
 
   test("a fake of no tool, and a model that is not here, are refused", async () => {
