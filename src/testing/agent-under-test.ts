@@ -2,6 +2,7 @@ import type { AgentParts } from "../actors/agent-parts.ts";
 import { partsOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import type { SimulatedClock } from "../base/clock.ts";
 import { durationMs, type Duration } from "../base/duration.ts";
+import { toAppError } from "../base/errors.ts";
 import type { Llm, LlmEvent } from "../providers/llm.port.ts";
 import { createReceptionist } from "../providers/local/receptionist/receptionist.llm.ts";
 import { ScriptedTts } from "../providers/scripted/scripted-mouth.ts";
@@ -14,6 +15,8 @@ export interface SimulateOptions {
   readonly llm?: ScriptedModel | Llm;
   /** Functions in the place of the agent's tools, by their names; the others run as they are. */
   readonly tools?: Readonly<Record<string, Fake>>;
+  /** Errors of the agent's own tools that are meant; any other fails the test. */
+  readonly toolErrors?: RegExp;
   /** The caller's name in the room. */
   readonly caller?: string;
   /** How long the agent's voice takes for a word; default `'400ms'`. */
@@ -24,40 +27,57 @@ export interface SimulateOptions {
 interface Noted {
   readonly clock: SimulatedClock;
   readonly seen: ToolCallSeen[];
-  readonly errors: unknown[];
+  readonly errors: Thrown[];
+}
+
+/** An error of the agent's own code, and which part of it threw. */
+export interface Thrown {
+  readonly by: string;
+  readonly error: unknown;
 }
 
 /** An agent's parts on virtual time, with the test's own in their places. */
 export function simulatedParts(
   agent: VoiceAgent,
-  { llm, tools = {}, wordTakes = "400ms" }: SimulateOptions,
+  { llm, tools = {}, toolErrors, wordTakes = "400ms" }: SimulateOptions,
   noted: Noted,
 ): AgentParts {
   const { clock, errors } = noted;
   const isScripted = llm instanceof ScriptedModel;
   const wordMs = durationMs(wordTakes, "wordTakes");
   const shelf = { models: { receptionist: createReceptionist() }, voices: {} };
-  const given = isScripted ? llm.open(clock, (error) => errors.push(error)) : llm;
+  const given = isScripted ? llm.open(clock, (error) => errors.push({ by: "model", error })) : llm;
   const own = given ? { ...agent, models: [given] } : agent;
   const { models, hooks } = partsOf({ ...own, voices: [] }, shelf);
-  const told = (error: unknown): never => {
-    errors.push(error);
-    throw error;
+  const told =
+    (by: string) =>
+    (error: unknown): never => {
+      errors.push({ by, error });
+      throw error;
+    };
+  const toolTold = (name: string, error: unknown): void => {
+    const { message } = toAppError(error, "tool.failed");
+    if (toolErrors && message.search(toolErrors) >= 0) return;
+    errors.push({ by: `tool ${name}`, error });
   };
   // Where another model is left to ask, that one fails is part of the call.
-  const failed = models.length === 1 ? told : rethrow;
+  const failed = models.length === 1 ? told("model") : rethrow;
   return {
     models: isScripted ? models : models.map((one) => watched(one, { clock, told: failed })),
     voices: [{ tts: new ScriptedTts(clock, { wordMs }), name: "scripted" }],
-    tools: withFakes(agent.tools, tools, noted),
+    tools: withFakes(agent.tools, tools, { ...noted, told: toolTold }),
     hooks: {
       ...(hooks.beforeReply && {
         beforeReply: (turn, context) =>
-          clock.hold(Promise.try(() => hooks.beforeReply?.(turn, context)).catch(told)),
+          clock.hold(
+            Promise.try(() => hooks.beforeReply?.(turn, context)).catch(told("hook beforeReply")),
+          ),
       }),
       ...(hooks.afterTurn && {
         afterTurn: (turn, context) =>
-          clock.hold(Promise.try(() => hooks.afterTurn?.(turn, context)).catch(told)),
+          clock.hold(
+            Promise.try(() => hooks.afterTurn?.(turn, context)).catch(told("hook afterTurn")),
+          ),
       }),
     },
   };

@@ -42,18 +42,33 @@ export interface ToolCallSeen {
   readonly input: Json;
 }
 
-/** The agent's tools with fakes in their places, each run noted. */
+interface Watching {
+  readonly clock: SimulatedClock;
+  readonly seen: ToolCallSeen[];
+  /** A tool of the agent threw. */
+  readonly told: (name: string, error: unknown) => void;
+}
+
+/**
+ * The agent's tools with fakes in their places, each run noted. What a fake throws was written to
+ * be thrown; what a tool of the agent throws is told, unless its input does not fit or it was told
+ * to stop.
+ */
 export function withFakes(
   tools: readonly Tool[],
   fakes: Readonly<Record<string, Fake>>,
-  { clock, seen }: { readonly clock: SimulatedClock; readonly seen: ToolCallSeen[] },
+  { clock, seen, told }: Watching,
 ): readonly Tool[] {
   return tools.map((tool) => {
     const { name } = tool.spec;
     const fake = fakes[name];
     const run = async (input: Json, context: ToolContext): Promise<Output> => {
       seen.push({ name, input });
-      if (!fake) return clock.hold(tool.run(input, context));
+      if (!fake)
+        return clock.hold(Promise.try(() => tool.run(input, context))).catch((error: unknown) => {
+          if (!context.signal.aborted && !isRefusal(error)) told(name, error);
+          throw error;
+        });
       const checked = tool.check ? tool.check(input) : input;
       const given = await clock.hold(Promise.try(() => fake(checked as Fields, context)));
       if (!(given instanceof After)) return given;
@@ -62,6 +77,11 @@ export function withFakes(
     };
     return { ...tool, run };
   });
+}
+
+/** What the model sent does not fit the schema: the model's fault, and told to it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof AppError && error.code === "input.invalid";
 }
 
 /** Error `config.invalid` for a fake of a tool that is not there, and for what is no function. */

@@ -8,7 +8,7 @@ import type { LogRecord } from "../events/record.ts";
 import { turnSummaries, type TurnSummary } from "../folds/turns.ts";
 import { MACHINES } from "../machines/machines.ts";
 import { checkKnown, isIn, statesOf, type Moment } from "./actor-states.ts";
-import { simulatedParts, type SimulateOptions } from "./agent-under-test.ts";
+import { simulatedParts, type SimulateOptions, type Thrown } from "./agent-under-test.ts";
 import { failureOf, shown, timelineOf, type Fault } from "./failure.ts";
 import { checkFakes, noSuchTool, type ToolCallSeen } from "./fakes.ts";
 import { actsOf, isPause, playoutTarget, WORD_MS, type PlayedAct, type Words } from "./caller.ts";
@@ -40,7 +40,7 @@ export interface OfTurn {
 
 interface Noted {
   readonly seen: ToolCallSeen[];
-  readonly errors: unknown[];
+  readonly errors: Thrown[];
   /** Names of all that the call's agents have. */
   readonly tools: readonly string[];
 }
@@ -59,7 +59,7 @@ export class SimulatedCall implements AsyncDisposable {
   readonly #simulation: Simulation;
   readonly #caller: string;
   readonly #seen: ToolCallSeen[];
-  readonly #errors: unknown[];
+  readonly #errors: Thrown[];
   readonly #tools: readonly string[];
   readonly #joinedAt: number;
   /** The first record of the last action. */
@@ -342,11 +342,12 @@ export class SimulatedCall implements AsyncDisposable {
 
   /** An error of the agent's own code is the test's matter, though a call would go on. */
   #check(): void {
-    const [error] = this.#errors.splice(0);
-    if (error === undefined) return;
+    const [thrown] = this.#errors.splice(0);
+    if (!thrown) return;
+    const { by, error } = thrown;
     const { message } = toAppError(error, "provider.failed");
     this.#fail({
-      what: "the agent's model or hook threw",
+      what: `the agent's ${by} threw`,
       expected: "no error",
       actual: message,
       operator: "throws",

@@ -278,7 +278,30 @@ suite("a red check", () => {
     await assert.rejects(call.says("Your hours?"), /a planted bug/);
     const hooks = { afterTurn: () => Promise.reject(new assert.AssertionError({ message: "oh" })) };
     await using hooked = await simulate(cafe({ hooks }));
-    await assert.rejects(hooked.says("Your hours?"), /oh/);
+    await assert.rejects(hooked.says("Your hours?"), /the agent's hook afterTurn threw[^]*oh/);
+  });
+
+  test("comes from an error of a tool, unless it is meant", async () => {
+    const book = tool({
+      description: "Books a table",
+      input: z.object({ people: z.literal("two") }),
+      run: () => (undefined as unknown as { table: number }).table,
+    });
+    const end = tool({ description: "Ends", input: z.object({}), run: () => hangUp() });
+    const agent = cafe({ tools: { book, end } });
+    await using call = await simulate(agent);
+    await assert.rejects(
+      call.says("A table for two"),
+      /the agent's tool book threw[^]*properties of undefined/,
+    );
+    await using meant = await simulate(agent, { toolErrors: /of undefined/ });
+    await meant.says("A table for two");
+    meant.heard("You have table").tool("book").once();
+    await using other = await simulate(agent, { toolErrors: /no table left/ });
+    await assert.rejects(other.says("A table for two"), /the agent's tool book threw/);
+    await using refused = await simulate(agent);
+    await refused.says("A table for four");
+    refused.tool("book").once();
   });
 
   test("a fake that is no function is refused with the right form", async () => {
