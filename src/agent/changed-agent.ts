@@ -10,6 +10,7 @@ import { TurnSettings } from "../events/settings.events.ts";
 import { historyFor, messagesOf, type HistoryMessage, type ReplyInput } from "../folds/history.ts";
 import { changeWords, leavesOf } from "../folds/timeline-words.ts";
 import { Transcript } from "../folds/transcript.ts";
+import { answersByRules, AskedRules } from "./asked-rules.ts";
 import { agentOf, callOf, type VoiceAgent } from "./voice-agent.ts";
 
 /**
@@ -32,12 +33,14 @@ export class ChangedAgentReplay {
   readonly #fold: CallFold;
   readonly #before = new Transcript();
   readonly #now = new Transcript();
+  readonly #rules: AskedRules;
   #settings = TurnSettings.parse({});
   #startedAt = 0;
   records = 0;
 
   constructor(agent: VoiceAgent, machines: MachineSet) {
     this.#agent = agent;
+    this.#rules = new AskedRules(agent);
     this.#fold = new CallFold(machines);
   }
 
@@ -55,7 +58,8 @@ export class ChangedAgentReplay {
       this.#inputs(record, changed) ??
       outcomes(record.outcome, mine.outcome, at) ??
       this.#requests(plan) ??
-      this.#asked(record);
+      this.#asked(record) ??
+      this.#rules.add(record, plan, this.#now);
     return found && { seq, ms: at - this.#startedAt, ...found };
   }
 
@@ -251,6 +255,13 @@ function firstField(
   const key = Object.keys(now).find((one) => before[one] !== now[one]) ?? "";
   const text = (value: Json | undefined): string => JSON.stringify(value) ?? "nothing";
   return { what: `${what}: ${key}`, before: text(before[key]), now: text(now[key]) };
+}
+
+/** What a replay of this agent says nothing of. */
+export function notCompared(agent: VoiceAgent): readonly string[] {
+  const byRules = [agent, ...Object.values(agent.agents)].every(answersByRules);
+  const always = ["what hooks give", "tools' inputs and what tools give"];
+  return byRules ? always : ["the model's answers", ...always];
 }
 
 /** The first record that comes to something else with this agent. Error `log.damaged`. */

@@ -55,7 +55,13 @@ const FAILED = "I am sorry, that did not work.";
 export interface RulesLlm extends Llm {
   readonly calls: readonly string[];
   readonly rules: readonly Rule[];
+  /** What `stream` gives, at once. */
+  answer(messages: readonly LlmMessage[]): RuleAnswer;
 }
+
+export type RuleAnswer =
+  | { readonly text: string }
+  | { readonly tool: string; readonly input: Json };
 
 /** Whether `rules` has made it: it answers the same request with the same words. */
 export function isRules(model: string | Llm): model is RulesLlm {
@@ -70,20 +76,21 @@ export function rules(
   for (const [index, { say, call }] of list.entries())
     if (say === undefined && call === undefined)
       throw new AppError("config.invalid", `rules[${index}]: give it \`say\` or \`call\``);
+  const answer = (messages: readonly LlmMessage[]): RuleAnswer =>
+    answerTo(messages, list, otherwise);
   return {
     provider: "local",
     model: "rules",
     rules: list,
     calls: [...new Set(list.flatMap(({ call }) => (call ? [call.tool] : [])))],
     // Answered within the stream, where what a rule throws is a failure of this model.
-    stream: (request, signal) => stream(() => answerTo(request, list, otherwise), request, signal),
+    stream: (request, signal) => stream(() => answer(request.messages), request, signal),
+    answer,
   };
 }
 
-type Answer = { readonly text: string } | { readonly tool: string; readonly input: Json };
-
 async function* stream(
-  answerOf: () => Answer,
+  answerOf: () => RuleAnswer,
   { messages }: LlmRequest,
   signal: AbortSignal,
 ): AsyncIterable<LlmEvent> {
@@ -101,7 +108,11 @@ async function* stream(
   yield { type: "usage", usage: { provider: "local", model: "rules", ...none } };
 }
 
-function answerTo({ messages }: LlmRequest, list: readonly Rule[], otherwise: string): Answer {
+function answerTo(
+  messages: readonly LlmMessage[],
+  list: readonly Rule[],
+  otherwise: string,
+): RuleAnswer {
   const at = messages.findLastIndex(({ role }) => role === "user");
   const heard = messages[at];
   if (heard?.role !== "user") return { text: otherwise };

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { replayChanged, type AgentDifference } from "../agent/changed-agent.ts";
+import { notCompared, replayChanged, type AgentDifference } from "../agent/changed-agent.ts";
 import { replay, type ReplayResult } from "../actors/replay.ts";
 import { AppError } from "../base/errors.ts";
 import { systemClock } from "../base/clock.ts";
@@ -47,6 +47,8 @@ export const ReplayReport = z.strictObject({
     .optional(),
   /** The changed agent, with `--agent`. */
   agent: z.strictObject({ name: z.string(), hash: z.string() }).optional(),
+  /** What the verdict says nothing of, with `--agent`. */
+  notCompared: z.array(z.string()).optional(),
   /** Machine versions that are not carried here. */
   missing: z.record(z.string(), z.string()).optional(),
 });
@@ -169,6 +171,7 @@ async function replayWith(
     recordsPerSecond: Math.round(own.records / seconds),
     tornBytes: reading.tornBytes,
     agent: { name: agent.name, hash: agent.hash },
+    notCompared: [...notCompared(agent)],
     ...(difference && { divergence: toDivergence(difference) }),
   };
   out.json(ReplayReport, report);
@@ -179,6 +182,7 @@ async function replayWith(
     out.line(`  in the log  ${difference.before}`);
     out.line(`  now         ${difference.now}`);
   } else out.line(`  all ${own.records} records come to the same`);
+  out.line(`  not compared: ${notCompared(agent).join(", ")}`);
   return difference ? EXIT.failed : EXIT.ok;
 }
 

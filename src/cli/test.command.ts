@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
-import { isRules } from "../agent/rules.ts";
+import { answersByRules } from "../agent/asked-rules.ts";
 import type { VoiceAgent } from "../agent/voice-agent.ts";
 import { AppError } from "../base/errors.ts";
 import type { LogRecord } from "../events/record.ts";
@@ -83,8 +83,8 @@ async function runFrom({ args, options, config, out }: Invocation<Options>): Pro
   const agent = resolve(options.agent);
   const known = existsSync(agent) ? (await loadAgent(agent)).agent : undefined;
   if (known) checkTools(known, options.expect ?? []);
-  const answersByRules = known !== undefined && agentsOf(known).every(isAllRules);
-  const how = { agent, folder, expectations, isPinned, answersByRules };
+  const byRules = known !== undefined && agentsOf(known).every(answersByRules);
+  const how = { agent, folder, expectations, isPinned, answersByRules: byRules };
   const content = testFile(recorded, how);
   if (options.out !== undefined) write(options.out, content);
   const { call, turn } = recorded;
@@ -105,10 +105,6 @@ async function runFrom({ args, options, config, out }: Invocation<Options>): Pro
 
 function agentsOf(agent: VoiceAgent): readonly VoiceAgent[] {
   return [agent, ...Object.values(agent.agents)];
-}
-
-function isAllRules({ models }: VoiceAgent): boolean {
-  return models.length > 0 && models.every(isRules);
 }
 
 /** A tool that is not there never runs, and a test of it could not fail. */

@@ -54,6 +54,37 @@ before(async () => {
   await writeFile(log, call.records.map((one) => `${encodeRecord(one)}\n`).join(""));
 });
 
+const RULES = `import { rules, tool, voiceAgent, z } from "turnfold";
+export default voiceAgent({
+  name: "cafe",
+  instructions: "You take bookings.",
+  model: rules(
+    [
+      { when: "hours", say: ({ context }) => "We open at nine. We close at five. " + context },
+      { when: "table", call: { tool: "book", input: () => ({ n: 2 }) }, tell: "It is booked." },
+    ],
+    { otherwise: "Pardon?" },
+  ),
+  tools: { book: tool({ description: "Books", input: z.object({}), run: () => 1 }) },
+  hooks: { beforeReply: () => "Ask me." },
+});
+`;
+
+/** A change of the rules, the answer that is told, and both sides. */
+const RULE_CHANGES: readonly (readonly [string, string, RegExp, RegExp, RegExp])[] = [
+  [
+    "at five.",
+    "at six.",
+    /answer of the rules in turn 1/,
+    /at five\. Ask me\.$/,
+    /at six\. Ask me\.$/,
+  ],
+  ["Pardon?", "What?", /turn 3/, /^Pardon\?$/, /^What\?$/],
+  ["n: 2", "n: 3", /turn 2/, /the tool book {"n":2}/, /the tool book {"n":3}/],
+  ["It is booked", "Done", /turn 2/, /It is booked\./, /Done\./],
+  ["say: ({ context })", "say: ({ none: { context } })", /turn 1/, /nine/, /an error: .*undefined/],
+];
+
 /** A change of the agent, and what is told of it. */
 const CHANGES: readonly (readonly [string, string, RegExp, RegExp, RegExp])[] = [
   ['"400ms"', '"700ms"', /what the step does/, /endOfTurn of turn.2 in 100 ms/, /in 400 ms/],
@@ -99,4 +130,48 @@ suite("replay --agent", () => {
     assert.match(stdout, /in the log {2}Hello, this is the cafe\.\n {2}now {9}Hi, this/);
     assert.equal((await run(["replay", log, "--agent", file, "--deep"])).code, 2);
   });
+
+  test("says what is not compared", async () => {
+    const file = await agentWith((text) => text);
+    const { value } = await runJson(ReplayReport, ["replay", log, "--agent", file]);
+    assert.equal(value.notCompared?.[0], "the model's answers");
+    const { stdout } = await run(["replay", log, "--agent", file]);
+    assert.match(stdout, /not compared: the model's answers, what hooks give, tools' inputs/);
+  });
+});
+
+suite("replay --agent of rules", () => {
+  const rulesLog = join(folder, "rules.jsonl");
+  const rulesWith = async (from: string, to: string): Promise<string> => {
+    const file = join(folder, "rules.ts");
+    assert.ok(RULES.includes(from));
+    await writeFile(file, RULES.replace(from, to));
+    return file;
+  };
+  before(async () => {
+    await using call = await simulate((await loadAgent(await rulesWith("", ""))).agent);
+    await call.says("What are your hours?", { until: "speaks" });
+    await call.says("A table, please.");
+    await call.says("Mauve.", { until: "speaks" });
+    await call.bargeIn("The hours again, please?", { afterWords: 1 });
+    await call.leaves();
+    await writeFile(rulesLog, call.records.map((one) => `${encodeRecord(one)}\n`).join(""));
+  });
+
+  test("the same rules give the same answers, a cut one too", async () => {
+    const line = ["replay", rulesLog, "--agent", await rulesWith("", "")];
+    const { value } = await runJson(ReplayReport, line);
+    assert.equal(value.verdict, "same", JSON.stringify(value.divergence));
+    assert.ok(!value.notCompared?.includes("the model's answers"));
+  });
+
+  for (const [from, to, what, stored, recomputed] of RULE_CHANGES)
+    test(`${from} becomes ${to}: the answer is told`, async () => {
+      const line = ["replay", rulesLog, "--agent", await rulesWith(from, to)];
+      const { code, value } = await runJson(ReplayReport, line);
+      assert.equal(code, 1);
+      assert.match(value.divergence!.what, what);
+      assert.match(value.divergence!.stored as string, stored);
+      assert.match(value.divergence!.recomputed as string, recomputed);
+    });
 });
