@@ -1,5 +1,5 @@
-import type { AnyStateMachine } from "xstate";
 import type { CallFold } from "../actors/call-fold.ts";
+import { machineOf } from "../actors/machine-set.ts";
 import { AppError } from "../base/errors.ts";
 import { TURN_STATUSES } from "../events/turn.events.ts";
 import type { Json } from "../events/record.ts";
@@ -36,8 +36,7 @@ export function checkKnown(actor: string, state: string, { fold }: Moment): void
       "input.invalid",
       `state: there is no actor ${actor}; there are: room, track, turn and turn.N`,
     );
-  const version = CURRENT_VERSIONS[kind];
-  const machine = (MACHINES[kind] as Readonly<Record<string, AnyStateMachine>>)[version]!;
+  const machine = machineOf(MACHINES, kind, CURRENT_VERSIONS[kind]);
   const paths = [...pathsOf(machine), ...(kind === "turn" ? TURN_STATUSES : [])];
   if (paths.some((path) => path === state || path.split(".").includes(state))) return;
   const known = paths.join(", ");
@@ -51,6 +50,10 @@ function kindOf(actor: string, addresses: readonly string[]): keyof typeof MACHI
   return /^turn(\.\d+)?$/.test(actor) ? "turn" : undefined;
 }
 
-function pathsOf({ states }: Pick<AnyStateMachine, "states">): readonly string[] {
+interface StateNodes {
+  readonly states: Readonly<Record<string, StateNodes & { readonly path: readonly string[] }>>;
+}
+
+function pathsOf({ states }: StateNodes): readonly string[] {
   return Object.values(states).flatMap((node) => [node.path.join("."), ...pathsOf(node)]);
 }

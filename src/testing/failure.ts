@@ -26,7 +26,7 @@ export function failureOf(fault: Fault, records: readonly LogRecord[]): Assertio
     "",
     timelineOf(records),
     "",
-    `the whole log: turnfold show ${file}`,
+    `the whole log: npx turnfold show ${file}`,
   ].join("\n");
   const error = new AssertionError({ message, expected, actual, operator });
   error.stack = atTest(error.stack ?? message);

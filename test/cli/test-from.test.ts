@@ -136,7 +136,7 @@ suite("turnfold test from", () => {
       assert.equal(value.content, await readFile(file, "utf8"));
       const red = await runTests(file);
       assert.equal(red.failed, 1, value.content);
-      assert.match(red.out, /the whole log: turnfold show/);
+      assert.match(red.out, /the whole log: npx turnfold show/);
       await writeFile(agent, AGENT(fault.mended));
       const green = await runTests(file);
       assert.equal(green.failed, 0, `${value.content}\n${green.out}`);
