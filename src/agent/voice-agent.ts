@@ -132,6 +132,8 @@ function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentO
   for (const one of listOf(model)) {
     if (typeof one === "string") continue;
     if (typeof one?.stream !== "function") refuse("model", "give a name or a model, as rules() is");
+    for (const key of ["provider", "model"] as const)
+      if (typeof one[key] !== "string") refuse(`model.${key}`, "give the name that stands in logs");
     for (const called of (one as Partial<RulesLlm>).calls ?? [])
       if (!names.includes(called))
         refuse(

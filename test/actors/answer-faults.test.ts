@@ -6,6 +6,7 @@ import { samplesOf } from "../../src/base/audio.ts";
 import { sleep } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { LIMITS } from "../../src/base/limits.ts";
+import type { Usage } from "../../src/events/effect.events.ts";
 import type { Llm, LlmEvent } from "../../src/providers/llm.port.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { TtsEvent, TtsRequest } from "../../src/providers/tts.port.ts";
@@ -112,6 +113,47 @@ suite("a model", () => {
         tokens.findLast(({ meter }) => meter === "outputTokens")?.quantity,
         Math.ceil("We open nine.".length / 4),
       );
+    }
+  });
+
+  test("that gives a usage which is none answers all the same, and is estimated", async () => {
+    const counts = { inputTokens: 9, outputTokens: 3 };
+    for (const [usage, estimated] of [
+      [[], true],
+      [null, true],
+      [undefined, true],
+      [{ inputTokens: "9", outputTokens: 3 }, true],
+      [counts, false],
+      [{ ...counts, provider: 7, model: null, estimated: "no" }, false],
+    ] as const) {
+      const own: Llm["stream"] = async function* () {
+        yield text("We open at nine.");
+        yield { type: "usage", usage } as unknown as LlmEvent;
+      };
+      const stage: Stage = await Stage.open({ llm: model("a", own) });
+      await stage.say(0, "What are your opening hours?", { ms: 1_000 });
+      await stage.close();
+      const log = await stage.log();
+      await stage[Symbol.asyncDispose]();
+      const ends = log.filter(({ input }) =>
+        (input["effect"] as string | undefined)?.endsWith(".reply"),
+      );
+      const { how, usage: metered } = ends.findLast(({ input }) => input["how"])!.input;
+      assert.equal(how, "done");
+      const tokens = (metered as unknown as Usage[]).filter(({ service }) => service === "llm");
+      assert.deepEqual(
+        tokens.map((one) => [one.provider, one.model, one.estimated]),
+        [0, 1].map(() => ["own", "a", estimated]),
+      );
+    }
+  });
+
+  test("that gives what is no event fails the answer, and nothing else", async () => {
+    for (const event of [null, "text", {}, { type: "text" }, { type: "toolCall" }]) {
+      const bench = await new EffectBench().join();
+      const models = [giving(bench, [[10, event as LlmEvent]])];
+      const end = await answer(bench, { models });
+      assert.equal(end.value?.error, "provider.failed");
     }
   });
 
