@@ -154,6 +154,7 @@ suite("a model", () => {
       const models = [giving(bench, [[10, event as LlmEvent]])];
       const end = await answer(bench, { models });
       assert.equal(end.value?.error, "provider.failed");
+      assert.match(String(bench.warned), /^the reply failed,an event of the model: [a-z.]+: /i);
     }
   });
 
@@ -178,6 +179,30 @@ suite("a model", () => {
 });
 
 suite("an answer that fails", () => {
+  test("says why on the logger: its model, its voice, its hook", async () => {
+    const bench = await new EffectBench().join();
+    const broken = (name: string): Llm =>
+      model(name, () => {
+        throw new Error(`${name} has no key`);
+      });
+    const beforeReply = (): never => {
+      throw new Error("no shop");
+    };
+    await answer(bench, { models: [broken("a"), broken("b")], hooks: { beforeReply } });
+    const tts = new ScriptedTts(bench.clock, { fails: () => true });
+    const voices = ["x", "y"].map((name) => ({ tts, name }));
+    await answer(bench, { models: [giving(bench, [[10, text("Here.")]])], voices });
+    assert.deepEqual(bench.warned.slice(0, 3), [
+      ["the hook beforeReply failed", "no shop"],
+      ["the model a failed: another goes on", "a has no key"],
+      ["the reply failed", "b has no key"],
+    ]);
+    assert.deepEqual(
+      bench.warned.slice(3).map(([what]) => what),
+      ["the voice scripted/x failed: another goes on", "the reply failed"],
+    );
+  });
+
   test("tells what it cost and how far it was heard", async () => {
     const bench = await new EffectBench().join();
     const models = [

@@ -17,6 +17,8 @@ export interface AnswerPorts {
   readonly firstTokenMs: number;
   onAsk(model: Llm): void;
   onSwitch(from: Llm, to: Llm, why: string): void;
+  /** What a model threw that is left for the next. */
+  onFailure(model: Llm, error: unknown): void;
   /** What each request cost, also of one that was left or cut off. */
   onUsage(usage: readonly Usage[]): void;
 }
@@ -88,6 +90,7 @@ class Asked {
       }
     } catch (error) {
       if (!hasNext || this.#ports.signal.aborted) throw error;
+      this.#ports.onFailure(this.#model, error);
       return codeOf(error, "provider.failed");
     }
   }
