@@ -22,11 +22,25 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   ["no instructions", { name: "cafe" }, /instructions/],
   ["an empty greeting", { ...BASE, greeting: " " }, /greeting/],
   ["a field that is not there", { ...BASE, greting: "Hi" }, /greting/],
-  ["a time without unit", { ...BASE, turn: { endpointing: { minDelay: 500 } } }, /'500ms'/],
+  [
+    "a time without unit",
+    { ...BASE, turn: { endpointing: { minDelay: 500 } } },
+    /'500ms' or '500s'$/,
+  ],
   [
     "a time that is too long",
     { ...BASE, turn: { vad: { minSpeech: "9s" } } },
-    /turn.vad.minSpeech/,
+    /^turn\.vad\.minSpeech: give '2s' or less$/,
+  ],
+  [
+    "a time that is too short",
+    { ...BASE, turn: { vad: { minSpeech: "1ms" } } },
+    /^turn\.vad\.minSpeech: give '32ms' or more$/,
+  ],
+  [
+    "a time of hours",
+    { ...BASE, turn: { listening: { max: "61m" } } },
+    /^turn\.listening\.max: give '10m' or less$/,
   ],
   [
     "a finished turn that waits longer than an unfinished one",
