@@ -60,8 +60,11 @@ export interface ConfigFlags {
 
 export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
   const parsed = Environment.safeParse(env);
-  if (!parsed.success)
-    throw new AppError("config.invalid", `environment: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) {
+    const detail = { fix: "set the named variable as the message says" };
+    const message = `environment: ${z.prettifyError(parsed.error)}`;
+    throw new AppError("config.invalid", message, { detail });
+  }
   const values = parsed.data;
   return Object.freeze({
     // A folder that is named on the command line is meant.

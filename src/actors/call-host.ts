@@ -80,6 +80,7 @@ export class CallHost {
       call: () => this.#context(clock),
       offer: (offer) => this.offer(offer),
       live: (what, data) => ports.onLive?.(what, data),
+      warn: (message, fields) => ports.logger.log("warn", message, { call: ref.call, ...fields }),
     });
     this.#writer = new LogWriter(ports.log, ref, {
       tail: state.fold.tail,

@@ -1,4 +1,4 @@
-import { AppError, codeOf } from "../base/errors.ts";
+import { AppError, codeOf, toAppError } from "../base/errors.ts";
 import type { Json, LogRecord, StoredInput } from "../events/record.ts";
 import { TELLS, type TellCommand } from "../machines/host-actions.ts";
 import type { EffectEntry, Plan } from "./effect-table.ts";
@@ -18,6 +18,8 @@ export interface EffectRunnerPorts {
     cause: LogRecord["cause"];
   }) => Promise<LogRecord>;
   readonly live: (what: string, data: Json) => void;
+  /** For whoever runs the process; never part of the call. */
+  readonly warn: (message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
 interface Running {
@@ -31,6 +33,9 @@ interface Running {
 type Durable =
   | { readonly seq: number; readonly start: EffectEntry; readonly prepared: unknown }
   | { readonly seq: number; readonly tell: { readonly id: string; readonly command: TellCommand } };
+
+/** A provider may answer with a whole page. */
+const CAUSE_CHARS_MAX = 500;
 
 export class EffectRunner {
   readonly #ports: EffectRunnerPorts;
@@ -161,6 +166,7 @@ export class EffectRunner {
         for (const command of running.untold.splice(0)) handler(command);
       },
       live: this.#ports.live,
+      warn: (what: string, error: unknown) => this.#warn(running, what, error),
     };
   }
 
@@ -182,8 +188,15 @@ export class EffectRunner {
   }
 
   #endFailed(running: Running, error: unknown): void {
-    if (running.abort.signal.aborted) this.#end(running, "stopped", {});
-    else this.#end(running, "failed", { error: codeOf(error, "provider.failed") });
+    if (running.abort.signal.aborted) return this.#end(running, "stopped", {});
+    this.#warn(running, "an effect failed", error);
+    this.#end(running, "failed", { error: codeOf(error, "provider.failed") });
+  }
+
+  #warn({ entry }: Running, what: string, error: unknown): void {
+    const { code, message } = toAppError(error, "provider.failed");
+    const cause = message.slice(0, CAUSE_CHARS_MAX);
+    this.#ports.warn(what, { effect: entry.id, actor: entry.actor, code, cause });
   }
 
   #end(running: Running, how: string, ended: EffectResult): void {

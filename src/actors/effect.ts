@@ -45,6 +45,11 @@ export interface RunningEffect<Input> {
   onTell(handler: (command: TellCommand) => void): void;
   /** Lossy live view: interim text, deltas, levels. Never logged. */
   live(what: string, data: Json): void;
+  /**
+   * Says on the logger why something failed; the log of the call has the code alone, as a message
+   * is the provider's own and may hold anything.
+   */
+  warn(what: string, error: unknown): void;
 }
 
 /** What every effect of a call may read. */

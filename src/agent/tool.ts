@@ -38,7 +38,12 @@ export interface ToolDefinition {
 
 /** Error `config.invalid` where options do not fit together, naming the field and the fix. */
 export function tool<Schema extends z.ZodType>(options: ToolOptions<Schema>): ToolDefinition {
-  const { write = false, sayWhile } = options;
+  const { write = false, sayWhile, description } = options;
+  if (typeof description !== "string" || description.trim() === "")
+    throw new AppError(
+      "config.invalid",
+      "description: say what the tool does and when to use it, for the model",
+    );
   if (write && options.onBargeIn === "cancel")
     throw new AppError(
       "config.invalid",
@@ -46,11 +51,11 @@ export function tool<Schema extends z.ZodType>(options: ToolOptions<Schema>): To
     );
   const onBargeIn = options.onBargeIn ?? (write ? "finish" : "cancel");
   const timeoutMs = durationMs(options.timeout ?? "15s", "timeout");
-  const parameters = z.toJSONSchema(options.input, { io: "input" }) as Json;
+  const parameters = parametersOf(options.input);
   const checked = (input: Json, name: string) => parse(options.input, input, name);
   return {
     named: (name) => ({
-      spec: { name, description: options.description, parameters },
+      spec: { name, description, parameters },
       write,
       idempotent: options.idempotent ?? false,
       timeoutMs,
@@ -60,6 +65,21 @@ export function tool<Schema extends z.ZodType>(options: ToolOptions<Schema>): To
       run: async (input, context) => options.run(checked(input, name), context),
     }),
   };
+}
+
+/** JSON Schema of the input: a model gives named values, so nothing but an object will do. */
+function parametersOf(input: z.ZodType): Json {
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new AppError("config.invalid", `input: ${why}`, { cause });
+  };
+  if (typeof input?.safeParse !== "function") refuse("give a schema, as z.object({…})");
+  try {
+    const schema = z.toJSONSchema(input, { io: "input" });
+    if (schema.type === "object") return schema as Json;
+  } catch (cause) {
+    refuse(`a model cannot be told this schema: ${(cause as Error).message}`, cause);
+  }
+  return refuse("give a schema, as z.object({…})");
 }
 
 /** Another agent of the call goes on from here; the model that answers next is already its own. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { AgentParts, Hooks, Voice } from "../actors/agent-parts.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
-import { durationMs, type Duration } from "../base/duration.ts";
+import { durationMs, durationText, type Duration } from "../base/duration.ts";
 import { AppError } from "../base/errors.ts";
 import type { AgentTexts, CallHeader } from "../events/call.events.ts";
 import { TurnSettings } from "../events/settings.events.ts";
@@ -132,6 +132,8 @@ function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentO
   for (const one of listOf(model)) {
     if (typeof one === "string") continue;
     if (typeof one?.stream !== "function") refuse("model", "give a name or a model, as rules() is");
+    for (const key of ["provider", "model"] as const)
+      if (typeof one[key] !== "string") refuse(`model.${key}`, "give the name that stands in logs");
     for (const called of (one as Partial<RulesLlm>).calls ?? [])
       if (!names.includes(called))
         refuse(
@@ -184,19 +186,30 @@ const PLAIN = new Set<string>([
 export function settingsOf(turn: TurnOptions, language = "en"): TurnSettings {
   const plain: Record<string, unknown> = { language };
   for (const [group, values] of Object.entries(turn)) {
-    const known = TIMES.properties[group]?.properties ?? {};
     plain[group] = Object.fromEntries(
       Object.entries(values as Record<string, unknown>).map(([key, value]) => {
-        const isTime = known[key]?.type === "integer" && !PLAIN.has(key);
-        return [key, isTime ? durationMs(value, `turn.${group}.${key}`) : value];
+        return [key, isTime(group, key) ? durationMs(value, `turn.${group}.${key}`) : value];
       }),
     );
   }
   const parsed = TurnSettings.safeParse(plain);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = ["turn", ...(issue?.path ?? [])].join(".");
-  throw new AppError("config.invalid", `${field}: ${issue?.message ?? "is not valid"}`);
+  const issue = parsed.error.issues[0]!;
+  const field = ["turn", ...issue.path].join(".");
+  throw new AppError("config.invalid", `${field}: ${boundOf(issue) ?? issue.message}`);
+}
+
+function isTime(group: string, key: string): boolean {
+  return TIMES.properties[group]?.properties?.[key]?.type === "integer" && !PLAIN.has(key);
+}
+
+/** Which bound a time has passed, with its unit. */
+function boundOf(issue: z.core.$ZodIssue): string | undefined {
+  const [group, key] = issue.path.map(String);
+  if (group === undefined || key === undefined || !isTime(group, key)) return undefined;
+  if (issue.code === "too_small") return `give ${durationText(Number(issue.minimum))} or more`;
+  if (issue.code === "too_big") return `give ${durationText(Number(issue.maximum))} or less`;
+  return undefined;
 }
 
 /** All that makes it what it is, functions by their source. */

@@ -5,6 +5,7 @@ import { AppError, codeOf, type ErrorCode } from "../base/errors.ts";
 /** Code to HTTP status; the only place that knows both. */
 const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   "call.notFound": 404,
+  "call.closed": 409,
   "call.running": 409,
   "input.invalid": 400,
   "page.full": 503,

@@ -113,7 +113,7 @@ export function usageError(message: string, fix?: string): AppError {
 
 /** What a person can do, by code; docs/errors.md says it at length. */
 const FIXES: Partial<Readonly<Record<ErrorCode, string>>> = {
-  "config.invalid": "set the named variable as the message says",
+  "config.invalid": "correct what the message names",
   "call.notFound": "list the calls with `turnfold calls`, or name another folder with --data",
   "call.ambiguous": "give more letters of the id, or write tenant/id",
   "call.closed": "the call has ended: replay it, or start a new one",

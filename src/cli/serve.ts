@@ -72,17 +72,20 @@ export async function serve(
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
   };
   const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
+  const samples = new Samples(config, { broker, providers, logger, slot, told });
   const app = createApp({
     log: broker.log,
     feed,
     machines: MACHINES,
     logger,
-    runSample: () => runSample(config, { broker, providers, logger, slot, told }),
+    runSample: () => samples.run(),
     speech: { ready: providers.stt !== undefined, missing: providers.missing },
     charts: allCharts().map(([, chart]) => chart),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
+  // First of all: what they write to is closed later.
+  opened.use(samples);
   const all = opened.move();
   return { url, slot, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -95,19 +98,47 @@ interface SamplePorts {
   readonly told: OnRecord;
 }
 
-function runSample(config: Config, ports: SamplePorts): Promise<CallRef> {
-  const { logger, slot, told, ...stores } = ports;
-  const opened = Promise.withResolvers<CallRef>();
-  const onRecord = (record: LogRecord, ref: CallRef): void => {
-    opened.resolve(ref);
-    told(ref, record);
-  };
-  const sample = { acts: SAMPLE, tenant: "local", room: "sample", onRecord, slot };
-  simulateOn(config, stores, sample).catch((error: unknown) => {
-    logger.log("error", "the sample call failed", { error: String(error) });
-    opened.reject(error);
-  });
-  return opened.promise;
+/** The sample calls that run; disposed, they are broken off and let go of all they use. */
+class Samples implements AsyncDisposable {
+  readonly #config: Config;
+  readonly #ports: SamplePorts;
+  readonly #over = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(config: Config, ports: SamplePorts) {
+    this.#config = config;
+    this.#ports = ports;
+  }
+
+  /** Resolves once the call has been opened. */
+  run(): Promise<CallRef> {
+    const opened = Promise.withResolvers<CallRef>();
+    const running = this.#simulate(opened.resolve).catch(opened.reject);
+    this.#running.add(running);
+    void running.then(() => this.#running.delete(running));
+    return opened.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
+    await Promise.all(this.#running);
+  }
+
+  async #simulate(onOpened: (ref: CallRef) => void): Promise<void> {
+    const { logger, slot, told, ...stores } = this.#ports;
+    const { signal } = this.#over;
+    const onRecord = (record: LogRecord, ref: CallRef): void => {
+      onOpened(ref);
+      told(ref, record);
+    };
+    const sample = { acts: SAMPLE, tenant: "local", room: "sample", onRecord, slot, signal };
+    try {
+      await simulateOn(this.#config, stores, sample);
+    } catch (error) {
+      if (!signal.aborted) logger.log("error", "the sample call failed", { error: String(error) });
+      throw error;
+    }
+  }
 }
 
 /** What `start` of the public API takes. */

@@ -5,8 +5,9 @@ import { openStore } from "../main.ts";
 import { findCall } from "./call-finder.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
 import { AGENT_OPTION, agentOption } from "./load-agent.ts";
-import { EXIT, type Output, usageError } from "./output.ts";
+import { EXIT, usageError } from "./output.ts";
 import { TurnReport } from "./show.command.ts";
+import { Conversation } from "./simulate/conversation.ts";
 import { simulate } from "./simulate/run.ts";
 import { SAMPLE, wavAct, type Act } from "./simulate/script.ts";
 
@@ -88,7 +89,7 @@ async function run({ options, config, out }: Invocation<Options>, acts: Act[]): 
   if (resume !== undefined && acts.length > 0)
     throw usageError("--resume goes on with the call's own script", "leave the utterances out");
   const agent = await agentOption(options.agent, out);
-  const told = new Set<string>();
+  const conversation = new Conversation();
   const report = await simulate(config, {
     acts: acts.length > 0 ? acts : SAMPLE,
     tenant,
@@ -97,7 +98,10 @@ async function run({ options, config, out }: Invocation<Options>, acts: Act[]): 
     ...(record !== undefined && { record }),
     ...(resume !== undefined && { resume: await resolveCall(config, resume) }),
     onNotice: (notice) => out.note(notice),
-    onRecord: ({ input, text }) => tell(out, told, { event: input["event"], text: text?.value }),
+    onRecord: (record) => {
+      const line = conversation.lineOf(record);
+      if (line !== undefined) out.line(line);
+    },
   });
   out.json(SimulateReport, report as z.infer<typeof SimulateReport>);
   out.line();
@@ -111,17 +115,4 @@ async function run({ options, config, out }: Invocation<Options>, acts: Act[]): 
 async function resolveCall(config: Invocation<Options>["config"], call: string) {
   await using broker = await openStore(config, true);
   return await findCall(call, config, broker.log);
-}
-
-/** The conversation as it goes: a sentence once, whoever says it. */
-function tell(
-  out: Output,
-  told: Set<string>,
-  { event, text }: { readonly event: unknown; readonly text: unknown },
-): void {
-  const { type, ref } = (event ?? {}) as { type?: string; ref?: string };
-  const words = (text as { text?: string } | undefined)?.text;
-  if (!words || ref === undefined || told.has(ref) || type === "stt.interim") return;
-  told.add(ref);
-  out.line(`${type === "reply.segment" ? "agent " : "caller"}  ${words}`);
 }

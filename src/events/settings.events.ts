@@ -70,6 +70,10 @@ export const TurnSettings = z
     path: ["answer", "total"],
     error: "must be longer than answer.firstToken, or no other model is ever tried",
   })
+  .refine(({ endpointing }) => endpointing.minDelay <= endpointing.maxDelay, {
+    path: ["endpointing", "minDelay"],
+    error: "must not be longer than endpointing.maxDelay, or who has finished waits the longest",
+  })
   .refine(({ endpointing }) => endpointing.sure > endpointing.unsure, {
     path: ["endpointing", "sure"],
     error: "must be greater than endpointing.unsure",

@@ -136,6 +136,7 @@ export class Timeline {
     const text = progressText(record, { person: (key) => this.#person(key) });
     if (text === undefined) return [];
     if (type === "stt.final" || type === "text.received") return [{ kind: "user", text }];
+    if (type === "filler.segment") return [{ kind: "agent", text }];
     const heard = type.startsWith("vad.") || type.endsWith(".segment");
     if (heard) return [{ kind: "speech", text }];
     const isEffect = ["reply.", "stt.", "speech."].some((group) => type.startsWith(group));

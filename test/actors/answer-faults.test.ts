@@ -6,6 +6,7 @@ import { samplesOf } from "../../src/base/audio.ts";
 import { sleep } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { LIMITS } from "../../src/base/limits.ts";
+import type { Usage } from "../../src/events/effect.events.ts";
 import type { Llm, LlmEvent } from "../../src/providers/llm.port.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { TtsEvent, TtsRequest } from "../../src/providers/tts.port.ts";
@@ -115,6 +116,48 @@ suite("a model", () => {
     }
   });
 
+  test("that gives a usage which is none answers all the same, and is estimated", async () => {
+    const counts = { inputTokens: 9, outputTokens: 3 };
+    for (const [usage, estimated] of [
+      [[], true],
+      [null, true],
+      [undefined, true],
+      [{ inputTokens: "9", outputTokens: 3 }, true],
+      [counts, false],
+      [{ ...counts, provider: 7, model: null, estimated: "no" }, false],
+    ] as const) {
+      const own: Llm["stream"] = async function* () {
+        yield text("We open at nine.");
+        yield { type: "usage", usage } as unknown as LlmEvent;
+      };
+      const stage: Stage = await Stage.open({ llm: model("a", own) });
+      await stage.say(0, "What are your opening hours?", { ms: 1_000 });
+      await stage.close();
+      const log = await stage.log();
+      await stage[Symbol.asyncDispose]();
+      const ends = log.filter(({ input }) =>
+        (input["effect"] as string | undefined)?.endsWith(".reply"),
+      );
+      const { how, usage: metered } = ends.findLast(({ input }) => input["how"])!.input;
+      assert.equal(how, "done");
+      const tokens = (metered as unknown as Usage[]).filter(({ service }) => service === "llm");
+      assert.deepEqual(
+        tokens.map((one) => [one.provider, one.model, one.estimated]),
+        [0, 1].map(() => ["own", "a", estimated]),
+      );
+    }
+  });
+
+  test("that gives what is no event fails the answer, and nothing else", async () => {
+    for (const event of [null, "text", {}, { type: "text" }, { type: "toolCall" }]) {
+      const bench = await new EffectBench().join();
+      const models = [giving(bench, [[10, event as LlmEvent]])];
+      const end = await answer(bench, { models });
+      assert.equal(end.value?.error, "provider.failed");
+      assert.match(String(bench.warned), /^the reply failed,an event of the model: [a-z.]+: /i);
+    }
+  });
+
   test("that heeds no signal does not hold an answer that is stopped", async () => {
     const bench = await new EffectBench().join();
     const models = [
@@ -136,6 +179,30 @@ suite("a model", () => {
 });
 
 suite("an answer that fails", () => {
+  test("says why on the logger: its model, its voice, its hook", async () => {
+    const bench = await new EffectBench().join();
+    const broken = (name: string): Llm =>
+      model(name, () => {
+        throw new Error(`${name} has no key`);
+      });
+    const beforeReply = (): never => {
+      throw new Error("no shop");
+    };
+    await answer(bench, { models: [broken("a"), broken("b")], hooks: { beforeReply } });
+    const tts = new ScriptedTts(bench.clock, { fails: () => true });
+    const voices = ["x", "y"].map((name) => ({ tts, name }));
+    await answer(bench, { models: [giving(bench, [[10, text("Here.")]])], voices });
+    assert.deepEqual(bench.warned.slice(0, 3), [
+      ["the hook beforeReply failed", "no shop"],
+      ["the model a failed: another goes on", "a has no key"],
+      ["the reply failed", "b has no key"],
+    ]);
+    assert.deepEqual(
+      bench.warned.slice(3).map(([what]) => what),
+      ["the voice scripted/x failed: another goes on", "the reply failed"],
+    );
+  });
+
   test("tells what it cost and how far it was heard", async () => {
     const bench = await new EffectBench().join();
     const models = [

@@ -146,6 +146,7 @@ suite("what is no JSON", () => {
         return offered.length === 1 ? Promise.reject(refused) : new Promise(() => undefined);
       },
       live: () => undefined,
+      warn: () => undefined,
     });
     const start = [{ ...entry, id: "1.0.x", phase: "open" as const }];
     runner.take({ start, stop: [], tell: [], changes: [] }, 1);

@@ -23,13 +23,18 @@ const NONE: Plan = { start: [], stop: [], tell: [], changes: [] };
 class Bench {
   readonly told: TellCommand[] = [];
   readonly offered: StoredInput[] = [];
+  readonly warned: unknown[] = [];
   started = 0;
   end: () => void = () => undefined;
+  break: (error: unknown) => void = () => undefined;
   readonly #reply: Runner = {
     run: (effect) => {
       this.started++;
       effect.onTell((command) => this.told.push(command));
-      return new Promise((resolve) => (this.end = () => resolve({})));
+      return new Promise((resolve, reject) => {
+        this.end = () => resolve({});
+        this.break = reject;
+      });
     },
   };
   readonly runner = new EffectRunner({
@@ -40,6 +45,7 @@ class Bench {
       return new Promise(() => undefined);
     },
     live: () => undefined,
+    warn: (...warning) => this.warned.push(warning),
   });
 
   start(): void {
@@ -71,6 +77,30 @@ class Bench {
 }
 
 suite("an effect", () => {
+  test("that fails has its code in the log, and its cause on the logger", async () => {
+    const bench = new Bench();
+    bench.start();
+    await bench.acked(1);
+    bench.break(new Error(`no key${"!".repeat(1_000)}`));
+    await bench.acked(1);
+    assert.deepEqual(bench.offered, [
+      { type: "effect.ended", effect: ENTRY.id, how: "failed", error: "provider.failed" },
+    ]);
+    const cause = `no key${"!".repeat(494)}`;
+    const fields = { effect: ENTRY.id, actor: "turn.1", code: "provider.failed", cause };
+    assert.deepEqual(bench.warned, [["an effect failed", fields]]);
+  });
+
+  test("that was stopped warns of nothing", async () => {
+    const bench = new Bench();
+    bench.start();
+    await bench.acked(1);
+    bench.stop(2);
+    bench.break(new Error("aborted"));
+    await bench.acked(2);
+    assert.deepEqual([bench.ends, bench.warned], [[[ENTRY.id, "stopped"]], []]);
+  });
+
   test("starts when the record that asked for it is in the log", async () => {
     const bench = new Bench();
     bench.start();

@@ -22,11 +22,30 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
   ["no instructions", { name: "cafe" }, /instructions/],
   ["an empty greeting", { ...BASE, greeting: " " }, /greeting/],
   ["a field that is not there", { ...BASE, greting: "Hi" }, /greting/],
-  ["a time without unit", { ...BASE, turn: { endpointing: { minDelay: 500 } } }, /'500ms'/],
+  [
+    "a time without unit",
+    { ...BASE, turn: { endpointing: { minDelay: 500 } } },
+    /'500ms' or '500s'$/,
+  ],
   [
     "a time that is too long",
     { ...BASE, turn: { vad: { minSpeech: "9s" } } },
-    /turn.vad.minSpeech/,
+    /^turn\.vad\.minSpeech: give '2s' or less$/,
+  ],
+  [
+    "a time that is too short",
+    { ...BASE, turn: { vad: { minSpeech: "1ms" } } },
+    /^turn\.vad\.minSpeech: give '32ms' or more$/,
+  ],
+  [
+    "a time of hours",
+    { ...BASE, turn: { listening: { max: "61m" } } },
+    /^turn\.listening\.max: give '10m' or less$/,
+  ],
+  [
+    "a finished turn that waits longer than an unfinished one",
+    { ...BASE, turn: { endpointing: { minDelay: "4s" } } },
+    /^turn\.endpointing\.minDelay: must not be longer than endpointing\.maxDelay/,
   ],
   [
     "an unknown setting",
@@ -85,10 +104,28 @@ suite("voiceAgent", () => {
     assert.equal(hashOf({ model: rule("Hey") }), hashOf({ model: rule("Hey") }));
   });
 
+  test("a tool without a description, or with an input that is no object, is refused", () => {
+    const whole = { description: "Books", input: z.object({}), run: () => 1 };
+    const asObject = /^input: give a schema, as z\.object\(\{…\}\)$/;
+    for (const [wrong, message] of [
+      [{ input: undefined }, asObject],
+      [{ input: { people: "number" } }, asObject],
+      [{ input: z.string() }, asObject],
+      [{ input: z.object({ day: z.date() }) }, /^input: a model cannot be told this schema: Date/],
+      [{ description: undefined }, /^description: say what/],
+      [{ description: " " }, /^description: say what/],
+    ] as const)
+      assert.throws(() => tool({ ...whole, ...wrong } as never), {
+        code: "config.invalid",
+        message,
+      });
+    tool({ ...whole, input: z.object({ a: z.string() }).refine(({ a }) => a !== "") });
+  });
+
   test("a write that a barge-in is to cancel is refused", () => {
     const input = z.object({});
     const write = {
-      description: "",
+      description: "Books",
       input,
       write: true,
       onBargeIn: "cancel",
@@ -128,9 +165,9 @@ suite("types, which the compiler holds too", () => {
 
   test("a tool gives JSON or what follows from it", () => {
     const input = z.object({});
-    tool({ description: "", input, run: () => handoff("boss") });
+    tool({ description: "Books", input, run: () => handoff("boss") });
     // @ts-expect-error a date is no JSON
-    tool({ description: "", input, run: () => new Date(0) });
+    tool({ description: "Books", input, run: () => new Date(0) });
   });
 
   test("instructions are wanted", () => {

@@ -28,4 +28,6 @@ test("a timeline tells in plain words why an answer was slow, and who gave it", 
     "ann changes the settings",
   ])
     assert.ok(texts.includes(line), `${line}\n\nin\n${texts.join("\n")}`);
+  const filler = lines.find(({ text }) => text === "agent fills the wait: One moment.");
+  assert.equal(filler?.kind, "agent");
 });

@@ -17,6 +17,8 @@ export interface AnswerPorts {
   readonly firstTokenMs: number;
   onAsk(model: Llm): void;
   onSwitch(from: Llm, to: Llm, why: string): void;
+  /** What a model threw that is left for the next. */
+  onFailure(model: Llm, error: unknown): void;
   /** What each request cost, also of one that was left or cut off. */
   onUsage(usage: readonly Usage[]): void;
 }
@@ -88,6 +90,7 @@ class Asked {
       }
     } catch (error) {
       if (!hasNext || this.#ports.signal.aborted) throw error;
+      this.#ports.onFailure(this.#model, error);
       return codeOf(error, "provider.failed");
     }
   }
@@ -129,7 +132,7 @@ class Asked {
     const coming = this.#events.next();
     coming.catch(() => undefined);
     const came = await Promise.race([coming, this.#stopped]);
-    return came === OVER || came.done ? OVER : came.value;
+    return came === OVER || came.done ? OVER : checked(came.value);
   }
 
   /** Counts and white space are no answer yet. */
@@ -146,16 +149,18 @@ class Asked {
     return over.aborted ? OVER : LATE;
   }
 
-  #meter(usage: LlmUsage): void {
-    const { provider, model, inputTokens, outputTokens, estimated } = usage;
-    // What is no count is as if it was not said.
+  /** What is no count is as if it was not said; who counts is known without its word. */
+  #meter(usage: Partial<LlmUsage> | null | undefined): void {
+    const { inputTokens, outputTokens, estimated } = usage ?? {};
     if (!isCount(inputTokens) || !isCount(outputTokens)) return;
     const before = this.#metered ?? { inputTokens: 0, outputTokens: 0 };
     this.#metered = {
       inputTokens: before.inputTokens + inputTokens,
       outputTokens: before.outputTokens + outputTokens,
     };
-    const meter = { service: "llm", provider, model, estimated } as const;
+    const provider = nameOr(usage?.provider, this.#model.provider);
+    const model = nameOr(usage?.model, this.#model.model);
+    const meter = { service: "llm", provider, model, estimated: estimated === true } as const;
     this.#ports.onUsage([
       { ...meter, meter: "inputTokens", quantity: inputTokens },
       { ...meter, meter: "outputTokens", quantity: outputTokens },
@@ -163,6 +168,30 @@ class Asked {
   }
 }
 
-function isCount(value: number): boolean {
-  return Number.isFinite(value) && value >= 0;
+/** A model of one's own may give anything. Error `provider.failed`, naming the field. */
+function checked(event: LlmEvent): LlmEvent {
+  const fault = faultOf(event);
+  if (fault === undefined) return event;
+  throw new AppError("provider.failed", `an event of the model: ${fault}`);
+}
+
+function faultOf(event: Partial<LlmEvent> | null | undefined): string | undefined {
+  switch (event?.type) {
+    case "usage":
+      return undefined;
+    case "text":
+      return typeof event.text === "string" ? undefined : "text: give a string";
+    case "toolCall":
+      return typeof event.call?.name === "string" ? undefined : "call.name: give a tool's name";
+    default:
+      return "type: there are text, toolCall and usage";
+  }
+}
+
+function nameOr(given: unknown, own: string): string {
+  return typeof given === "string" ? given : own;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isFinite(value) && (value as number) >= 0;
 }

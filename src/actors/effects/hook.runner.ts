@@ -28,7 +28,8 @@ export function hookRunner(partsOf: PartsOf): Runner<HookInput, AfterTurn> {
       const status = turn.ended?.status ?? "failed";
       return { turn: n, status, userText, agentText: said.join(" "), heardText: heard.join(" ") };
     },
-    run: async ({ input, call, signal }, turn) => {
+    run: async (effect, turn) => {
+      const { input, call, signal } = effect;
       const { hooks } = partsOf(input.agent);
       const over = new AbortController();
       const context = { key: input.key, signal: AbortSignal.any([signal, over.signal]) };
@@ -38,7 +39,9 @@ export function hookRunner(partsOf: PartsOf): Runner<HookInput, AfterTurn> {
         const output = await Promise.race([work, late]);
         if (signal.aborted) return {};
         if (typeof output !== "symbol") return { text: { output: jsonOf(output, "tool.failed") } };
-        return { error: "tool.failed", text: { output: { error: "afterTurn took too long" } } };
+        const error = "afterTurn took too long";
+        effect.warn("the hook afterTurn failed", new AppError("tool.failed", error));
+        return { error: "tool.failed", text: { output: { error } } };
       } finally {
         over.abort();
       }
@@ -84,7 +87,9 @@ export async function contextOf(
     await tell("done", text);
     return text || undefined;
   } catch (error) {
-    if (!signal.aborted) quietly(tell("failed", codeOf(error, "tool.failed")));
+    if (signal.aborted) return undefined;
+    effect.warn("the hook beforeReply failed", error);
+    quietly(tell("failed", codeOf(error, "tool.failed")));
     return undefined;
   } finally {
     abort.abort();

@@ -123,7 +123,9 @@ class Reply {
       this.#failed.abort();
       this.#playout.stop();
       const measured = this.#measured();
-      return signal.aborted ? measured : { ...measured, error: codeOf(error, "provider.failed") };
+      if (signal.aborted) return measured;
+      this.#effect.warn(`the ${this.#kind} failed`, error);
+      return { ...measured, error: codeOf(error, "provider.failed") };
     } finally {
       this.#positions?.();
     }
@@ -142,6 +144,8 @@ class Reply {
       cutTo: (ms) => this.#cutTo(ms),
       onSwitch: (from, to, why) =>
         this.#switched("voice", { from: nameOf(from), to: nameOf(to), why }),
+      onFailure: (voice, error) =>
+        this.#effect.warn(`the voice ${nameOf(voice)} failed: another goes on`, error),
       onCharacters: (voice, count) =>
         this.#characters.set(voice, (this.#characters.get(voice) ?? 0) + count),
     });
@@ -195,6 +199,8 @@ class Reply {
         },
         onSwitch: (from, to, why) =>
           this.#switched("model", { from: from.model, to: to.model, why }),
+        onFailure: ({ model }, error) =>
+          this.#effect.warn(`the model ${model} failed: another goes on`, error),
         onUsage: (usage) => this.#usage.push(...usage),
       },
     );

@@ -21,6 +21,8 @@ export interface VoicePorts {
   /** Takes back sound behind this many ms of the sentence; returns the ms that are kept. */
   cutTo(ms: number): number;
   onSwitch(from: Voice, to: Voice, why: string): void;
+  /** What a voice threw that is left for the next. */
+  onFailure(voice: Voice, error: unknown): void;
   onCharacters(voice: Voice, count: number): void;
 }
 
@@ -126,6 +128,7 @@ export class SentenceVoice {
       }
     } catch (error) {
       if (!hasNext || signal.aborted) throw error;
+      this.#ports.onFailure(voice, error);
       return this.#leave(part, codeOf(error, "provider.failed"));
     } finally {
       abort.abort();

@@ -1,6 +1,6 @@
 import type { CallHost } from "../../actors/call-host.ts";
 import type { Clock } from "../../base/clock.ts";
-import { sleep } from "../../base/clock.ts";
+import { aborted, sleep } from "../../base/clock.ts";
 import type { LogRecord } from "../../events/record.ts";
 import type { PacedRoom } from "../../main.ts";
 import type { Act } from "./script.ts";
@@ -17,6 +17,8 @@ export interface CallerPorts {
   readonly sounds: readonly (Int16Array | undefined)[];
   /** Told as each spoken act begins. */
   readonly onAct: (index: number, act: Act, ms: number) => Promise<void>;
+  /** Breaks it off: nothing more is said or waited for. */
+  readonly signal: AbortSignal;
 }
 
 /** How often the caller looks whether the agent is through. */
@@ -31,18 +33,18 @@ export async function followScript(
   from: number,
   ports: CallerPorts,
 ): Promise<void> {
-  const { room, clock, identity } = ports;
+  const { room, clock, identity, signal } = ports;
   await agentQuiet(ports);
   for (const [index, act] of acts.entries()) {
-    if (index < from || ports.host.fold.closed) continue;
+    if (index < from || !isLive(ports)) continue;
     if (act.kind === "pause") {
-      await sleep(clock, act.ms);
+      await sleep(clock, act.ms, signal);
       continue;
     }
     const sound = ports.sounds[index];
     const turns = turnsOpened(ports.host);
     await ports.onAct(index, act, sound ? (sound.length * 1000) / 16_000 : 0);
-    if (sound) await room.speak(identity, sound);
+    if (sound) await Promise.race([room.speak(identity, sound), aborted(signal)]);
     else if (act.kind === "say") room.type(identity, act.text);
     // A pause counts from the end of these words, so nothing is waited for before it.
     if (acts[index + 1]?.kind === "pause") continue;
@@ -77,17 +79,18 @@ function finalRange({ input, at }: LogRecord): { from: number; to: number }[] {
 
 /** Waits for the answer to what was just said, and until the agent has finished it. */
 async function answered(ports: CallerPorts, turnsBefore: number): Promise<void> {
-  const { clock, host } = ports;
+  const { clock, host, signal } = ports;
   const said = clock.now();
-  while (turnsOpened(host) === turnsBefore && clock.now() - said < UNHEARD_MS && isLive(host))
-    await sleep(clock, LOOK_EVERY_MS);
+  while (turnsOpened(host) === turnsBefore && clock.now() - said < UNHEARD_MS && isLive(ports))
+    await sleep(clock, LOOK_EVERY_MS, signal);
   await agentQuiet(ports);
 }
 
-async function agentQuiet({ host, clock }: CallerPorts): Promise<void> {
+async function agentQuiet(ports: CallerPorts): Promise<void> {
+  const { host, clock, signal } = ports;
   const since = clock.now();
-  while (!isQuiet(host) && clock.now() - since < ANSWER_MAX_MS && isLive(host))
-    await sleep(clock, LOOK_EVERY_MS);
+  while (!isQuiet(host) && clock.now() - since < ANSWER_MAX_MS && isLive(ports))
+    await sleep(clock, LOOK_EVERY_MS, signal);
 }
 
 interface Floor {
@@ -106,8 +109,8 @@ function turnsOpened(host: CallHost): number {
   return floorOf(host)?.n ?? 0;
 }
 
-function isLive(host: CallHost): boolean {
-  return !host.fold.closed && !host.fenced;
+function isLive({ host, signal }: CallerPorts): boolean {
+  return !host.fold.closed && !host.fenced && !signal.aborted;
 }
 
 function isQuiet(host: CallHost): boolean {

@@ -4,7 +4,7 @@ import type { CallHost } from "../../actors/call-host.ts";
 import type { Supervisor } from "../../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../../agent/voice-agent.ts";
 import { formatWav } from "../../base/audio.ts";
-import { sleep, systemClock } from "../../base/clock.ts";
+import { aborted, sleep, systemClock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import { systemIds } from "../../base/id.ts";
 import type { Config } from "../../config.ts";
@@ -45,6 +45,8 @@ export interface SimulateOptions {
   readonly resume?: CallRef;
   readonly onRecord?: (record: LogRecord, ref: CallRef) => void;
   readonly onNotice?: (notice: string) => void;
+  /** Breaks the call off: its log stays as it is, and the simulation fails with `call.closed`. */
+  readonly signal?: AbortSignal;
 }
 
 const CALLER = "caller";
@@ -64,6 +66,7 @@ export async function simulateOn(
   { broker, providers }: { broker: Broker; providers: LocalProviders },
   options: SimulateOptions,
 ) {
+  const signal = options.signal ?? new AbortController().signal;
   const started = options.resume
     ? await progressOf(broker, options.resume)
     : { acts: [...options.acts], began: [] };
@@ -72,7 +75,7 @@ export async function simulateOn(
     options.onNotice?.(
       `no speech models (${providers.missing}): the caller types; run turnfold models pull`,
     );
-  const voice = { tts: providers.tts, name: CALLER_VOICE, rateHz: LOCAL_RATE_HZ };
+  const voice = { tts: providers.tts, name: CALLER_VOICE, rateHz: LOCAL_RATE_HZ, signal };
   const sounds = providers.stt ? await soundsOf(started.acts, voice) : [];
   const { room, recorder } = openLocalRoom();
   const slot = options.slot ?? new AgentSlot(options.agent ?? openLocalReceptionist(), providers);
@@ -89,6 +92,7 @@ export async function simulateOn(
   using cleanup = new DisposableStack();
   // Whatever breaks it off: nobody stays in the room, and nothing goes on.
   cleanup.defer(() => supervisor.abandonAll("the simulation is over"));
+  checkWanted(signal);
   room.enter(CALLER, { speaks: providers.stt !== undefined });
   cleanup.defer(() => room.leave(CALLER));
   const host = await open(supervisor, slot.now, options);
@@ -101,9 +105,12 @@ export async function simulateOn(
     identity: CALLER,
     sounds,
     onAct: (act, _, ms) => script.begin(act, ms),
+    signal,
   });
+  checkWanted(signal);
   room.leave(CALLER);
-  await closed(host);
+  await closed(host, signal);
+  checkWanted(signal);
   if (options.record) await saveRecording(options.record, recorder);
   return resultOf(config, host, records);
 }
@@ -142,15 +149,22 @@ function checkEars(acts: readonly Act[], { stt, missing }: LocalProviders): void
   );
 }
 
+function checkWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw new AppError("call.closed", "the simulated call was broken off");
+}
+
 /** A call that does not close is a bug, and must not keep its caller waiting. */
-async function closed(host: CallHost): Promise<void> {
+async function closed(host: CallHost, signal: AbortSignal): Promise<void> {
   const patience = new AbortController();
   const over = sleep(systemClock, CLOSE_MAX_MS, patience.signal).then(() => {
     if (!patience.signal.aborted)
       throw new AppError("bug", `call ${host.ref.call} did not close in time`);
   });
-  await Promise.race([host.ended, over]);
-  patience.abort();
+  try {
+    await Promise.race([host.ended, over, aborted(signal)]);
+  } finally {
+    patience.abort();
+  }
 }
 
 class ScriptKeeper {

@@ -35,10 +35,17 @@ export function wavAct(file: string): Act {
   return { kind: "wav", file: resolve(file) };
 }
 
+export interface CallerVoice {
+  readonly tts: Tts;
+  readonly name: string;
+  readonly rateHz: number;
+  readonly signal: AbortSignal;
+}
+
 /** The sound of each spoken act, loaded before the call begins; `wav.invalid` names the file. */
 export async function soundsOf(
   acts: readonly Act[],
-  voice: { readonly tts: Tts; readonly name: string; readonly rateHz: number },
+  voice: CallerVoice,
 ): Promise<readonly (Int16Array | undefined)[]> {
   const sounds: (Int16Array | undefined)[] = [];
   for (const act of acts) {
@@ -51,16 +58,16 @@ export async function soundsOf(
 
 async function wavSound(file: string, rateHz: number): Promise<Int16Array> {
   const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new AppError("wav.invalid", `cannot read ${file}`, { cause });
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT")
+      throw new AppError("wav.invalid", `cannot read ${file}`, { cause });
+    const detail = { fix: "name a file of 16-bit PCM WAV" };
+    throw new AppError("wav.invalid", `there is no file ${file}`, { cause, detail });
   });
   return resample(parseWav(bytes, file), rateHz).samples;
 }
 
-async function speech(
-  text: string,
-  { tts, name, rateHz }: { readonly tts: Tts; readonly name: string; readonly rateHz: number },
-): Promise<Int16Array> {
-  const { signal } = new AbortController();
+async function speech(text: string, voice: CallerVoice): Promise<Int16Array> {
+  const { tts, name, rateHz, signal } = voice;
   const parts: Int16Array[] = [];
   for await (const event of tts.speak({ text, voice: name, signal }))
     if (event.type === "audio") parts.push(resample(event.frame, rateHz).samples);

@@ -24,6 +24,8 @@ export class EffectBench {
   readonly media = new CallMedia();
   readonly transcript = new Transcript();
   readonly met: Met[] = [];
+  /** What it said on the logger: what, and the message of the cause. */
+  readonly warned: (readonly [what: string, cause: string])[] = [];
   readonly abort = new AbortController();
   /** How long the log takes. */
   ackAfterMs = 0;
@@ -79,6 +81,8 @@ export class EffectBench {
       progress: (event: Met["event"], text?: Json) => this.#progress(event, text),
       onTell: (handler: (command: TellCommand) => void) => void (this.tell = handler),
       live: () => undefined,
+      warn: (what: string, error: unknown) =>
+        void this.warned.push([what, (error as Error).message]),
     };
     return runner.run(effect, prepared);
   }
