@@ -108,3 +108,7 @@ export function editAgent(context: RoomContext, event: RoomEvent): Partial<RoomC
 export function isOccupied({ tools, muted }: RoomContext): boolean {
   return muted || tools.length > 0;
 }
+
+export function changeSettings({ settings }: RoomContext, n: number | null): Send {
+  return toTurn(n ?? 0, { type: "settings.changed", settings });
+}

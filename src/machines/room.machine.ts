@@ -102,10 +102,10 @@ export const roomMachine = roomSetup.createMachine({
     "command.set": {
       actions: [
         "newSettings",
-        { type: "send", params: ({ context }) => rules.changeSettings(context, context.newer) },
+        { type: "send", params: ({ context }) => tools.changeSettings(context, context.newer) },
         {
           type: "send",
-          params: ({ context }) => rules.changeSettings(context, context.older?.n ?? null),
+          params: ({ context }) => tools.changeSettings(context, context.older?.n ?? null),
         },
       ],
     },

@@ -388,11 +388,11 @@ export function stop(n: number | null, reason: string): Send {
 }
 
 /** The floor is free: the listening turn may answer, and takes over what was not heard. */
-export function hand({ newer }: RoomContext, event: RoomEvent): Send {
-  const merge = event.type === "turn.over" ? event.merge : null;
+export function hand({ newer, heard }: RoomContext, event: RoomEvent): Send {
+  const over = event.type === "turn.over" ? event.merge : null;
+  // What another turn has had meanwhile is not told twice (T8).
+  const isOwn = ({ ref }: { readonly ref: string }): boolean =>
+    (heard.find((h) => h.ref === ref)?.n ?? over?.from) === over?.from;
+  const merge = over && { ...over, words: over.words.filter(isOwn) };
   return toTurn(newer ?? 0, { type: "previous.ended", merge });
-}
-
-export function changeSettings({ settings }: RoomContext, n: number | null): Send {
-  return toTurn(n ?? 0, { type: "settings.changed", settings });
 }

@@ -143,7 +143,8 @@ test("a person talks, is answered aloud, interrupts, and the call replays", asyn
   await page.click("#hang-up");
   await page.waitForSelector("#call-verdict .badge.good", { timeout: PATIENCE_MS });
   assert.match(await page.locator("#call-verdict").innerText(), /replays exactly/);
-  assert.ok((await page.locator("#latency .bar.e2e").count()) >= 2, "each answer has its bars");
+  const bars = page.locator("#latency .bar.e2e");
+  await until("bars for each answer", async () => (await bars.count()) >= 2);
   const path = await page.locator("#call-title").getAttribute("title");
   const log = join(dir, "data", path!, "0001.jsonl");
   const { verdict, finished } = await replay(readLogFile(log), { machines: MACHINES, deep: true });

@@ -120,6 +120,8 @@ async function letEnd(world: World): Promise<void> {
   await recover(world);
   const answers = dice.chance(0.5);
   allLeave(world);
+  // A muted call lasts until somebody lets it speak again.
+  world.offer((host) => host.command({ name: "unmute" }, "tester"));
   await settle();
   const from = clock.now();
   while (!world.over && clock.now() - from < END_MAX_MS) {
