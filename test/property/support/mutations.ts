@@ -89,8 +89,8 @@ export const MUTANTS: readonly Mutant[] = [
     "",
   ]),
   one("try again after a lost compare-and-set", "actors/log-writer.ts", [
-    `if (code !== "log.unknown") return this.#fence(error);`,
-    `if (code !== "log.unknown" && code !== "log.conflict") return this.#fence(error);`,
+    `if (!TRY_AGAIN.includes(code)) return this.#fence(error);`,
+    `if (![...TRY_AGAIN, "log.conflict"].includes(code)) return this.#fence(error);`,
   ]),
   one("write on after being told to let go", "actors/log-writer.ts", [
     "      // Told to let go meanwhile: not even what was begun is tried again.\n" +
