@@ -109,14 +109,14 @@ class Asked {
   end(): void {
     this.#abort.abort();
     const { provider, model } = this.#model;
-    const asked = Math.ceil(JSON.stringify(this.#request).length / CHARS_PER_TOKEN);
     const given = Math.ceil(this.#chars / CHARS_PER_TOKEN);
     const counted = this.#metered;
     if (!counted)
       this.#meter({
         provider,
         model,
-        inputTokens: asked,
+        // Only where it must be: a long call's request is long.
+        inputTokens: Math.ceil(JSON.stringify(this.#request).length / CHARS_PER_TOKEN),
         outputTokens: given,
         estimated: true,
       });
