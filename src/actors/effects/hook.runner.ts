@@ -1,4 +1,3 @@
-import { sleep } from "../../base/clock.ts";
 import { AppError, codeOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { jsonOf } from "../../events/json.ts";
@@ -6,6 +5,7 @@ import type { HistoryMessage, ReplyInput } from "../../folds/history.ts";
 import type { AfterTurn, Hooks, PartsOf } from "../agent-parts.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
 import { quietly } from "./call-media.ts";
+import { inTime, LATE } from "./in-time.ts";
 
 /** User code after a turn: run once per key, its result recorded and never run by a replay (E8). */
 export interface HookInput {
@@ -31,25 +31,18 @@ export function hookRunner(partsOf: PartsOf): Runner<HookInput, AfterTurn> {
     run: async (effect, turn) => {
       const { input, call, signal } = effect;
       const { hooks } = partsOf(input.agent);
-      const over = new AbortController();
-      const context = { key: input.key, signal: AbortSignal.any([signal, over.signal]) };
-      const late = sleep(call.clock, LIMITS.afterTurnMsMax, context.signal).then(() => LATE);
-      try {
-        const work = Promise.try(() => hooks.afterTurn?.(turn, context));
-        const output = await Promise.race([work, late]);
-        if (signal.aborted) return {};
-        if (typeof output !== "symbol") return { text: { output: jsonOf(output, "tool.failed") } };
-        const error = "afterTurn took too long";
-        effect.warn("the hook afterTurn failed", new AppError("tool.failed", error));
-        return { error: "tool.failed", text: { output: { error } } };
-      } finally {
-        over.abort();
-      }
+      const patience = { clock: call.clock, ms: LIMITS.afterTurnMsMax, signal };
+      const output = await inTime(patience, (over) =>
+        hooks.afterTurn?.(turn, { key: input.key, signal: over }),
+      );
+      if (signal.aborted) return {};
+      if (output !== LATE) return { text: { output: jsonOf(output, "tool.failed") } };
+      const error = "afterTurn took too long";
+      effect.warn("the hook afterTurn failed", new AppError("tool.failed", error));
+      return { error: "tool.failed", text: { output: { error } } };
     },
   };
 }
-
-const LATE = Symbol("late");
 
 /** What `beforeReply` gives to a request, in the log before the request is. */
 export async function contextOf(
@@ -61,23 +54,19 @@ export async function contextOf(
   const { input, signal, call } = effect;
   const { clock, transcript } = call;
   const startedAt = clock.now();
-  const abort = new AbortController();
-  const stop = (): void => abort.abort();
-  signal.addEventListener("abort", stop, { once: true });
   const said = input.refs.map((ref) => transcript.textOf(ref)).join(" ");
   const turn = { turn: input.turn, text: said, messages };
-  const context = { key: `${input.key}.beforeReply`, signal: abort.signal };
-  const late = sleep(clock, call.settings.hook.timeout, abort.signal).then(() => LATE);
+  const patience = { clock, ms: call.settings.hook.timeout, signal };
   const tell = (how: string, given = ""): Promise<void> => {
     const event = { type: "reply.context", hook: "beforeReply", how, chars: given.length };
     return effect.progress({ ...event, ms: clock.now() - startedAt }, { text: given });
   };
   try {
-    const work = Promise.try(() => hooks.beforeReply!(turn, context));
-    const given = await Promise.race([work, late]);
+    const given = await inTime(patience, (over) =>
+      hooks.beforeReply!(turn, { key: `${input.key}.beforeReply`, signal: over }),
+    );
     if (signal.aborted) return undefined;
-    if (typeof given === "symbol") {
-      work.catch(() => undefined);
+    if (given === LATE) {
       quietly(tell("late"));
       return undefined;
     }
@@ -91,8 +80,5 @@ export async function contextOf(
     effect.warn("the hook beforeReply failed", error);
     quietly(tell("failed", codeOf(error, "tool.failed")));
     return undefined;
-  } finally {
-    abort.abort();
-    signal.removeEventListener("abort", stop);
   }
 }

@@ -1,6 +1,5 @@
 import { canonicalJson } from "../../base/digest.ts";
 import { AppError, codeOf, toAppError } from "../../base/errors.ts";
-import { sleep } from "../../base/clock.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Blobs } from "../../broker/blobs.port.ts";
 import { jsonOf } from "../../events/json.ts";
@@ -11,6 +10,7 @@ import type { ToolCall } from "../../providers/llm.port.ts";
 import { ToolResult, type Tool } from "../../providers/tool.port.ts";
 import type { PartsOf } from "../agent-parts.ts";
 import type { CallContext, Runner } from "../effect.ts";
+import { inTime, LATE } from "./in-time.ts";
 
 /** A function of the user's, run once per call id; its result is recorded and never re-run (E8). */
 export interface ToolInput {
@@ -26,15 +26,12 @@ export function toolRunner(partsOf: PartsOf, blobs: Blobs): Runner<ToolInput> {
     run: async ({ input, call, signal }) => {
       const tool = partsOf(input.agent).tools.find(({ spec }) => spec.name === input.name);
       if (!tool) return { text: { output: { error: `there is no tool ${input.name}` } } };
-      const abort = new AbortController();
-      signal.addEventListener("abort", () => abort.abort(), { once: true });
-      const timeout = sleep(call.clock, tool.timeoutMs, abort.signal).then(() => TIMED_OUT);
-      const context = { key: input.key, signal: abort.signal };
+      const patience = { clock: call.clock, ms: tool.timeoutMs, signal };
       try {
-        const work = tool.run(inputOf(call, input), context);
-        const output = await Promise.race([work, timeout]);
-        if (typeof output === "symbol")
-          return { text: { output: { error: "the tool took too long" } } };
+        const output = await inTime(patience, (over) =>
+          tool.run(inputOf(call, input), { key: input.key, signal: over }),
+        );
+        if (output === LATE) return { text: { output: { error: "the tool took too long" } } };
         if (!(output instanceof ToolResult)) return { text: { output: await fit(output, blobs) } };
         checkHandoff(partsOf, call, output);
         return {
@@ -45,14 +42,10 @@ export function toolRunner(partsOf: PartsOf, blobs: Blobs): Runner<ToolInput> {
         // The model is told what was wrong, so that it can ask the caller again.
         const { message } = toAppError(error, "tool.failed");
         return { text: { output: { error: message, code: codeOf(error, "tool.failed") } } };
-      } finally {
-        abort.abort();
       }
     },
   };
 }
-
-const TIMED_OUT = Symbol("timed out");
 
 function inputOf({ transcript }: CallContext, { turn, call }: ToolInput): Json {
   const asked = transcript.turns.get(turn)?.runs.flatMap((run) => run.toolCalls) ?? [];
