@@ -56,6 +56,8 @@ export const LIMITS = {
   resendAudioMsMax: 30_000,
   /** One local Moonshine decode; longer input fails (measured: 9.2 s). */
   decodeAudioMsMax: 9_000,
+  /** Calls that a heartbeat names one by one. */
+  heartbeatCallsMax: 20,
   /** Messages a bus subscriber may lag behind before the oldest are dropped and counted. */
   busBacklogMax: 10_000,
 } as const;

@@ -24,7 +24,7 @@ export function subjects(prefix = "turnfold"): Subjects {
     usage: (tenant, call) => of("usage", tenant, call),
     cost: (tenant) => of("cost", tenant),
     budget: (tenant) => of("budget", tenant),
-    fleet: (worker) => of("fleet", worker),
+    fleet: (worker) => of("fleet", toToken(worker)),
   };
 }
 

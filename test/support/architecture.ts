@@ -74,6 +74,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   "config.ts": 4.5,
   api: 5,
   agent: 4.6,
+  fleet: 4.8,
   testing: 5,
   "main.ts": 5.5,
   cli: 6,
@@ -116,7 +117,7 @@ const TIME_WORDS = new Set([
 ]);
 const TIMER_WORDS = new Set(["setTimeout", "setInterval"]);
 /** Where waiting goes through an injected clock, or a simulated call would stand still. */
-const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|media|providers)\//;
+const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|fleet|media|providers)\//;
 
 export const RULES = {
   parse: ({ sources }) =>
