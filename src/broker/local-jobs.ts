@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Json } from "../events/record.ts";
-import type { Job, JobClaim, Jobs } from "./jobs.port.ts";
+import type { Job, JobClaim, Jobs, PendingJobs } from "./jobs.port.ts";
 import type { Table } from "./table.ts";
 
 export const ACK_WAIT_MS = 5_000;
@@ -9,6 +9,8 @@ export const ACK_WAIT_MS = 5_000;
 /** What the table keeps of a job. */
 interface StoredJob extends Job {
   readonly deliveries: number;
+  /** Missing in a journal of before it was kept. */
+  readonly offeredAt?: number;
   readonly [key: string]: Json;
 }
 
@@ -45,7 +47,7 @@ export class LocalJobs implements Jobs {
   async offer({ tenant, room, payload }: Job): Promise<"queued" | "exists"> {
     const key = JSON.stringify([tenant, room]);
     if (this.#table.get(key)) return "exists";
-    this.#table.put(key, { tenant, room, payload, deliveries: 0 });
+    this.#table.put(key, { tenant, room, payload, deliveries: 0, offeredAt: this.#clock.now() });
     this.#serve();
     return "queued";
   }
@@ -64,6 +66,17 @@ export class LocalJobs implements Jobs {
     this.#waiters.add(waiter);
     this.#serve();
     return promise;
+  }
+
+  async pending(): Promise<PendingJobs> {
+    const rows = [...this.#table.keys()].map((key) => this.#table.get(key)!.value as StoredJob);
+    const waiting = rows.filter(({ deliveries }) => deliveries === 0);
+    const now = this.#clock.now();
+    return {
+      count: waiting.length,
+      oldestMs: now - Math.min(now, ...waiting.map(({ offeredAt = now }) => offeredAt)),
+      claimed: rows.length - waiting.length,
+    };
   }
 
   /** Those who wait get nothing; open jobs stay in the table. */
