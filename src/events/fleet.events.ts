@@ -101,17 +101,17 @@ export function parseCommand(request: unknown): CommandRequest {
 /** `text, now?, interruptible?, by?` */
 function fieldsOf({ shape }: z.ZodObject): string {
   const fields = Object.entries(shape as Record<string, z.ZodType>).filter(([k]) => k !== "name");
-  return fields.map(([key, type]) => (type.safeParse(undefined).success ? `${key}?` : key)).join();
+  return fields
+    .map(([key, type]) => (type.safeParse(undefined).success ? `${key}?` : key))
+    .join(", ");
 }
 
 /** The first thing that is wrong, behind its field. */
 function problemOf({ issues: [issue] }: z.ZodError): string {
   const at = issue?.path.join(".") ?? "";
-  return `${at === "" ? "" : `${at}: `}${issue?.message ?? "it has another shape"}`;
+  const what = issue?.message ?? "it has another shape";
+  return `${at === "" ? "" : `${at}: `}${/received undefined$/.test(what) ? "is missing" : what}`;
 }
-
-/** One actor of a call: where its chart stands. */
-const ActorState = z.strictObject({ actor: z.string(), state: z.json() });
 
 /** A call as its owner sees it now. */
 export const CallState = z.strictObject({
@@ -136,7 +136,8 @@ export const CallState = z.strictObject({
   queued: z.int(),
   /** Names of the tools that run. */
   tools: z.array(z.string()),
-  actors: z.array(ActorState),
+  /** Where the chart of each actor stands. */
+  actors: z.array(z.strictObject({ actor: z.string(), state: z.json() })),
 });
 export type CallState = z.infer<typeof CallState>;
 
