@@ -4,7 +4,8 @@ import type { Json } from "./record.ts";
 
 /**
  * What workers and whoever steers them say to each other over the bus. None of it stands in a log:
- * a command that is taken does so in its stored form (`Command`).
+ * a command that is taken does so in its stored form (`Command`). What is asked of us is checked to
+ * the letter; of what others tell, fields that a newer build added are left out.
  */
 
 /** Payload of a job: what the agent of a room is to be; null is all defaults. */
@@ -27,7 +28,7 @@ export function parseJoin(payload: Json): JoinRequest {
 }
 
 /** Longest text of a command: some four minutes of speech. */
-export const COMMAND_CHARS_MAX = 4_000;
+const COMMAND_CHARS_MAX = 4_000;
 
 /** Who asks, as they call themselves; it stands in the log. */
 const by = z.string().min(1).max(64).optional();
@@ -67,7 +68,7 @@ const REQUESTS = {
 } as const;
 
 /** What may be asked of a running call. */
-export const CommandRequest = z.discriminatedUnion("name", [
+const CommandRequest = z.discriminatedUnion("name", [
   REQUESTS.say,
   REQUESTS.interrupt,
   REQUESTS.mute,
@@ -79,7 +80,7 @@ export const CommandRequest = z.discriminatedUnion("name", [
 ]);
 export type CommandRequest = z.infer<typeof CommandRequest>;
 export type CommandName = CommandRequest["name"];
-export const COMMAND_NAMES = Object.keys(REQUESTS) as readonly CommandName[];
+const COMMAND_NAMES = Object.keys(REQUESTS) as readonly CommandName[];
 
 /** Throws `input.invalid`, which names the field and what the command takes. */
 export function parseCommand(request: unknown): CommandRequest {
@@ -110,11 +111,11 @@ function fieldsOf({ shape }: z.ZodObject): string {
 function problemOf({ issues: [issue] }: z.ZodError): string {
   const at = issue?.path.join(".") ?? "";
   const what = issue?.message ?? "it has another shape";
-  return `${at === "" ? "" : `${at}: `}${/received undefined$/.test(what) ? "is missing" : what}`;
+  return `${at === "" ? "" : `${at}: `}${what.endsWith("received undefined") ? "is missing" : what}`;
 }
 
 /** A call as its owner sees it now. */
-export const CallState = z.strictObject({
+export const CallState = z.object({
   room: z.string(),
   worker: z.string(),
   /** Grows by one with each takeover. */
@@ -124,25 +125,25 @@ export const CallState = z.strictObject({
   /** Name of the agent that speaks now. */
   agent: z.string(),
   /** Who is in the room, beside the agent. */
-  present: z.array(z.strictObject({ identity: z.string(), name: z.string() })),
+  present: z.array(z.object({ identity: z.string(), name: z.string() })),
   /** The turn that answers, else the one that listens. */
   turn: z
-    .strictObject({ n: z.int(), phase: z.enum(["listening", "thinking", "speaking", "cut"]) })
+    .object({ n: z.int(), phase: z.enum(["listening", "thinking", "speaking", "cut"]) })
     .nullable(),
   /** What was last said by either side, as far as it is known. */
-  lastWords: z.strictObject({ user: z.string(), agent: z.string() }),
+  lastWords: z.object({ user: z.string(), agent: z.string() }),
   muted: z.boolean(),
   /** Texts that wait to be said. */
   queued: z.int(),
   /** Names of the tools that run. */
   tools: z.array(z.string()),
   /** Where the chart of each actor stands. */
-  actors: z.array(z.strictObject({ actor: z.string(), state: z.json() })),
+  actors: z.array(z.object({ actor: z.string(), state: z.json() })),
 });
 export type CallState = z.infer<typeof CallState>;
 
 /** What a command came to. */
-const CommandDone = z.strictObject({
+const CommandDone = z.object({
   ok: z.literal(true),
   call: z.string(),
   tenant: z.string(),
@@ -159,7 +160,7 @@ const CommandDone = z.strictObject({
 });
 export type CommandDone = z.infer<typeof CommandDone>;
 
-const CommandRefused = z.strictObject({
+const CommandRefused = z.object({
   ok: z.literal(false),
   /** An error code, maybe of a newer build. */
   code: z.string(),
@@ -170,7 +171,7 @@ export const CommandAnswer = z.discriminatedUnion("ok", [CommandDone, CommandRef
 export type CommandAnswer = z.infer<typeof CommandAnswer>;
 
 /** How busy a process is. */
-export const WorkerLoad = z.strictObject({
+const WorkerLoad = z.object({
   /** How late the event loop ran what was due, 99th percentile since the last heartbeat. */
   loopDelayMs: z.number(),
   /** Of one core; above 1 where several are busy. */
@@ -188,26 +189,32 @@ const worker = {
   /** Claims on jobs it holds. */
   claims: z.int().nonnegative(),
   /** Calls it owns; the list is cut at `LIMITS.heartbeatCallsMax`. */
-  calls: z.strictObject({ count: z.int().nonnegative(), ids: z.array(z.string()) }),
+  calls: z.object({ count: z.int().nonnegative(), ids: z.array(z.string()) }),
   load: WorkerLoad,
   /** Since when it runs, ms since the Unix epoch. */
   since: z.number(),
 };
 
 /** What each worker says every second; `gone` is its last word. */
-export const FleetHeartbeat = z.strictObject({
-  ...worker,
-  state: z.enum(["live", "draining", "gone"]),
-});
+const FleetHeartbeat = z.object({ ...worker, state: z.enum(["live", "draining", "gone"]) });
 export type FleetHeartbeat = z.infer<typeof FleetHeartbeat>;
 
+/** Undefined for what is none: anybody may publish anything. */
+export function parseHeartbeat(data: Json): FleetHeartbeat | undefined {
+  return FleetHeartbeat.safeParse(data).data;
+}
+
+const FleetWorker = z.object({ ...worker, state: z.enum(["live", "draining"]) });
+export type FleetWorker = z.infer<typeof FleetWorker>;
+
 /** The whole fleet, as any worker of it answers. */
-export const FleetAnswer = z.strictObject({
-  workers: z.array(z.strictObject({ ...worker, state: z.enum(["live", "draining"]) })),
+export const FleetAnswer = z.object({
+  workers: z.array(FleetWorker),
   /** Calls that are owned by a worker. */
   calls: z.int(),
+  /** Jobs that can be done at a time, by those who take new ones. */
   capacity: z.int(),
-  queue: z.strictObject({
+  queue: z.object({
     /** Rooms that wait for an agent. */
     count: z.int(),
     /** How long the first of them has waited; 0 where none does. */

@@ -11,6 +11,9 @@ export interface Subjects {
   cost(tenant: string): string;
   budget(tenant: string): string;
   fleet(worker: string): string;
+  /** A pattern: every worker, and those who ask. */
+  wholeFleet(): string;
+  fleetQuery(): string;
 }
 
 export function subjects(prefix = "turnfold"): Subjects {
@@ -25,6 +28,8 @@ export function subjects(prefix = "turnfold"): Subjects {
     cost: (tenant) => of("cost", tenant),
     budget: (tenant) => of("budget", tenant),
     fleet: (worker) => of("fleet", toToken(worker)),
+    wholeFleet: () => of("fleet", "*"),
+    fleetQuery: () => of("fleet", "query"),
   };
 }
 
