@@ -40,11 +40,13 @@ export type NewCall = Omit<CallHeader, "machines" | "build" | "texts" | "agents"
   Partial<Pick<CallHeader, "agents" | "hooks">> & { readonly texts: AgentTexts };
 
 export type RecordListener = (ref: CallRef, record: LogRecord) => void;
+export type OwnedListener = (host: CallHost) => void;
 
 export class Supervisor {
   readonly #ports: SupervisorPorts;
   readonly #hosts = new Map<string, CallHost>();
   readonly #listeners = new Set<RecordListener>();
+  readonly #owned = new Set<OwnedListener>();
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
@@ -69,7 +71,7 @@ export class Supervisor {
       input: { type: "call.opened", header: header as unknown as Json },
       text: texts,
     });
-    return host;
+    return this.#own(host);
   }
 
   /**
@@ -88,7 +90,7 @@ export class Supervisor {
       cause: entry.seq,
     }));
     await host.offerAll([{ input }, ...lost]);
-    return host;
+    return this.#own(host);
   }
 
   /** The calls that go on here. */
@@ -106,10 +108,21 @@ export class Supervisor {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Every call of this process, once its log says whose it is. */
+  onOwned(listener: OwnedListener): () => void {
+    this.#owned.add(listener);
+    return () => this.#owned.delete(listener);
+  }
+
   /** Stops all calls here without a word in their logs: as a crash would, but tidy. */
   abandonAll(why: string): void {
     for (const host of this.#hosts.values()) host.abandon(why);
     this.#hosts.clear();
+  }
+
+  #own(host: CallHost): CallHost {
+    for (const listener of this.#owned) listener(host);
+    return host;
   }
 
   #ownerOf(fold: CallFold) {

@@ -56,12 +56,22 @@ export const LIMITS = {
   resendAudioMsMax: 30_000,
   /** One local Moonshine decode; longer input fails (measured: 9.2 s). */
   decodeAudioMsMax: 9_000,
+  /** How often a worker says how it is. */
+  heartbeatEveryMs: 1_000,
+  /** A worker of whom nothing was heard for this long is gone. */
+  heartbeatSilentMs: 3_000,
+  /** Calls that a heartbeat names one by one. */
+  heartbeatCallsMax: 20,
   /** Messages a bus subscriber may lag behind before the oldest are dropped and counted. */
   busBacklogMax: 10_000,
 } as const;
 
 assert(LIMITS.playoutAheadMs >= LIMITS.frameMs, "the playout queue holds at least one frame");
 assert(LIMITS.pageAheadMs > LIMITS.pageDelayMs, "a page is sent what it waits for");
+assert(
+  LIMITS.heartbeatSilentMs >= 2 * LIMITS.heartbeatEveryMs,
+  "one lost heartbeat makes nobody gone",
+);
 assert(
   LIMITS.snapshotEveryRecords < LIMITS.segmentRecordsMax,
   "a segment holds at least one snapshot",

@@ -19,6 +19,17 @@ export interface Jobs {
   offer(job: Job): Promise<"queued" | "exists">;
   /** The oldest open job, waiting up to `waitMs` (0: no wait); undefined where none came. */
   claim(worker: string, waitMs: number): Promise<JobClaim | undefined>;
+  /** How much work there is; as it was a moment ago. */
+  pending(): Promise<PendingJobs>;
+}
+
+export interface PendingJobs {
+  /** Jobs that nobody has claimed yet. */
+  readonly count: number;
+  /** How long the oldest of these has waited; 0 where there is none. */
+  readonly oldestMs: number;
+  /** Jobs that were claimed and are not done: someone works on them, or they have come back. */
+  readonly claimed: number;
 }
 
 export interface JobClaim {

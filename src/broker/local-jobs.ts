@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Json } from "../events/record.ts";
-import type { Job, JobClaim, Jobs } from "./jobs.port.ts";
+import type { Job, JobClaim, Jobs, PendingJobs } from "./jobs.port.ts";
 import type { Table } from "./table.ts";
 
 export const ACK_WAIT_MS = 5_000;
@@ -10,6 +10,8 @@ export const ACK_WAIT_MS = 5_000;
 interface StoredJob extends Job {
   readonly id: string;
   readonly deliveries: number;
+  /** Missing in a journal of before it was kept. */
+  readonly offeredAt?: number;
   readonly [key: string]: Json;
 }
 
@@ -47,7 +49,8 @@ export class LocalJobs implements Jobs {
     const key = JSON.stringify([tenant, room]);
     if (this.#table.get(key)) return "exists";
     const id = String(this.#table.revision + 1);
-    this.#table.put(key, { id, tenant, room, payload, deliveries: 0 });
+    const offeredAt = this.#clock.now();
+    this.#table.put(key, { id, tenant, room, payload, deliveries: 0, offeredAt });
     this.#serve();
     return "queued";
   }
@@ -66,6 +69,17 @@ export class LocalJobs implements Jobs {
     this.#waiters.add(waiter);
     this.#serve();
     return promise;
+  }
+
+  async pending(): Promise<PendingJobs> {
+    const rows = [...this.#table.keys()].map((key) => this.#table.get(key)!.value as StoredJob);
+    const waiting = rows.filter(({ deliveries }) => deliveries === 0);
+    const now = this.#clock.now();
+    return {
+      count: waiting.length,
+      oldestMs: now - Math.min(now, ...waiting.map(({ offeredAt = now }) => offeredAt)),
+      claimed: rows.length - waiting.length,
+    };
   }
 
   /** Those who wait get nothing; open jobs stay in the table. */

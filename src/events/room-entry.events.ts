@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { Token } from "./record.ts";
 
-/** What the directory of rooms says of one: its call and who has it. A hint; the log is the fence. */
+/** A room in the directory: its call and who has it. A hint; the log is the fence. */
 export const RoomEntry = z.object({
   call: Token,
   /** Id of the job that asked for the agent, so that one that was served is not served again. */

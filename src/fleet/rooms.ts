@@ -34,7 +34,7 @@ export class Rooms {
     return { entry, revision: await this.#kv.put(keyOf(room), entry, expect) };
   }
 
-  /** Says who owns the call now; false where the room has another call, or this one a newer owner. */
+  /** Says who owns the call; false where the room has another, or this one a newer owner. */
   update(room: Room, entry: RoomEntry): Promise<boolean> {
     return this.#change(room, entry, ({ revision }) => this.put(room, entry, revision));
   }

@@ -4,21 +4,26 @@ import { sleep } from "../base/clock.ts";
 import { AppError, codeOf, toAppError, type ErrorCode } from "../base/errors.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { JobClaim } from "../broker/jobs.port.ts";
+import type { WorkerLoad } from "../events/fleet.events.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import { isBetweenTurns } from "./between-turns.ts";
 import { ClaimKeeper } from "./claim-keeper.ts";
+import { FleetMember } from "./fleet-member.ts";
+import type { WorkerAbout, WorkerNow } from "./heartbeat.ts";
 import { Peers } from "./peers.ts";
 import { Rooms } from "./rooms.ts";
 
 export interface WorkerPorts extends Omit<AdmissionPorts, "rooms" | "supervisor" | "worker"> {
   readonly broker: Pick<Broker, "jobs" | "kv" | "bus">;
-  readonly supervisor: Pick<Supervisor, "open" | "resume" | "onRecord">;
+  readonly supervisor: Pick<Supervisor, "open" | "resume" | "onRecord" | "live">;
+  readonly about: Pick<WorkerAbout, "build" | "machines">;
+  readonly load: () => WorkerLoad;
   /** A token, and nobody else's: host, process, and a random part. */
   readonly name: string;
   /** Calls at a time. */
   readonly capacity: number;
   /** First token of the bus's subjects. */
-  readonly prefix?: string | undefined;
+  readonly prefix?: string;
 }
 
 /** A job of this worker, from its claim to its end here. */
@@ -58,6 +63,7 @@ export class Worker implements Disposable {
   readonly #rooms: Rooms;
   readonly #admission: Admission;
   readonly #keeper: ClaimKeeper;
+  readonly #member: FleetMember;
   readonly #peers: Peers;
   readonly #held = new Set<Held>();
   readonly #stopped = new AbortController();
@@ -67,12 +73,14 @@ export class Worker implements Disposable {
   #running: Promise<void> | undefined;
 
   constructor(ports: WorkerPorts) {
-    const { broker, clock, logger, name, prefix } = ports;
+    const { broker, clock, logger, name } = ports;
     this.#ports = ports;
     this.#rooms = new Rooms(broker.kv);
     this.#admission = new Admission({ ...ports, rooms: this.#rooms, worker: name });
     this.#keeper = new ClaimKeeper({ clock, logger, claimMs: broker.jobs.claimMs });
-    this.#peers = new Peers({ bus: broker.bus, clock, self: name, prefix });
+    const about = { ...ports.about, worker: name, capacity: ports.capacity, since: clock.now() };
+    this.#member = new FleetMember({ ...ports, about, now: () => this.#now() });
+    this.#peers = new Peers(this.#member.view, clock, name);
   }
 
   get name(): string {
@@ -106,6 +114,7 @@ export class Worker implements Disposable {
   async drain(limitMs: number): Promise<void> {
     const { clock, supervisor } = this.#ports;
     if (this.#draining === "no") this.#draining = "between turns";
+    this.#member.heartbeat.beat();
     this.#notify();
     const unlisten = supervisor.onRecord(() => void Promise.resolve().then(() => this.#letGo()));
     const cancel = clock.after(limitMs, () => this.cutShort());
@@ -119,6 +128,7 @@ export class Worker implements Disposable {
     unlisten();
     this.#stopped.abort();
     await this.#running;
+    this.#member[Symbol.dispose]();
   }
 
   /** Hands all calls over at once. */
@@ -137,7 +147,12 @@ export class Worker implements Disposable {
       held.host?.abandon("the worker was stopped");
       this.#forget(held);
     }
-    this.#peers[Symbol.dispose]();
+    this.#member[Symbol.dispose]();
+  }
+
+  #now(): WorkerNow {
+    const calls = this.#ports.supervisor.live.map(({ ref }) => ref.call);
+    return { state: this.isDraining ? "draining" : "live", claims: this.claims, calls };
   }
 
   async #run(): Promise<void> {
@@ -148,7 +163,6 @@ export class Worker implements Disposable {
       else await this.#next();
     }
     await keeping;
-    this.#peers[Symbol.dispose]();
   }
 
   async #next(): Promise<void> {

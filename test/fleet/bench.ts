@@ -16,7 +16,6 @@ import { openMemory } from "../../src/broker/memory/memory-broker.ts";
 import { parseJoin } from "../../src/events/fleet.events.ts";
 import type { CallRef, Json, LogRecord } from "../../src/events/record.ts";
 import { TurnSettings } from "../../src/events/settings.events.ts";
-import { subjects } from "../../src/events/subjects.ts";
 import { Worker } from "../../src/fleet/worker.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../../src/machines/machines.ts";
 import type { RoomMedia } from "../../src/media/room.port.ts";
@@ -55,12 +54,9 @@ export class Member implements Disposable {
   readonly worker: Worker;
   readonly supervisor: Supervisor;
   readonly logged: { message: string; code: unknown }[] = [];
-  readonly #fleet: Fleet;
-  #beat: () => void = () => undefined;
 
   constructor(fleet: Fleet, name: string, options: MemberOptions) {
     this.name = name;
-    this.#fleet = fleet;
     const { clock } = fleet;
     const broker = options.broker ?? fleet.broker;
     const logger: Logger = {
@@ -88,26 +84,18 @@ export class Member implements Disposable {
       newCall: options.newCall ?? newCall,
       name,
       capacity: options.capacity ?? 20,
+      about: { build: "test", machines: { room: ["1"] } },
+      load: () => ({ loopDelayMs: 0, cpuShare: 0 }),
     });
   }
 
-  /** Works, and says so every second. */
   start(): this {
     void this.worker.run();
-    const beat = (): void => {
-      const { capacity, claims, isDraining } = this.worker;
-      const state = isDraining ? "draining" : "live";
-      const heartbeat = { worker: this.name, state, capacity, claims };
-      this.#fleet.broker.bus.publish(subjects().fleet(this.name), heartbeat);
-      this.#beat = this.#fleet.clock.after(1_000, beat);
-    };
-    beat();
     return this;
   }
 
   /** As `kill -9`: nothing is written, released or said any more. */
   [Symbol.dispose](): void {
-    this.#beat();
     this.worker[Symbol.dispose]();
     this.supervisor.abandonAll("the process was killed");
   }
@@ -175,7 +163,7 @@ export class Fleet implements AsyncDisposable {
     return collect(this.broker.log.read(ref));
   }
 
-  /** Everybody hangs up; each call ends, is whole, and replays exactly; epochs and reasons of it. */
+  /** Everybody hangs up: each call ends, is whole and replays; its epochs and their reasons. */
   async close(): Promise<readonly { epochs: number; reasons: readonly Json[] }[]> {
     await this.run(2_000);
     for (const room of this.#rooms.values()) room.leave("ann");

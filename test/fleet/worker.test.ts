@@ -94,7 +94,7 @@ suite("a worker that dies", () => {
     }
   });
 
-  test("after the call's end and before it said so: the job is finished, nobody joins", async () => {
+  test("after the call's end, before it said so: the job is finished, nobody joins", async () => {
     await using fleet = new Fleet();
     const first = fleet.add().start();
     await fleet.offer("desk");
@@ -198,7 +198,7 @@ suite("a worker that stalls and comes back", () => {
 });
 
 suite("workers on a broker that fails", () => {
-  test("claims that come back early, conflicts, lost acks: one call per room, all whole", async () => {
+  test("claims back early, conflicts, lost acks: one call per room, all whole", async () => {
     let takeovers = 0;
     for (let seed = 1; seed <= 3; seed++) {
       await using fleet = new Fleet();
@@ -252,7 +252,7 @@ class Gate {
       ...broker,
       log: this.#gated(log, ["append", "tail"]),
       kv: this.#gated(kv, ["get", "put", "delete"]),
-      jobs: { claimMs, claim, offer: (job) => jobs.offer(job) },
+      jobs: { claimMs, claim, offer: (job) => jobs.offer(job), pending: () => jobs.pending() },
     };
   }
 

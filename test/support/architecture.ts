@@ -117,7 +117,7 @@ const TIME_WORDS = new Set([
 ]);
 const TIMER_WORDS = new Set(["setTimeout", "setInterval"]);
 /** Where waiting goes through an injected clock, or a simulated call would stand still. */
-const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|media|providers|fleet)\//;
+const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|fleet|media|providers)\//;
 
 export const RULES = {
   parse: ({ sources }) =>

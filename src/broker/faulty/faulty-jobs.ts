@@ -1,5 +1,5 @@
 import { AppError } from "../../base/errors.ts";
-import type { Job, JobClaim, Jobs } from "../jobs.port.ts";
+import type { Job, JobClaim, Jobs, PendingJobs } from "../jobs.port.ts";
 import type { FaultSource } from "./faults.ts";
 
 /** Jobs whose claims may come back before their time; the old claim is then really worthless. */
@@ -32,6 +32,10 @@ export class FaultyJobs implements Jobs {
         release: (delayMs) => claim.release(delayMs),
       }
     );
+  }
+
+  pending(): Promise<PendingJobs> {
+    return this.#inner.pending();
   }
 
   async #keepAlive(claim: JobClaim): Promise<void> {
