@@ -143,6 +143,15 @@ export function openBrowserRooms(): LocalBrowserRooms {
   return new LocalBrowserRooms({ clock: systemClock, rateHz: LOCAL_RATE_HZ });
 }
 
+/** Rooms of the LiveKit server that is configured; rtc-node is loaded only here. */
+export async function openLiveKitRooms(config: Config): Promise<RoomMedia> {
+  const { liveKit } = config;
+  if (!liveKit) throw new AppError("config.invalid", "environment: LIVEKIT_URL is not set");
+  const { LiveKitRooms } = await import("./media/livekit/livekit-rooms.ts");
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  return new LiveKitRooms({ ...liveKit, rateHz: LOCAL_RATE_HZ, clock: systemClock, logger });
+}
+
 /** The sample agent, with its own book of tables. */
 export function openLocalReceptionist(): VoiceAgent {
   return openReceptionist(createReceptionistTools());
