@@ -74,6 +74,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   "config.ts": 4.5,
   api: 5,
   agent: 4.6,
+  fleet: 4.8,
   testing: 5,
   "main.ts": 5.5,
   cli: 6,
@@ -224,7 +225,7 @@ export function commentShares(files: FileSet): ReadonlyMap<string, number> {
 
 function toWorld(files: FileSet): World {
   const sources = [...files]
-    .filter(([path]) => /^(src|test|bench|scenarios|bin)\/.*\.[tj]s$/.test(path))
+    .filter(([path]) => /^(src|test|bench|scenarios|scripts|bin)\/.*\.[tj]s$/.test(path))
     .map(([path, text]) => ({ path, text, facts: readSource(path, text) }));
   const edges = sources.flatMap(({ path, facts }) =>
     facts.imports
