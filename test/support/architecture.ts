@@ -225,7 +225,7 @@ export function commentShares(files: FileSet): ReadonlyMap<string, number> {
 
 function toWorld(files: FileSet): World {
   const sources = [...files]
-    .filter(([path]) => /^(src|test|bench|scenarios|bin)\/.*\.[tj]s$/.test(path))
+    .filter(([path]) => /^(src|test|bench|scenarios|scripts|bin)\/.*\.[tj]s$/.test(path))
     .map(([path, text]) => ({ path, text, facts: readSource(path, text) }));
   const edges = sources.flatMap(({ path, facts }) =>
     facts.imports
