@@ -2,6 +2,13 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
+/** What callers say whose speech is tones: the words of each utterance by its number. */
+export const SAYINGS = [
+  "What are your opening hours?",
+  "No I mean on Sunday.",
+  "Please book a table.",
+] as const;
+
 /** What a worker process tells. */
 export type Told =
   | { readonly what: "ready" }
@@ -19,7 +26,8 @@ export type Order =
   | { readonly leave: string }
   | { readonly offer: string; readonly times: number };
 
-const CHILD = join(import.meta.dirname, "fleet-child.ts");
+/** A worker with simulated rooms of its own, or with those of a LiveKit server. */
+export type ChildName = "fleet-child" | "rooms-child";
 /** Whatever has not come by then will not come. */
 const PATIENCE_MS = 30_000;
 
@@ -41,15 +49,25 @@ export class FleetProcesses implements AsyncDisposable {
   readonly #waiting = new Set<Waiting>();
   readonly #url: string;
   readonly #prefix: string;
+  readonly #child: string;
+  readonly #more: readonly string[];
 
-  constructor(url: string, prefix: string) {
+  /** `more` are arguments of that kind of child. */
+  constructor(
+    url: string,
+    prefix: string,
+    { child = "fleet-child", more = [] }: { child?: ChildName; more?: readonly string[] } = {},
+  ) {
     this.#url = url;
     this.#prefix = prefix;
+    this.#child = join(import.meta.dirname, `${child}.ts`);
+    this.#more = more;
   }
 
   /** Works when this resolves. */
   async start(worker: string, capacity = 20): Promise<void> {
-    const child = fork(CHILD, [this.#url, this.#prefix, worker, String(capacity)], {
+    const args = [this.#url, this.#prefix, worker, String(capacity), ...this.#more];
+    const child = fork(this.#child, args, {
       execPath: process.execPath,
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });

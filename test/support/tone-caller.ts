@@ -42,7 +42,7 @@ export class ToneCaller implements AsyncDisposable {
   readonly #room: Room;
   readonly #source = new AudioSource(RATE_HZ, 1, 100);
   readonly #over = new AbortController();
-  #saying = new Int16Array(0);
+  #saying: Int16Array = new Int16Array(0);
   #sending = Promise.resolve();
 
   private constructor(room: Room) {

@@ -1,4 +1,4 @@
-import { frameMs, joinSamples, levelDb, samplesOf, type AudioFrame } from "../../src/base/audio.ts";
+import { joinSamples, levelDb, samplesOf, type AudioFrame } from "../../src/base/audio.ts";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { Stt, SttEvent, SttStream } from "../../src/providers/stt.port.ts";
 import type { Tts, TtsEvent, TtsRequest } from "../../src/providers/tts.port.ts";
