@@ -20,7 +20,10 @@ class Fleet implements Disposable {
 
   join(worker: string, now: () => WorkerNow = () => IDLE): FleetMember {
     const about = { worker, build: "b1", machines: { room: ["1"] }, capacity: 4, since: 7 };
-    const load = () => ({ loopDelayMs: 1, cpuShare: 0.5 });
+    const load = {
+      read: () => ({ loopDelayMs: 1, cpuShare: 0.5 }),
+      [Symbol.dispose]: () => undefined,
+    };
     const { broker, clock } = this;
     const member = new FleetMember({ broker, clock, about, now, load });
     this.#members.add(member);
