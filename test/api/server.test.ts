@@ -399,7 +399,7 @@ suite("commands over HTTP", () => {
     assert.deepEqual(codeOf(await post(url, { name: "mute" })), [409, "call.closed"]);
   });
 
-  test("an unfinished call that is another process's is told from one that there is not", async () => {
+  test("an unfinished call of another process is told from one that is none", async () => {
     await using stage = await open();
     stage.simulation.supervisor.abandonAll("the process died");
     const url = `${stage.url}/api/calls/${REF.call}/commands`;

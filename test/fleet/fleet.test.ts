@@ -121,7 +121,8 @@ suite("the fleet", () => {
     await fleet.clock.advance(0);
     const [own] = view.workers;
     const { bus } = fleet.broker;
-    for (const bad of [null, "w9", {}, { ...own, worker: "w9", state: "dead" }, { worker: "w9" }])
+    const dead = { ...own, worker: "w9", state: "dead" };
+    for (const bad of [null, "w9", {}, dead, { worker: "w9" }])
       bus.publish("turnfold.fleet.w9", bad as Json);
     await fleet.clock.advance(0);
     assert.deepEqual(namesOf(view), ["w1"]);
