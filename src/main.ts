@@ -149,7 +149,7 @@ export function openBrowserRooms(): LocalBrowserRooms {
 }
 
 /** Rooms of the LiveKit server that is configured; rtc-node is loaded only here. */
-export async function openLiveKitRooms(config: Config): Promise<RoomMedia> {
+export async function openLiveKitRooms(config: Config): Promise<RoomMedia & AsyncDisposable> {
   const { liveKit } = config;
   if (!liveKit) throw new AppError("config.invalid", "environment: LIVEKIT_URL is not set");
   const { LiveKitRooms } = await import("./media/livekit/livekit-rooms.ts");
