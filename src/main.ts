@@ -18,6 +18,9 @@ import { openEmbedded } from "./broker/embedded/embedded-broker.ts";
 import { openNats } from "./broker/nats/nats-broker.ts";
 import { BUILD, type Config } from "./config.ts";
 import type { CallRef } from "./events/record.ts";
+import { CallCommands } from "./fleet/commands.ts";
+import { FleetMember } from "./fleet/fleet-member.ts";
+import { ProcessLoad, type WorkerNow } from "./fleet/heartbeat.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
@@ -36,7 +39,7 @@ import type { Tts } from "./providers/tts.port.ts";
 import type { Vad } from "./providers/vad.port.ts";
 
 /** The composition root: the one file that picks adapters. */
-export { lockHolder } from "./broker/embedded/data-lock.ts";
+export { lockHolder, tellUrl } from "./broker/embedded/data-lock.ts";
 export { readLogFile } from "./broker/embedded/read-log-file.ts";
 export { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 export type { Broker } from "./broker/broker.ts";
@@ -50,6 +53,8 @@ export type { PullProgress, Weights } from "./providers/local/weights.ts";
 
 /** The rate of local sound: what the voice detector and speech-to-text are made for. */
 export const LOCAL_RATE_HZ = 16_000;
+/** What this process calls itself, in logs and to the others. */
+const WORKER = `local-${process.pid}`;
 export const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
@@ -144,7 +149,7 @@ export function openBrowserRooms(): LocalBrowserRooms {
 }
 
 /** Rooms of the LiveKit server that is configured; rtc-node is loaded only here. */
-export async function openLiveKitRooms(config: Config): Promise<RoomMedia> {
+export async function openLiveKitRooms(config: Config): Promise<RoomMedia & AsyncDisposable> {
   const { liveKit } = config;
   if (!liveKit) throw new AppError("config.invalid", "environment: LIVEKIT_URL is not set");
   const { LiveKitRooms } = await import("./media/livekit/livekit-rooms.ts");
@@ -187,8 +192,8 @@ export function openSupervisor(
     machines: MACHINES,
     versions: CURRENT_VERSIONS,
     build: BUILD,
-    worker: `local-${process.pid}`,
-    ...(config.nats && { prefix: config.nats.prefix }),
+    worker: WORKER,
+    ...prefixOf(config),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       return {
@@ -202,4 +207,33 @@ export function openSupervisor(
       };
     },
   });
+}
+
+/** What the calls of this process may be told; each supervisor is attached to it. */
+export function openCommands(config: Config, broker: Broker): CallCommands {
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  return new CallCommands({ broker, ids: systemIds, logger, worker: WORKER, ...prefixOf(config) });
+}
+
+/** This process in the fleet: its heartbeats, and what it hears of the others. */
+export function joinFleet(
+  config: Config,
+  broker: Broker,
+  parts: { readonly capacity: number; readonly now: () => WorkerNow },
+): FleetMember {
+  const carried = Object.entries(MACHINES).map(([kind, all]) => [kind, Object.keys(all)]);
+  const about = {
+    worker: WORKER,
+    build: BUILD,
+    machines: Object.fromEntries(carried) as Record<string, string[]>,
+    capacity: parts.capacity,
+    since: systemClock.now(),
+  };
+  const { now } = parts;
+  const load = new ProcessLoad(systemClock);
+  return new FleetMember({ broker, clock: systemClock, ...prefixOf(config), about, now, load });
+}
+
+function prefixOf({ nats }: Config): { readonly prefix?: string } {
+  return nats ? { prefix: nats.prefix } : {};
 }

@@ -71,6 +71,8 @@ export const LIMITS = {
   resendAudioMsMax: 30_000,
   /** One local Moonshine decode; longer input fails (measured: 9.2 s). */
   decodeAudioMsMax: 9_000,
+  /** A command over HTTP, as JSON. */
+  commandBytesMax: 64 * 1024,
   /** How often a worker says how it is. */
   heartbeatEveryMs: 1_000,
   /** A worker of whom nothing was heard for this long is gone. */

@@ -5,3 +5,11 @@ export function parseCount(value: string): number {
   if (!/^[1-9]\d{0,14}$/.test(value)) throw new InvalidArgumentError("Give a whole number from 1.");
   return Number(value);
 }
+
+/** A TCP port; 0 stands for any. */
+export function parsePort(value: string): number {
+  const port = Number(value);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError("give a port from 0 to 65535.");
+  return port;
+}

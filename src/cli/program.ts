@@ -5,6 +5,7 @@ import { register as registerCharts } from "./charts.command.ts";
 import type { Cli, Register } from "./command.ts";
 import { register as registerDev } from "./dev.command.ts";
 import { register as registerDoctor } from "./doctor.command.ts";
+import { register as registerFleet } from "./fleet.command.ts";
 import { register as registerModels } from "./models.command.ts";
 import { register as registerNew } from "./new.command.ts";
 import { EXIT, reportError, usageError, type CliIo } from "./output.ts";
@@ -12,6 +13,7 @@ import { register as registerReplay } from "./replay.command.ts";
 import { register as registerShow } from "./show.command.ts";
 import { register as registerSimulate } from "./simulate.command.ts";
 import { register as registerStart } from "./start.command.ts";
+import { register as registerTell } from "./tell.command.ts";
 import { register as registerTest } from "./test.command.ts";
 import { register as registerTransfer } from "./transfer.command.ts";
 
@@ -27,6 +29,8 @@ const COMMANDS: readonly Register[] = [
   registerDev,
   registerSimulate,
   registerCalls,
+  registerTell,
+  registerFleet,
   registerShow,
   registerReplay,
   registerTest,
@@ -43,6 +47,8 @@ Examples:
   $ turnfold dev agent.ts                   talk to it, and edit it while the call goes on
   $ turnfold simulate                       one spoken call with the local agent, to listen in
   $ turnfold calls                          list the calls of the data folder
+  $ turnfold tell c0k3 say "One moment."    tell a running call something
+  $ turnfold fleet                          which workers run, and which rooms wait
   $ turnfold show c0k3                      read a call, named by the start of its id
   $ turnfold show c0k3 --follow             read it while it goes on
   $ turnfold replay c0k3 --deep             prove that the log gives the same call again

@@ -9,15 +9,20 @@ import { systemIds } from "../base/id.ts";
 import { stderrLogger, type Logger } from "../base/logger.ts";
 import { readConfig, type Config } from "../config.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
+import type { CallCommands } from "../fleet/commands.ts";
+import type { WorkerNow } from "../fleet/heartbeat.ts";
 import { TurnFold, type TurnSummary } from "../folds/turns.ts";
 import {
+  joinFleet,
   LOCAL_RATE_HZ,
   MACHINES,
   openBrowserRooms,
+  openCommands,
   openLocalProviders,
   openLocalReceptionist,
   openStore,
   openSupervisor,
+  tellUrl,
   type Broker,
   type LocalProviders,
 } from "../main.ts";
@@ -59,6 +64,9 @@ export async function serve(
   opened.defer(() => supervisor.abandonAll("the server was stopped"));
   slot.add(supervisor);
   supervisor.onRecord(told);
+  const commands = openCommands(config, broker);
+  commands.attach(supervisor);
+  const member = opened.use(joinFleet(config, broker, { capacity: 0, now: () => nowOf(commands) }));
   const newCall = (room: string): NewCall => ({
     call: systemIds.call(),
     tenant: "local",
@@ -72,7 +80,7 @@ export async function serve(
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
   };
   const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
-  const samples = new Samples(config, { broker, providers, logger, slot, told });
+  const samples = new Samples(config, { broker, providers, logger, slot, told, commands });
   const app = createApp({
     log: broker.log,
     feed,
@@ -81,13 +89,21 @@ export async function serve(
     runSample: () => samples.run(),
     speech: { ready: providers.stt !== undefined, missing: providers.missing },
     charts: allCharts().map(([, chart]) => chart),
+    commands,
+    fleet: () => member.view.answer(),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
+  if (!config.nats) tellUrl(config.dataDir, url);
   // First of all: what they write to is closed later.
   opened.use(samples);
   const all = opened.move();
   return { url, slot, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** It takes no jobs: its calls are those of the page. */
+function nowOf({ calls }: CallCommands): WorkerNow {
+  return { state: "live", claims: 0, calls: calls.map(({ call }) => call) };
 }
 
 interface SamplePorts {
@@ -96,6 +112,7 @@ interface SamplePorts {
   readonly logger: Logger;
   readonly slot: AgentSlot;
   readonly told: OnRecord;
+  readonly commands: CallCommands;
 }
 
 /** The sample calls that run; disposed, they are broken off and let go of all they use. */
@@ -125,13 +142,14 @@ class Samples implements AsyncDisposable {
   }
 
   async #simulate(onOpened: (ref: CallRef) => void): Promise<void> {
-    const { logger, slot, told, ...stores } = this.#ports;
+    const { logger, slot, told, commands, ...stores } = this.#ports;
     const { signal } = this.#over;
     const onRecord = (record: LogRecord, ref: CallRef): void => {
       onOpened(ref);
       told(ref, record);
     };
-    const sample = { acts: SAMPLE, tenant: "local", room: "sample", onRecord, slot, signal };
+    const room = { acts: SAMPLE, tenant: "local", room: "sample" };
+    const sample = { ...room, onRecord, slot, signal, commands };
     try {
       await simulateOn(this.#config, stores, sample);
     } catch (error) {

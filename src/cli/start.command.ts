@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from "commander";
 import { toAppError } from "../base/errors.ts";
 import type { Config } from "../config.ts";
+import { parsePort } from "./arguments.ts";
 import { defineCommand, type Invocation, type OptionSpec, type Register } from "./command.ts";
 import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { ensureModels } from "./models.command.ts";
@@ -22,7 +22,11 @@ interface Options extends ServeFlags {
 
 /** Options of the commands that serve. */
 export const SERVE_OPTIONS: readonly OptionSpec[] = [
-  { flags: "--port <number>", description: "port to listen on; 0 takes a free one", parse: toPort },
+  {
+    flags: "--port <number>",
+    description: "port to listen on; 0 takes a free one",
+    parse: parsePort,
+  },
   { flags: "--no-pull", description: "do not fetch missing speech models" },
 ];
 
@@ -35,13 +39,6 @@ export const register: Register = (program, cli) => {
     run,
   });
 };
-
-function toPort(value: string): number {
-  const port = Number(value);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new InvalidArgumentError("give a port from 0 to 65535.");
-  return port;
-}
 
 /** Missing models are fetched once; a failure is told and is no reason not to start. */
 export async function prepare(config: Config, { pull }: ServeFlags, out: Output): Promise<void> {

@@ -110,8 +110,9 @@ function fieldsOf({ shape }: z.ZodObject): string {
 /** The first thing that is wrong, behind its field. */
 function problemOf({ issues: [issue] }: z.ZodError): string {
   const at = issue?.path.join(".") ?? "";
-  const what = issue?.message ?? "it has another shape";
-  return `${at === "" ? "" : `${at}: `}${what.endsWith("received undefined") ? "is missing" : what}`;
+  const said = issue?.message ?? "it has another shape";
+  const what = said.endsWith("received undefined") ? "is missing" : said;
+  return at === "" ? what : `${at}: ${what}`;
 }
 
 /** A call as its owner sees it now. */

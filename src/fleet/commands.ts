@@ -50,6 +50,11 @@ export class CallCommands {
     supervisor.onOwned((host) => this.#serve(host));
   }
 
+  /** The calls that can be told things here. */
+  get calls(): readonly CallRef[] {
+    return [...this.#hosts].map(({ ref }) => ref);
+  }
+
   /**
    * Carries a command out in this process. Errors: `input.invalid`, `config.invalid` (a setting),
    * `call.notFound`, `call.closed`, `owner.fenced` (another process has the call by now).

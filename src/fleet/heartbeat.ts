@@ -20,12 +20,18 @@ export interface WorkerNow {
   readonly calls: readonly string[];
 }
 
+/** How busy the process was since the last reading. */
+export interface LoadMeter extends Disposable {
+  read(): WorkerLoad;
+}
+
 export interface HeartbeatPorts {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly about: WorkerAbout;
   readonly now: () => WorkerNow;
-  readonly load: () => WorkerLoad;
+  /** Is let go of with the heartbeat. */
+  readonly load: LoadMeter;
   /** First token of the bus's subjects. */
   readonly prefix?: string;
 }
@@ -64,6 +70,7 @@ export class Heartbeat implements Disposable {
     this.#over = true;
     this.#next?.();
     this.#say("gone");
+    this.#ports.load[Symbol.dispose]();
   }
 
   #in(delayMs: number): void {
@@ -80,7 +87,7 @@ export class Heartbeat implements Disposable {
       state,
       claims,
       calls: { count: calls.length, ids },
-      load: load(),
+      load: load.read(),
     };
     bus.publish(subjects(prefix).fleet(about.worker), heartbeat);
   }
@@ -88,8 +95,8 @@ export class Heartbeat implements Disposable {
 
 const RESOLUTION_MS = 10;
 
-/** How busy this process is, from one reading to the next. */
-export class ProcessLoad implements Disposable {
+/** Of this process, measured. */
+export class ProcessLoad implements LoadMeter {
   readonly #clock: Clock;
   readonly #delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #cpu = process.cpuUsage();

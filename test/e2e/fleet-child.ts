@@ -24,7 +24,7 @@ const [url, prefix, name, capacity] = process.argv.slice(2) as [string, string, 
 const clock = systemClock;
 const TOOL_MS = 1_500;
 /** Who has left does not come back. */
-const SETTINGS = TurnSettings.parse({ presence: { grace: 300 } });
+const SETTINGS = TurnSettings.parse({ participant: { grace: 300 } });
 
 const tell = (told: Told): void => void process.send?.(told);
 const logger: Logger = {

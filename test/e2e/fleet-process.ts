@@ -73,7 +73,12 @@ export class FleetProcesses implements AsyncDisposable {
     });
     this.#children.set(worker, child);
     child.on("message", (told) => this.#note(worker, told as Told));
-    await this.until(() => this.of("ready").some((one) => one.worker === worker));
+    const died = once(child, "exit").then(([code]) => {
+      throw new RangeError(`${worker} ended with ${String(code)} before it worked`);
+    });
+    died.catch(() => undefined);
+    const works = this.until(() => this.of("ready").some((one) => one.worker === worker));
+    await Promise.race([works, died]);
   }
 
   order(order: Order): void {

@@ -20,7 +20,10 @@ class Fleet implements Disposable {
 
   join(worker: string, now: () => WorkerNow = () => IDLE): FleetMember {
     const about = { worker, build: "b1", machines: { room: ["1"] }, capacity: 4, since: 7 };
-    const load = () => ({ loopDelayMs: 1, cpuShare: 0.5 });
+    const load = {
+      read: () => ({ loopDelayMs: 1, cpuShare: 0.5 }),
+      [Symbol.dispose]: () => undefined,
+    };
     const { broker, clock } = this;
     const member = new FleetMember({ broker, clock, about, now, load });
     this.#members.add(member);
@@ -118,7 +121,8 @@ suite("the fleet", () => {
     await fleet.clock.advance(0);
     const [own] = view.workers;
     const { bus } = fleet.broker;
-    for (const bad of [null, "w9", {}, { ...own, worker: "w9", state: "dead" }, { worker: "w9" }])
+    const dead = { ...own, worker: "w9", state: "dead" };
+    for (const bad of [null, "w9", {}, dead, { worker: "w9" }])
       bus.publish("turnfold.fleet.w9", bad as Json);
     await fleet.clock.advance(0);
     assert.deepEqual(namesOf(view), ["w1"]);

@@ -28,6 +28,7 @@ export interface SeatOptions {
   readonly logger: Logger;
   /** For the logger. */
   readonly name: string;
+  readonly onLeft: () => void;
 }
 
 /** After these the agent has no place in the room any more. */
@@ -138,6 +139,7 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
       this.#warn("leaving a room failed", error);
     } finally {
       forgetRoom(this.#room);
+      this.#options.onLeft();
     }
     if (Object.keys(this.#dropped).length > 0)
       logger.log("warn", "dropped in a room", { room: name, ...this.#dropped });

@@ -6,7 +6,7 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { JoinOptions, RoomConnection, RoomMedia } from "../room.port.ts";
 import { LiveKitConnection } from "./livekit-connection.ts";
-import { rtcLogTo } from "./rtc-inside.ts";
+import { holdRtc, rtcLogTo } from "./rtc-inside.ts";
 
 export interface LiveKitOptions {
   /** `ws://` or `wss://`. */
@@ -19,8 +19,10 @@ export interface LiveKitOptions {
 }
 
 /** Rooms of a LiveKit server, any number at a time in one process. */
-export class LiveKitRooms implements RoomMedia {
+export class LiveKitRooms implements RoomMedia, AsyncDisposable {
   readonly #options: LiveKitOptions;
+  readonly #connections = new Set<LiveKitConnection>();
+  readonly #release = holdRtc();
 
   constructor(options: LiveKitOptions) {
     this.#options = options;
@@ -34,7 +36,9 @@ export class LiveKitRooms implements RoomMedia {
     const room = new Room();
     const { rateHz, clock, logger } = this.#options;
     const seat = { rateHz, clock, logger, name: options.room };
-    const connection = new LiveKitConnection(room, options.on, seat);
+    const forget = (): void => void this.#connections.delete(connection);
+    const connection = new LiveKitConnection(room, options.on, { ...seat, onLeft: forget });
+    this.#connections.add(connection);
     const entered = this.#enter(room, token).then(() => connection.settle());
     const over = new AbortController();
     const late = sleep(clock, LIMITS.roomJoinMsMax, AbortSignal.any([signal, over.signal]));
@@ -54,6 +58,12 @@ export class LiveKitRooms implements RoomMedia {
     }
     signal.addEventListener("abort", () => void connection.leave(), { once: true });
     return connection;
+  }
+
+  /** Leaves all rooms; then the process may end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#connections].map((connection) => connection.leave()));
+    await this.#release();
   }
 
   #enter(room: Room, token: string): Promise<void> {

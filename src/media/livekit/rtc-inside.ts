@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import type { Room } from "@livekit/rtc-node";
+import { dispose, type Room } from "@livekit/rtc-node";
 import type { Logger } from "../../base/logger.ts";
 
 /**
@@ -34,6 +34,21 @@ export function forgetRoom(room: Room): void {
   const { _ffiClientInstance: ffi } = globalThis;
   ffi?.off("ffi_event", (room as unknown as Inside).onFfiEvent);
   room.removeAllListeners();
+}
+
+let holders = 0;
+
+/** The native side keeps the process alive until all who held it have let go; once each. */
+export function holdRtc(): () => Promise<void> {
+  holders++;
+  let held = true;
+  return async () => {
+    if (!held) return;
+    held = false;
+    if (--holders > 0) return;
+    globalThis._ffiClientInstance = undefined;
+    await dispose();
+  };
 }
 
 let redirected = false;
