@@ -33,7 +33,7 @@ const TOOL_MS = 1_500;
 const tell = (told: Told): void => void process.send?.(told);
 const logger: Logger = {
   log: (_, message, fields) =>
-    tell({ what: "logged", message, code: String(fields?.["code"] ?? "") }),
+    tell({ what: "logged", message, code: (fields?.["code"] as string | undefined) ?? "" }),
 };
 const broker = await openNats({ url, prefix, clock, ids: systemIds, logger });
 const rooms = new LiveKitRooms({
@@ -112,13 +112,15 @@ const worker = new Worker({
   name,
   capacity: Number(capacity),
   about: { build: "test", machines: { room: ["1"] } },
-  load: () => ({ loopDelayMs: 0, cpuShare: 0 }),
+  load: { read: () => ({ loopDelayMs: 0, cpuShare: 0 }), [Symbol.dispose]: () => undefined },
   prefix,
 });
 // A parent that is gone leaves none behind.
-process.once("disconnect", () => process.exit(1));
+const orphaned = (): void => process.exit(1);
+process.once("disconnect", orphaned);
 
 tell({ what: "ready" });
 await workUntilDrained(worker, { limitMs: 30_000, onDrain: () => tell({ what: "draining" }) });
 await broker[Symbol.asyncDispose]();
+process.off("disconnect", orphaned);
 process.disconnect();

@@ -6,7 +6,11 @@ import { systemIds } from "../../src/base/id.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { openNats } from "../../src/broker/nats/nats-broker.ts";
 import type { LogRecord } from "../../src/events/record.ts";
+import type { TurnEnded } from "../../src/events/turn.events.ts";
 import { Rooms } from "../../src/fleet/rooms.ts";
+import { Replay } from "../../src/actors/replay.ts";
+import { historyFor, messagesOf } from "../../src/folds/history.ts";
+import { MACHINES } from "../../src/machines/machines.ts";
 import { assertWhole } from "../actors/support/stage.ts";
 import { collect, unique } from "../contract/bench.ts";
 import { findLiveKit, LiveKitServer } from "../support/livekit-server.ts";
@@ -45,7 +49,7 @@ class Stage implements AsyncDisposable {
   }
 
   static async open(
-    { nats: { url }, liveKit: server }: { nats: NatsServer; liveKit: LiveKitServer },
+    { nats: { url }, liveKit: server }: Servers,
     workers: readonly string[],
   ): Promise<Stage> {
     const prefix = unique("rm");
@@ -161,7 +165,7 @@ async function playUntil(call: RoomCall, moment: Moment): Promise<void> {
 
 suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false }, () => {
   if ("missing" in nats || "missing" in liveKit) return;
-  let servers: { nats: NatsServer; liveKit: LiveKitServer };
+  let servers: Servers;
   before(async () => {
     servers = { nats: await NatsServer.start(nats), liveKit: await LiveKitServer.start(liveKit) };
   });
@@ -178,4 +182,149 @@ suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false 
     await call.close();
     assert.equal(stage.fleet.of("tool").length, 1);
   });
+
+  const moments = Object.keys(MOMENTS).filter((_, index) => index % MOMENTS_EVERY === 0);
+  for (let at = 0; at < moments.length; at += CALLS) {
+    const some = moments.slice(at, at + CALLS);
+    test(`killed at ${some.join(", ")}: each call goes on, whole`, async (t) => {
+      await Promise.all(some.map((name) => killedAt(servers, name, (said) => t.diagnostic(said))));
+    });
+  }
+
+  test(`stopped for ${STALL_MS} ms and continued: nobody hears the old owner again`, async () => {
+    await using stage = await Stage.open(servers, ["w1"]);
+    const rooms = Array.from({ length: CALLS }, (_, i) => `desk-${i + 1}`);
+    const calls = await Promise.all(rooms.map((room) => stage.call(room)));
+    await Promise.all(calls.map((call) => call.until(() => call.seen(MOMENTS["greeting"]!))));
+    await stage.fleet.start("w2");
+    stage.fleet.signal("w1", "SIGSTOP");
+    const stopped = performance.now();
+    const isTaken = (call: RoomCall) => call.seen(({ epoch }) => epoch === 2);
+    await stage.fleet.until(() => calls.every(isTaken));
+    const answer = (call: RoomCall) => call.say(0, some(MOMENTS["answering"]!), () => false);
+    await Promise.all(calls.map(answer));
+    await pause(Math.max(0, STALL_MS - (performance.now() - stopped)));
+    stage.fleet.signal("w1", "SIGCONT");
+    await stage.fleet.until(() => stage.fleet.of("logged").some(isFenced));
+    await Promise.all(calls.map((call) => call.until(() => call.seen(userTurnOver))));
+    for (const call of calls) {
+      assertOneVoice(call.caller);
+      const records = await call.close();
+      const epochs = records.map(({ epoch }) => epoch);
+      assert.deepEqual(
+        epochs,
+        epochs.toSorted((a, b) => a - b),
+        "no record of the old epoch",
+      );
+    }
+  });
+
+  test("handed over while their callers listen: a short gap, and no sentence is lost", async (t) => {
+    await using stage = await Stage.open(servers, ["w1"]);
+    const rooms = Array.from({ length: CALLS }, (_, i) => `desk-${i + 1}`);
+    const calls = await Promise.all(rooms.map((room) => stage.call(room)));
+    await Promise.all(calls.map((call) => call.until(() => call.seen(MOMENTS["greeting"]!))));
+    await stage.fleet.start("w2");
+    stage.fleet.signal("w1", "SIGTERM");
+    assert.equal(await stage.fleet.exit("w1"), 0);
+    for (const call of calls) await call.until(() => call.seen(({ epoch }) => epoch === 2));
+    await Promise.all(calls.map((call) => call.until(() => call.caller.heard.length > 1)));
+    const gaps = calls.map(({ caller }) => {
+      const [before, after] = caller.heard.slice(-2);
+      return after!.publishedAt - (before!.goneAt ?? Infinity);
+    });
+    t.diagnostic(`without an agent: ${gaps.map((ms) => ms.toFixed(0)).join(", ")} ms`);
+    await Promise.all(calls.map((call) => call.say(0, some(MOMENTS["answering"]!), () => false)));
+    await Promise.all(calls.map((call) => call.until(() => call.seen(userTurnOver))));
+    for (const call of calls) {
+      const records = await call.close();
+      const changes = records.filter(({ input }) => input.type === "owner.changed");
+      assert.deepEqual(
+        changes.map(({ input }) => input["reason"]),
+        ["handover"],
+      );
+      assert.ok(!changes.some(({ outcome }) => outcome.failed));
+    }
+  });
 });
+
+const isFenced = ({ code }: { readonly code: string }): boolean => code === "owner.fenced";
+
+/** Once the new owner's voice is there, no sound of the old one comes. */
+function assertOneVoice({ heard }: ToneCaller): void {
+  for (const [i, next] of heard.entries()) {
+    if (i === 0) continue;
+    const last = heard[i - 1]!.sounds.heard.at(-1)?.at ?? 0;
+    assert.ok(last <= next.publishedAt, `${last - next.publishedAt} ms of a second voice`);
+  }
+}
+
+type Servers = { readonly nats: NatsServer; readonly liveKit: LiveKitServer };
+
+/** The whole scripted call with its owner killed at one moment of it. */
+async function killedAt(servers: Servers, name: string, tell: (said: string) => void) {
+  await using stage = await Stage.open(servers, ["w1", "w2"]);
+  const room = `room-${name.replaceAll(" ", "-")}`;
+  const call = await stage.call(room);
+  await playUntil(call, MOMENTS[name]!);
+  const owner = await call.owner();
+  stage.fleet.signal(owner, "SIGKILL");
+  const killed = performance.now();
+  await call.until(() => call.ended || call.seen(({ epoch }) => epoch === 2));
+  const taken = performance.now() - killed;
+  await call.until(() => call.ended || stage.fleet.ownerOf(room) !== owner);
+  tell(`${name}: taken over after ${taken.toFixed(0)} ms`);
+  const gone = name === "caller gone" || name === "leaving";
+  // The talk goes on: a question is asked and answered, unless nobody is there any more.
+  if (!gone) {
+    const answered: Moment = (record) => record.epoch === 2 && userTurnOver(record);
+    await call.say(0, some(answered), () => call.ended);
+    assert.ok(call.ended || call.seen(answered), `${name}: the talk does not go on`);
+  }
+  const records = await call.close();
+  const keys = stage.fleet.of("tool").map(({ key }) => key);
+  assert.equal(new Set(keys).size, Math.min(1, keys.length), "one write, however often asked");
+  assertTold(records);
+}
+
+/** Each sentence that was heard, and all final words of the caller, stand in the call's history. */
+function assertTold(records: readonly LogRecord[]): void {
+  const run = new Replay({ machines: MACHINES });
+  for (const record of records) run.add(record);
+  const input = { turn: 1_000, key: "", saying: null, refs: [], speculative: false, agent: "" };
+  const told = messagesOf(historyFor(run.transcript, input))
+    .map((message) => ("text" in message ? message.text : ""))
+    .join("\n");
+  for (const { runs } of run.transcript.turns.values())
+    for (const one of runs) {
+      const { heard } = run.transcript.heard(one);
+      assert.ok(told.includes(heard), `"${heard}" was heard and is not in the history`);
+    }
+  for (const ref of finalsOf(records)) {
+    const turns = ownersOf(records, ref);
+    assert.equal(turns.length, 1, `the words of ${ref} are in turns ${turns.join()}`);
+  }
+}
+
+/** References of what the caller was understood to say. */
+function finalsOf(records: readonly LogRecord[]): ReadonlySet<string> {
+  const refs = records.flatMap(({ input: { event }, outcome }) => {
+    const final = (event ?? {}) as { type?: string; words?: number; ref?: string };
+    const taken = final.type === "stt.final" && final.words! > 0 && outcome.ignored === undefined;
+    return taken ? [final.ref!] : [];
+  });
+  return new Set(refs);
+}
+
+/** The turns whose message has these words; a merged turn hands its own on. */
+function ownersOf(records: readonly LogRecord[], ref: string): readonly number[] {
+  const owners = new Set<number>();
+  for (const fact of records.flatMap(({ outcome }) => outcome.emitted)) {
+    const { n, refs, late, asides, mergedInto } = fact as unknown as TurnEnded;
+    if (fact.type === "words.late" && fact["ref"] === ref) owners.add(n);
+    if (fact.type !== "turn.ended") continue;
+    const own = mergedInto === null ? [...refs, ...late, ...asides] : late;
+    if (own.includes(ref)) owners.add(n);
+  }
+  return [...owners];
+}

@@ -12,6 +12,7 @@ import {
 } from "@livekit/rtc-node";
 import { AccessToken } from "livekit-server-sdk";
 import { samplesOf } from "../../src/base/audio.ts";
+import { holdRtc } from "../../src/media/livekit/rtc-inside.ts";
 import { RATE_HZ, ToneListener, utterance } from "./tones.ts";
 
 /** Where a LiveKit server is, and who may mint tokens for it. */
@@ -27,6 +28,8 @@ export interface HeardTrack {
   readonly identity: string;
   /** When the caller learned of it, by `performance.now()`. */
   readonly publishedAt: number;
+  /** When it was gone again. */
+  goneAt?: number;
   readonly sounds: ToneListener;
 }
 
@@ -43,6 +46,7 @@ export class ToneCaller implements AsyncDisposable {
   readonly #source = new AudioSource(RATE_HZ, 1, 100);
   readonly #over = new AbortController();
   #saying: Int16Array = new Int16Array(0);
+  readonly #letGo = holdRtc();
   #sending = Promise.resolve();
 
   private constructor(room: Room) {
@@ -55,6 +59,10 @@ export class ToneCaller implements AsyncDisposable {
     room.on(RoomEvent.TrackSubscribed, (track, { sid }, { identity: who }) =>
       caller.#listen(track, sid!, who),
     );
+    room.on(RoomEvent.TrackUnsubscribed, (_, { sid }) => {
+      const heard = caller.heard.find((one) => one.sid === sid);
+      if (heard) heard.goneAt = performance.now();
+    });
     await room.connect(place.url, await tokenFor(place, name, identity), {
       autoSubscribe: true,
       dynacast: false,
@@ -78,9 +86,11 @@ export class ToneCaller implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#over.signal.aborted) return;
     this.#over.abort();
     await this.#sending.catch(() => undefined);
     await this.#room.disconnect();
+    await this.#letGo();
   }
 
   async #send(): Promise<void> {
