@@ -79,6 +79,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   "main.ts": 5.5,
   cli: 6,
   "start.ts": 6.5,
+  "dispatch.ts": 6.5,
   "tell.ts": 6.5,
   "index.ts": 7,
 };
