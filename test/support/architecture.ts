@@ -89,9 +89,11 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   xstate: ["src/machines/", "src/actors/"],
   "@nats-io/*": ["src/broker/nats/"],
   "@livekit/rtc-node": ["src/media/livekit/"],
+  "@livekit/protocol": ["src/fleet/"],
+  "livekit-server-sdk": ["src/fleet/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/"],
+  ws: ["src/api/", "src/fleet/"],
   commander: ["src/cli/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
@@ -117,7 +119,7 @@ const TIME_WORDS = new Set([
 ]);
 const TIMER_WORDS = new Set(["setTimeout", "setInterval"]);
 /** Where waiting goes through an injected clock, or a simulated call would stand still. */
-const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|media|providers)\//;
+const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|media|providers|fleet)\//;
 
 export const RULES = {
   parse: ({ sources }) =>
