@@ -24,22 +24,32 @@ export type FoundServer = { readonly path: string } | { readonly missing: string
 const run = promisify(execFile);
 const CACHE = join(import.meta.dirname, "..", "..", ".cache", "servers");
 
-export function findNatsServer(version: NatsVersion): Promise<FoundServer> {
+export interface FindOptions {
+  /** Called where it must be built, which takes a minute or two. */
+  readonly onBuild?: (what: string) => void;
+}
+
+export function findNatsServer(
+  version: NatsVersion,
+  options: FindOptions = {},
+): Promise<FoundServer> {
   const source = "github.com/nats-io/nats-server/v2";
-  return find({ command: "nats-server", version, source, builtAs: "nats-server" });
+  return find({ command: "nats-server", version, source, builtAs: "nats-server" }, options);
 }
 
-export function findLiveKitServer(): Promise<FoundServer> {
+export function findLiveKitServer(options: FindOptions = {}): Promise<FoundServer> {
   const source = "github.com/livekit/livekit-server/cmd/server";
-  return find({ command: "livekit-server", version: LIVEKIT_VERSION, source, builtAs: "server" });
+  const version = LIVEKIT_VERSION;
+  return find({ command: "livekit-server", version, source, builtAs: "server" }, options);
 }
 
-async function find(release: Release): Promise<FoundServer> {
+async function find(release: Release, { onBuild }: FindOptions): Promise<FoundServer> {
   const { command, version } = release;
   const path = join(CACHE, version, command);
   if (await isThere(path)) return { path };
   if (await hasVersion(command, version)) return { path: command };
   try {
+    onBuild?.(`${command} ${version}`);
     await build(release, path);
     return { path };
   } catch (error) {

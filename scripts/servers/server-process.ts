@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Whether it takes connections by now. */
   readonly isReady: () => Promise<boolean>;
+  /** In a process group of its own, which a Ctrl-C in the terminal does not reach. */
+  readonly apart?: boolean;
 }
 
 /** A server as a child of this process, which it does not outlive. */
@@ -28,11 +30,12 @@ export class ServerProcess {
 
   /** Also again after its end; it takes connections when this resolves. */
   async start(): Promise<void> {
-    const { path, args, log, env, isReady } = this.#options;
+    const { path, args, log, env, isReady, apart = false } = this.#options;
     const output = openSync(log, "a");
     const child = spawn(path, args, {
       stdio: ["ignore", output, output],
       env: { ...process.env, ...env },
+      detached: apart,
     });
     closeSync(output);
     this.#child = child;
@@ -66,5 +69,12 @@ export class ServerProcess {
     const ended = this.ended();
     this.#child?.kill(signal);
     await ended;
+  }
+
+  /** Asked to end, and killed where it has not done so in time. */
+  async stopWithin(graceMs: number): Promise<void> {
+    const kill = setTimeout(() => this.#child?.kill("SIGKILL"), graceMs);
+    await this.stop("SIGTERM");
+    clearTimeout(kill);
   }
 }

@@ -74,6 +74,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   "config.ts": 4.5,
   api: 5,
   agent: 4.6,
+  fleet: 4.8,
   testing: 5,
   "main.ts": 5.5,
   cli: 6,
@@ -88,9 +89,11 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   xstate: ["src/machines/", "src/actors/"],
   "@nats-io/*": ["src/broker/nats/"],
   "@livekit/rtc-node": ["src/media/livekit/"],
+  "@livekit/protocol": ["src/fleet/"],
+  "livekit-server-sdk": ["src/fleet/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/"],
+  ws: ["src/api/", "src/fleet/"],
   commander: ["src/cli/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
@@ -116,7 +119,7 @@ const TIME_WORDS = new Set([
 ]);
 const TIMER_WORDS = new Set(["setTimeout", "setInterval"]);
 /** Where waiting goes through an injected clock, or a simulated call would stand still. */
-const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|media|providers)\//;
+const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|media|providers|fleet)\//;
 
 export const RULES = {
   parse: ({ sources }) =>
@@ -224,7 +227,7 @@ export function commentShares(files: FileSet): ReadonlyMap<string, number> {
 
 function toWorld(files: FileSet): World {
   const sources = [...files]
-    .filter(([path]) => /^(src|test|bench|scenarios|bin)\/.*\.[tj]s$/.test(path))
+    .filter(([path]) => /^(src|test|bench|scenarios|scripts|bin)\/.*\.[tj]s$/.test(path))
     .map(([path, text]) => ({ path, text, facts: readSource(path, text) }));
   const edges = sources.flatMap(({ path, facts }) =>
     facts.imports

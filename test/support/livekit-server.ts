@@ -3,9 +3,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findLiveKitServer, type FoundServer } from "../../scripts/servers/find-server.ts";
-import { answersHttp, liveKitConfig } from "../../scripts/servers/livekit-config.ts";
+import { answersHttp, freePorts, freeUdpPort } from "../../scripts/servers/ports.ts";
+import {
+  LIVEKIT_KEY,
+  LIVEKIT_SECRET,
+  type LiveKitPlace,
+  liveKitYaml,
+} from "../../scripts/servers/server-files.ts";
 import { ServerProcess } from "../../scripts/servers/server-process.ts";
-import { freePorts, freeUdpPort } from "./ports.ts";
 
 /** Fails where CI must have it: a green run could mean that nothing was tried. */
 export async function findLiveKit(): Promise<FoundServer> {
@@ -16,28 +21,20 @@ export async function findLiveKit(): Promise<FoundServer> {
 
 export interface LiveKitOptions {
   readonly path: string;
-  /** Lines of configuration beside ports and keys, as `webhook:`. */
+  /** Lines of configuration after those of the file, as `webhook: ...`. */
   readonly config?: string;
-  /** How long a room without participants stays. */
-  readonly departureTimeoutSec?: number;
 }
 
-interface Ports {
-  readonly http: number;
-  readonly tcp: number;
-  readonly udp: number;
-}
-
-/** A real livekit-server on free ports of this machine, with one pair of keys. */
+/** A real livekit-server with the `livekit.yaml` of the repository, on free ports. */
 export class LiveKitServer implements AsyncDisposable {
-  readonly apiKey = "devkey";
-  readonly apiSecret = "secret-of-at-least-32-characters-for-tests";
+  readonly apiKey = LIVEKIT_KEY;
+  readonly apiSecret = LIVEKIT_SECRET;
   readonly folder: string;
-  readonly #ports: Ports;
+  readonly #ports: LiveKitPlace;
   readonly #options: LiveKitOptions;
   readonly #server: ServerProcess;
 
-  private constructor(options: LiveKitOptions, ports: Ports, folder: string) {
+  private constructor(options: LiveKitOptions, ports: LiveKitPlace, folder: string) {
     this.#options = options;
     this.#ports = ports;
     this.folder = folder;
@@ -45,7 +42,7 @@ export class LiveKitServer implements AsyncDisposable {
       path: options.path,
       args: ["--config", this.#configFile],
       log: join(folder, "livekit.log"),
-      isReady: () => answersHttp(this.httpUrl),
+      isReady: () => answersHttp(ports.http),
     });
   }
 
@@ -75,13 +72,8 @@ export class LiveKitServer implements AsyncDisposable {
 
   /** Again on the same ports; it takes connections when this resolves. */
   async restart(): Promise<void> {
-    const { config = "", departureTimeoutSec = 2 } = this.#options;
-    const text = liveKitConfig({
-      ...this.#ports,
-      keys: { [this.apiKey]: this.apiSecret },
-      departureTimeoutSec,
-    });
-    await writeFile(this.#configFile, `${text}${config}\n`);
+    const { config = "" } = this.#options;
+    await writeFile(this.#configFile, `${liveKitYaml(this.#ports)}${config}\n`);
     await this.#server.start();
   }
 

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -9,8 +7,8 @@ import {
   type FoundServer,
   type NatsVersion,
 } from "../../scripts/servers/find-server.ts";
+import { answersNats, freePorts } from "../../scripts/servers/ports.ts";
 import { ServerProcess } from "../../scripts/servers/server-process.ts";
-import { freePorts } from "./ports.ts";
 
 /** Real NATS servers for tests, each on free ports with a folder of its own. */
 export { NATS_VERSIONS } from "../../scripts/servers/find-server.ts";
@@ -53,7 +51,7 @@ export class NatsServer implements AsyncDisposable {
       args: ["-c", this.#configFile],
       log: join(folder, "nats.log"),
       ...(options.env && { env: options.env }),
-      isReady: () => answers(this.port),
+      isReady: () => answersNats(this.port),
     });
   }
 
@@ -113,16 +111,4 @@ export async function startCluster(path: string): Promise<readonly NatsServer[]>
       NatsServer.start({ path, name: `n${i + 1}`, cluster: { port, routes } }),
     ),
   );
-}
-
-async function answers(port: number): Promise<boolean> {
-  const socket = net.connect(port, "127.0.0.1");
-  try {
-    await once(socket, "data");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

@@ -27,3 +27,37 @@ export async function freeUdpPort(): Promise<number> {
   await once(socket, "close");
   return port;
 }
+
+/** Whether something takes connections there. */
+export async function isTaken(port: number): Promise<boolean> {
+  const socket = net.connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** NATS greets who connects. */
+export async function answersNats(port: number): Promise<boolean> {
+  const socket = net.connect(port, "127.0.0.1");
+  try {
+    await once(socket, "data");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** LiveKit says `OK`. */
+export async function answersHttp(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}`).then(
+    async (response) => (await response.text()) !== "" && response.ok,
+    () => false,
+  );
+}
