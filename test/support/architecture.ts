@@ -90,7 +90,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@nats-io/*": ["src/broker/nats/"],
   "@livekit/rtc-node": ["src/media/livekit/"],
   "@livekit/protocol": ["src/fleet/"],
-  "livekit-server-sdk": ["src/fleet/"],
+  "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
   ws: ["src/api/", "src/fleet/"],
