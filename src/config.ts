@@ -3,6 +3,7 @@ import { posix, resolve, win32 } from "node:path";
 import { z } from "zod";
 import packageJson from "../package.json" with { type: "json" };
 import { AppError } from "./base/errors.ts";
+import { Token } from "./events/record.ts";
 
 /** What a call's header says it was made by. */
 export const BUILD = `turnfold ${packageJson.version}`;
@@ -33,6 +34,10 @@ const Environment = z.object({
   LIVEKIT_URL: z.url({ protocol: /^wss?$/, error: "use ws://host:7880 or wss://host" }).optional(),
   LIVEKIT_API_KEY: z.string().min(1).optional(),
   LIVEKIT_API_SECRET: z.string().min(1).optional(),
+  /** Calls of one worker at a time. */
+  TURNFOLD_WORKER_CAPACITY: z.coerce.number().int().min(1).max(10_000).default(20),
+  /** Whose rooms they are where nobody says so. */
+  TURNFOLD_TENANT: Token.default("local"),
   TURNFOLD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
   TURNFOLD_PORT: z.coerce.number().int().min(0).max(65_535).default(4600),
   /** Any value but the empty one: no colours (https://no-color.org). */
@@ -59,6 +64,8 @@ export interface Config {
   readonly nats: NatsConfig | undefined;
   /** Undefined: no rooms but those of the page and of files. */
   readonly liveKit: LiveKitConfig | undefined;
+  readonly workerCapacity: number;
+  readonly tenant: string;
   readonly modelsDir: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
@@ -82,6 +89,8 @@ export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
     // A folder that is named on the command line is meant.
     nats: flags.data === undefined ? natsOf(values) : undefined,
     liveKit: liveKitOf(values),
+    workerCapacity: values.TURNFOLD_WORKER_CAPACITY,
+    tenant: values.TURNFOLD_TENANT,
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
     modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
     logLevel: values.TURNFOLD_LOG_LEVEL,

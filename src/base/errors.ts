@@ -33,6 +33,7 @@ export const ERRORS = {
   "broker.unavailable": { family: "outside", retry: "later" },
   "broker.full": { family: "outside", retry: "later" },
   "broker.unfit": { family: "input", retry: "never" },
+  "livekit.unavailable": { family: "outside", retry: "later" },
   "kv.conflict": { family: "outside", retry: "now" },
   "job.lost": { family: "outside", retry: "never" },
   "bus.noResponder": { family: "outside", retry: "later" },

@@ -4,26 +4,23 @@ import { sleep } from "../base/clock.ts";
 import { AppError, codeOf, toAppError, type ErrorCode } from "../base/errors.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { JobClaim } from "../broker/jobs.port.ts";
-import type { WorkerLoad } from "../events/fleet.events.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import { isBetweenTurns } from "./between-turns.ts";
 import { ClaimKeeper } from "./claim-keeper.ts";
-import { FleetMember } from "./fleet-member.ts";
-import type { WorkerAbout, WorkerNow } from "./heartbeat.ts";
+import type { FleetMember } from "./fleet-member.ts";
+import type { WorkerNow } from "./heartbeat.ts";
 import { Peers } from "./peers.ts";
 import { Rooms } from "./rooms.ts";
 
 export interface WorkerPorts extends Omit<AdmissionPorts, "rooms" | "supervisor" | "worker"> {
   readonly broker: Pick<Broker, "jobs" | "kv" | "bus">;
-  readonly supervisor: Pick<Supervisor, "open" | "resume" | "onRecord" | "live">;
-  readonly about: Pick<WorkerAbout, "build" | "machines">;
-  readonly load: () => WorkerLoad;
+  readonly supervisor: Pick<Supervisor, "open" | "resume" | "onRecord">;
+  /** Its place in the fleet, for as long as it works. */
+  readonly join: (now: () => Pick<WorkerNow, "state" | "claims">) => FleetMember;
   /** A token, and nobody else's: host, process, and a random part. */
   readonly name: string;
   /** Calls at a time. */
   readonly capacity: number;
-  /** First token of the bus's subjects. */
-  readonly prefix?: string;
 }
 
 /** A job of this worker, from its claim to its end here. */
@@ -78,9 +75,15 @@ export class Worker implements Disposable {
     this.#rooms = new Rooms(broker.kv);
     this.#admission = new Admission({ ...ports, rooms: this.#rooms, worker: name });
     this.#keeper = new ClaimKeeper({ clock, logger, claimMs: broker.jobs.claimMs });
-    const about = { ...ports.about, worker: name, capacity: ports.capacity, since: clock.now() };
-    this.#member = new FleetMember({ ...ports, about, now: () => this.#now() });
+    this.#member = ports.join(() => ({
+      state: this.isDraining ? "draining" : "live",
+      claims: this.claims,
+    }));
     this.#peers = new Peers(this.#member.view, clock, name);
+  }
+
+  get member(): FleetMember {
+    return this.#member;
   }
 
   get name(): string {
@@ -148,11 +151,6 @@ export class Worker implements Disposable {
       this.#forget(held);
     }
     this.#member[Symbol.dispose]();
-  }
-
-  #now(): WorkerNow {
-    const calls = this.#ports.supervisor.live.map(({ ref }) => ref.call);
-    return { state: this.isDraining ? "draining" : "live", claims: this.claims, calls };
   }
 
   async #run(): Promise<void> {

@@ -13,7 +13,7 @@ import { SimulatedRoom } from "../../src/media/simulated/simulated-room.ts";
 import type { LlmRequest } from "../../src/providers/llm.port.ts";
 import type { ScriptedAnswer } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Tool } from "../../src/providers/tool.port.ts";
-import { ANSWER, newCall, scriptedRunners } from "../fleet/bench.ts";
+import { ANSWER, memberOf, newCall, scriptedRunners } from "../fleet/bench.ts";
 import type { Order, Told } from "./fleet-process.ts";
 
 /**
@@ -93,9 +93,7 @@ const worker = new Worker({
   newCall: (job, call) => ({ ...newCall(job, call), settings: SETTINGS }),
   name,
   capacity: Number(capacity),
-  about: { build: "test", machines: { room: ["1"] } },
-  load: () => ({ loopDelayMs: 0, cpuShare: 0 }),
-  prefix,
+  join: (now) => memberOf({ broker, clock, worker: name, now, capacity: Number(capacity), prefix }),
 });
 
 async function obey(order: Order): Promise<void> {

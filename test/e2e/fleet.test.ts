@@ -188,7 +188,7 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     );
   });
 
-  test("SIGTERM under several calls: each is handed over, no call and no record lost", async (t) => {
+  test("SIGTERM under several calls: each is handed over, no record lost", async (t) => {
     await using stage = await Stage.open(server.url, ["w1"]);
     const { fleet } = stage;
     const rooms = ["a", "b", "c", "d", "e"];

@@ -16,6 +16,8 @@ import { openMemory } from "../../src/broker/memory/memory-broker.ts";
 import { parseJoin } from "../../src/events/fleet.events.ts";
 import type { CallRef, Json, LogRecord } from "../../src/events/record.ts";
 import { TurnSettings } from "../../src/events/settings.events.ts";
+import { FleetMember } from "../../src/fleet/fleet-member.ts";
+import type { WorkerNow } from "../../src/fleet/heartbeat.ts";
 import { Worker } from "../../src/fleet/worker.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../../src/machines/machines.ts";
 import type { RoomMedia } from "../../src/media/room.port.ts";
@@ -58,7 +60,7 @@ export class Member implements Disposable {
   constructor(fleet: Fleet, name: string, options: MemberOptions) {
     this.name = name;
     const { clock } = fleet;
-    const broker = options.broker ?? fleet.broker;
+    const { broker = fleet.broker, capacity = 20 } = options;
     const logger: Logger = {
       log: (_, message, fields) => void this.logged.push({ message, code: fields?.["code"] }),
     };
@@ -83,9 +85,8 @@ export class Member implements Disposable {
       logger,
       newCall: options.newCall ?? newCall,
       name,
-      capacity: options.capacity ?? 20,
-      about: { build: "test", machines: { room: ["1"] } },
-      load: () => ({ loopDelayMs: 0, cpuShare: 0 }),
+      capacity,
+      join: (now) => memberOf({ broker, clock, worker: name, now, capacity }),
     });
   }
 
@@ -222,6 +223,24 @@ export function scriptedRunners(clock: Clock, script: Script): Runners {
     tool: toolRunner(partsOf, blobs),
     hook: hookRunner(partsOf),
   };
+}
+
+/** A place in the fleet, without a word of how busy this process is. */
+export function memberOf(ports: {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly worker: string;
+  readonly now: () => Pick<WorkerNow, "state" | "claims">;
+  readonly capacity: number;
+  readonly prefix?: string;
+}): FleetMember {
+  const { worker, capacity, now, ...more } = ports;
+  return new FleetMember({
+    ...more,
+    about: { worker, build: "test", machines: { room: ["1"] }, capacity, since: 0 },
+    now: () => ({ ...now(), calls: [] }),
+    load: { read: () => ({ loopDelayMs: 0, cpuShare: 0 }), [Symbol.dispose]: () => undefined },
+  });
 }
 
 /** The call of a job, as a worker opens it. */

@@ -25,8 +25,8 @@ export const NOT_FOUND = {
 const DELETE_FAILED = 10_057;
 
 /**
- * Whether what was to be deleted is no longer there. Before the first message of a stream and behind
- * its last the server says so in words alone, with the number it has for a broken disk.
+ * Whether what was to be deleted is no longer there. Before the first message of a stream and
+ * behind its last the server says so in words alone, with the number it has for a broken disk.
  */
 export function isGone(error: unknown): boolean {
   const code = apiCode(error);
