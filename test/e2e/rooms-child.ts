@@ -13,12 +13,12 @@ import { workUntilDrained } from "../../src/cli/drain.ts";
 import type { Json } from "../../src/events/record.ts";
 import { Worker } from "../../src/fleet/worker.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../../src/machines/machines.ts";
-import { LiveKitRooms } from "../../src/media/livekit/livekit-rooms.ts";
+import { LiveKitMedia } from "../../src/media/livekit/livekit-media.ts";
 import type { RoomMedia } from "../../src/media/room.port.ts";
 import type { LlmRequest } from "../../src/providers/llm.port.ts";
 import { ScriptedLlm, type ScriptedAnswer } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Tool } from "../../src/providers/tool.port.ts";
-import { ANSWER, newCall } from "../fleet/bench.ts";
+import { ANSWER, memberOf, newCall } from "../fleet/bench.ts";
 import { RATE_HZ, ToneStt, ToneTts, ToneVad } from "../support/tones.ts";
 import { SAYINGS, type Told } from "./fleet-process.ts";
 
@@ -36,7 +36,7 @@ const logger: Logger = {
     tell({ what: "logged", message, code: (fields?.["code"] as string | undefined) ?? "" }),
 };
 const broker = await openNats({ url, prefix, clock, ids: systemIds, logger });
-const rooms = new LiveKitRooms({
+const rooms = new LiveKitMedia({
   url: roomsUrl,
   apiKey,
   apiSecret,
@@ -111,9 +111,7 @@ const worker = new Worker({
   newCall,
   name,
   capacity: Number(capacity),
-  about: { build: "test", machines: { room: ["1"] } },
-  load: { read: () => ({ loopDelayMs: 0, cpuShare: 0 }), [Symbol.dispose]: () => undefined },
-  prefix,
+  join: (now) => memberOf({ broker, clock, worker: name, now, capacity: Number(capacity), prefix }),
 });
 // A parent that is gone leaves none behind.
 const orphaned = (): void => process.exit(1);
@@ -121,6 +119,7 @@ process.once("disconnect", orphaned);
 
 tell({ what: "ready" });
 await workUntilDrained(worker, { limitMs: 30_000, onDrain: () => tell({ what: "draining" }) });
+await rooms[Symbol.asyncDispose]();
 await broker[Symbol.asyncDispose]();
 process.off("disconnect", orphaned);
 process.disconnect();
