@@ -145,7 +145,7 @@ export function overlaps(a: Span, b: Span): boolean {
 /** New or changed words make a running speculation stale. */
 export function changesRequest(context: TurnContext, next: TurnWords): boolean {
   const old = context.words.find((w) => w.ref === next.ref);
-  return !old || next.changed || next.words !== old.words;
+  return !old || next.changed || next.words !== old.words || next.echo !== old.echo;
 }
 
 /** From the first sign of speech to the last, in audio ms. */

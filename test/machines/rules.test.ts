@@ -32,6 +32,16 @@ test("a wait is covered by the words of a slow tool, else once by the filler", (
   assert.equal(says({ tools: [tool, { ...slow, done: true }] }), "filler");
 });
 
+test("words told again make an early request stale where they are others, or nobody's", () => {
+  const context = turn({ words: [words()] });
+  const stale = (more: object) => rules.changesRequest(context, words(more));
+  assert.equal(stale({ changed: false }), false);
+  assert.equal(stale({ changed: true }), true);
+  assert.equal(stale({ changed: false, words: 3 }), true);
+  assert.equal(stale({ changed: false, ref: "w2" }), true);
+  assert.equal(stale({ changed: false, echo: true }), true, "the agent's own");
+});
+
 test("one filler speaks at a time", () => {
   const may = (...runs: readonly Run[]) =>
     saysYes(turnChoices.mayFill({ context: turn({ filler: "filler", runs }), event: NO_EVENT }));

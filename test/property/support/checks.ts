@@ -22,6 +22,7 @@ export interface CheckOptions {
 const SLACK_MS = 50;
 /** Records with which a call is wound up, at most. */
 const CLOSING_MAX = 12;
+const REARMS = new Set(["reply.segment", "reply.position", "reply.switched", "filler.position"]);
 /** What else a reply may meet, and what covers its wait. */
 const COUNTED = new Set(["reply.context", "reply.switched", "filler.segment", "filler.position"]);
 const DONE = new Set(["completed", "cutOff", "abandoned", "failed"]);
@@ -154,7 +155,7 @@ export class LogChecks {
     if (type.startsWith("filler.") && !turn?.state.startsWith("answering"))
       this.#fault("T3-filler", `speaks at ${seq} while its turn is ${turn?.state}`);
     // Each of them arms the stall timer anew.
-    const sounds = ["reply.segment", "reply.position", "filler.position"].includes(type);
+    const sounds = REARMS.has(type);
     if (turn?.state === "answering.speaking" && sounds) turn.since = at;
     if (type === "stt.final") this.#finals.add(ref);
   }
