@@ -67,6 +67,7 @@ export async function serve(
   const commands = openCommands(config, broker);
   commands.attach(supervisor);
   const member = opened.use(joinFleet(config, broker, { capacity: 0, now: () => nowOf(commands) }));
+  member.follow(supervisor);
   const newCall = (room: string): NewCall => ({
     call: systemIds.call(),
     tenant: "local",
