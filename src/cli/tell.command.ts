@@ -33,7 +33,9 @@ export const register: Register = (program, cli) => {
   defineCommand<Options>(program, cli, {
     usage: "tell <call> <command> [words...]",
     summary: "tell a running call: say, interrupt, mute, unmute, instruct, set, end, state",
-    details: `A call is an id, the start of one, or the name of its room. The commands are ${COMMANDS}.`,
+    details:
+      "A call is an id, the start of one, or the name of its room. " +
+      `The commands are ${COMMANDS}.`,
     options: [
       { flags: "--now", description: "say: cut the answer that is being given" },
       { flags: "--heard-out", description: "say: nothing that is said meanwhile stops it" },

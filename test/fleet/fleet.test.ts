@@ -135,7 +135,7 @@ suite("the fleet", () => {
     assert.deepEqual(member.view.workers[0]?.calls.ids, []);
   });
 
-  test("what is no heartbeat changes nothing, and what a newer build adds is left out", async () => {
+  test("what is no heartbeat changes nothing, what a newer build adds is left out", async () => {
     using fleet = new Fleet();
     const { view } = fleet.join("w1");
     await fleet.clock.advance(0);
