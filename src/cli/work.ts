@@ -60,6 +60,7 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
     calls: () => commands.calls.map(({ call }) => call),
   });
   opened.use(worker);
+  worker.member.follow(supervisor);
   const all = opened.move();
   return { worker, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
