@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { CallMedia } from "./actors/effects/call-media.ts";
 import { connectionRunner } from "./actors/effects/connection.runner.ts";
@@ -18,6 +19,10 @@ import { openEmbedded } from "./broker/embedded/embedded-broker.ts";
 import { openNats } from "./broker/nats/nats-broker.ts";
 import { BUILD, type Config } from "./config.ts";
 import type { CallRef } from "./events/record.ts";
+import { CallCommands } from "./fleet/commands.ts";
+import { FleetMember } from "./fleet/fleet-member.ts";
+import { ProcessLoad, type WorkerNow } from "./fleet/heartbeat.ts";
+import { Worker, type WorkerPorts } from "./fleet/worker.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
@@ -36,7 +41,7 @@ import type { Tts } from "./providers/tts.port.ts";
 import type { Vad } from "./providers/vad.port.ts";
 
 /** The composition root: the one file that picks adapters. */
-export { lockHolder } from "./broker/embedded/data-lock.ts";
+export { lockHolder, tellUrl } from "./broker/embedded/data-lock.ts";
 export { readLogFile } from "./broker/embedded/read-log-file.ts";
 export { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 export type { Broker } from "./broker/broker.ts";
@@ -50,6 +55,14 @@ export type { PullProgress, Weights } from "./providers/local/weights.ts";
 
 /** The rate of local sound: what the voice detector and speech-to-text are made for. */
 export const LOCAL_RATE_HZ = 16_000;
+/** What this process calls itself, in logs and to the others. */
+const WORKER = [
+  hostname()
+    .replaceAll(/[^\w-]/g, "-")
+    .slice(0, 30),
+  process.pid,
+  systemIds.call().slice(-4),
+].join("-");
 export const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
@@ -143,6 +156,15 @@ export function openBrowserRooms(): LocalBrowserRooms {
   return new LocalBrowserRooms({ clock: systemClock, rateHz: LOCAL_RATE_HZ });
 }
 
+/** Rooms of the LiveKit server that is configured; rtc-node is loaded only here. */
+export async function openLiveKitRooms(config: Config): Promise<RoomMedia & AsyncDisposable> {
+  const { liveKit } = config;
+  if (!liveKit) throw new AppError("config.invalid", "environment: LIVEKIT_URL is not set");
+  const { LiveKitRooms } = await import("./media/livekit/livekit-rooms.ts");
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  return new LiveKitRooms({ ...liveKit, rateHz: LOCAL_RATE_HZ, clock: systemClock, logger });
+}
+
 /** The sample agent, with its own book of tables. */
 export function openLocalReceptionist(): VoiceAgent {
   return openReceptionist(createReceptionistTools());
@@ -178,8 +200,8 @@ export function openSupervisor(
     machines: MACHINES,
     versions: CURRENT_VERSIONS,
     build: BUILD,
-    worker: `local-${process.pid}`,
-    ...(config.nats && { prefix: config.nats.prefix }),
+    worker: WORKER,
+    ...prefixOf(config),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       return {
@@ -193,4 +215,57 @@ export function openSupervisor(
       };
     },
   });
+}
+
+/** What the calls of this process may be told; each supervisor is attached to it. */
+export function openCommands(config: Config, broker: Broker): CallCommands {
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  return new CallCommands({ broker, ids: systemIds, logger, worker: WORKER, ...prefixOf(config) });
+}
+
+/** This process in the fleet: its heartbeats, and what it hears of the others. */
+export function joinFleet(
+  config: Config,
+  broker: Broker,
+  parts: { readonly capacity: number; readonly now: () => WorkerNow },
+): FleetMember {
+  const carried = Object.entries(MACHINES).map(([kind, all]) => [kind, Object.keys(all)]);
+  const about = {
+    worker: WORKER,
+    build: BUILD,
+    machines: Object.fromEntries(carried) as Record<string, string[]>,
+    capacity: parts.capacity,
+    since: systemClock.now(),
+  };
+  const { now } = parts;
+  const load = new ProcessLoad(systemClock);
+  return new FleetMember({ broker, clock: systemClock, ...prefixOf(config), about, now, load });
+}
+
+/** A worker of this process; it works once it is run. */
+export function openWorker(
+  config: Config,
+  broker: Broker,
+  parts: Pick<WorkerPorts, "supervisor" | "newCall"> & {
+    /** Ids of all calls of this process. */
+    readonly calls: () => readonly string[];
+  },
+): Worker {
+  const { calls, ...ports } = parts;
+  const capacity = config.workerCapacity;
+  return new Worker({
+    ...ports,
+    broker,
+    clock: systemClock,
+    ids: systemIds,
+    logger: stderrLogger(config.logLevel, () => systemClock.now()),
+    name: WORKER,
+    capacity,
+    join: (now) =>
+      joinFleet(config, broker, { capacity, now: () => ({ ...now(), calls: calls() }) }),
+  });
+}
+
+function prefixOf({ nats }: Config): { readonly prefix?: string } {
+  return nats ? { prefix: nats.prefix } : {};
 }

@@ -5,14 +5,14 @@ import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
 import { subjects } from "../events/subjects.ts";
-import type { AgentTexts, CallHeader } from "../events/call.events.ts";
+import type { AgentTexts, CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { CallRef, Json, LogRecord } from "../events/record.ts";
 import { Transcript } from "../folds/transcript.ts";
 import { CallFold, type FoldSnapshot } from "./call-fold.ts";
 import { CallHost } from "./call-host.ts";
 import type { EffectEntry } from "./effect-table.ts";
 import type { Runners } from "./effect.ts";
-import { carries, type MachineSet } from "./machine-set.ts";
+import { carries, machineOf, type MachineSet } from "./machine-set.ts";
 
 /**
  * The calls of this process: opens new ones, takes over those whose owner is gone, and lets no
@@ -40,11 +40,13 @@ export type NewCall = Omit<CallHeader, "machines" | "build" | "texts" | "agents"
   Partial<Pick<CallHeader, "agents" | "hooks">> & { readonly texts: AgentTexts };
 
 export type RecordListener = (ref: CallRef, record: LogRecord) => void;
+export type OwnedListener = (host: CallHost) => void;
 
 export class Supervisor {
   readonly #ports: SupervisorPorts;
   readonly #hosts = new Map<string, CallHost>();
   readonly #listeners = new Set<RecordListener>();
+  readonly #owned = new Set<OwnedListener>();
 
   constructor(ports: SupervisorPorts) {
     this.#ports = ports;
@@ -69,7 +71,7 @@ export class Supervisor {
       input: { type: "call.opened", header: header as unknown as Json },
       text: texts,
     });
-    return host;
+    return this.#own(host);
   }
 
   /**
@@ -88,7 +90,7 @@ export class Supervisor {
       cause: entry.seq,
     }));
     await host.offerAll([{ input }, ...lost]);
-    return host;
+    return this.#own(host);
   }
 
   /** The calls that go on here. */
@@ -106,10 +108,21 @@ export class Supervisor {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Every call of this process, once its log says whose it is. */
+  onOwned(listener: OwnedListener): () => void {
+    this.#owned.add(listener);
+    return () => this.#owned.delete(listener);
+  }
+
   /** Stops all calls here without a word in their logs: as a crash would, but tidy. */
   abandonAll(why: string): void {
     for (const host of this.#hosts.values()) host.abandon(why);
     this.#hosts.clear();
+  }
+
+  #own(host: CallHost): CallHost {
+    for (const listener of this.#owned) listener(host);
+    return host;
   }
 
   #ownerOf(fold: CallFold) {
@@ -196,9 +209,17 @@ export async function loadCall(
   const fold = usable ? CallFold.restore(machines, snapshot) : new CallFold(machines);
   for (const [index, record] of records.slice(fold.tail.seq).entries()) {
     if (index % SLICE_RECORDS === SLICE_RECORDS - 1) await nextTurn();
+    checkCarried(record, machines);
     refold(fold, record);
   }
   return { fold, transcript, ended: records.at(-1)?.input.type === "call.ended" };
+}
+
+/** L4: what cannot be folded must not be taken over, and looks like damage without this. */
+function checkCarried({ input }: LogRecord, machines: MachineSet): void {
+  const from = (input["header"] as unknown as CallHeader | undefined) ?? input;
+  const versions = from["machines"] as MachineVersions | undefined;
+  for (const [kind, version] of Object.entries(versions ?? {})) machineOf(machines, kind, version);
 }
 
 /** Folds a stored record again; a differing hash is an error that names the record. */

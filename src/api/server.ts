@@ -4,8 +4,10 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { AppError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import type { FleetAnswer } from "../events/fleet.events.ts";
 import type { CallRef } from "../events/record.ts";
 import { callsRoutes, type CallsPorts } from "./calls.routes.ts";
+import { commandsRoutes, type CommandsPort } from "./commands.routes.ts";
 import { toResponse } from "./http-errors.ts";
 import { checkOrigin } from "./origin.ts";
 import { servePages } from "./pages.ts";
@@ -22,6 +24,9 @@ export interface ServerPorts extends CallsPorts {
   readonly speech: { readonly ready: boolean; readonly missing: string | undefined };
   /** The statecharts, as `turnfold charts --format json` gives them. */
   readonly charts: readonly unknown[];
+  /** What the calls that run here may be told. */
+  readonly commands: CommandsPort;
+  readonly fleet: () => Promise<FleetAnswer>;
 }
 
 export function createApp(ports: ServerPorts): Hono {
@@ -40,7 +45,9 @@ export function createApp(ports: ServerPorts): Hono {
   app.get("/api/speech", (context) => context.json(ports.speech));
   app.get("/api/charts", (context) => context.json(ports.charts));
   app.post("/api/sample", async (context) => context.json(await ports.runSample(), 201));
+  app.get("/api/fleet", async (context) => context.json(await ports.fleet()));
   app.route("/api/calls", callsRoutes(ports));
+  app.route("/api/calls", commandsRoutes(ports.commands));
   return app;
 }
 

@@ -50,18 +50,45 @@ export const LIMITS = {
   microphoneGapMs: 1_000,
   /** Sound of a microphone that may run ahead of the clock before it is dropped. */
   microphoneBurstMs: 200,
+  /** How long the first sound waits for somebody to have subscribed to it. */
+  firstListenerMs: 1_500,
+  /** From asking a LiveKit server to being in the room. */
+  roomJoinMsMax: 12_000,
+  roomLeaveMsMax: 3_000,
+  /** Words and attributes that wait to be sent to a room. */
+  roomOutboxMax: 200,
+  /** What one of them may hold up the others. */
+  roomSendMsMax: 5_000,
+  /** One typed text of a room. */
+  roomTextBytesMax: 16 * 1024,
+  /** Typed texts of a room that are on their way in. */
+  roomTextsOpenMax: 32,
+  /** Typed texts of a room; each is a record of the log. */
+  roomTextsPerMinuteMax: 120,
   /** Synthesised speech held in memory for one reply (M3). */
   speechBufferMsMax: 120_000,
   /** Audio kept to be sent again after a speech-to-text drop. */
   resendAudioMsMax: 30_000,
   /** One local Moonshine decode; longer input fails (measured: 9.2 s). */
   decodeAudioMsMax: 9_000,
+  /** A command over HTTP, as JSON. */
+  commandBytesMax: 64 * 1024,
+  /** How often a worker says how it is. */
+  heartbeatEveryMs: 1_000,
+  /** A worker of whom nothing was heard for this long is gone. */
+  heartbeatSilentMs: 3_000,
+  /** Calls that a heartbeat names one by one. */
+  heartbeatCallsMax: 20,
   /** Messages a bus subscriber may lag behind before the oldest are dropped and counted. */
   busBacklogMax: 10_000,
 } as const;
 
 assert(LIMITS.playoutAheadMs >= LIMITS.frameMs, "the playout queue holds at least one frame");
 assert(LIMITS.pageAheadMs > LIMITS.pageDelayMs, "a page is sent what it waits for");
+assert(
+  LIMITS.heartbeatSilentMs >= 2 * LIMITS.heartbeatEveryMs,
+  "one lost heartbeat makes nobody gone",
+);
 assert(
   LIMITS.snapshotEveryRecords < LIMITS.segmentRecordsMax,
   "a segment holds at least one snapshot",

@@ -4,6 +4,7 @@ import { summaryOf, type CallSummary } from "../api/call-summary.ts";
 import { lockHolder, openStore, storeName } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
+import { duration, printTable } from "./table.ts";
 
 const STATUSES = ["live", "unfinished", "closed", "failed", "damaged"] as const;
 
@@ -68,6 +69,7 @@ function toRow({ startedAt, status, ...about }: CallSummary, owned: boolean): Ca
 }
 
 const COLUMNS = ["call", "tenant", "room", "agent", "started", "duration", "turns", "records"];
+const COLORS = { live: "green", failed: "red", damaged: "red" } as const;
 
 function print(calls: readonly CallRow[], out: Output): void {
   if (calls.length === 0) return;
@@ -80,25 +82,12 @@ function print(calls: readonly CallRow[], out: Output): void {
     duration(row.durationMs),
     String(row.turns),
     String(row.records),
+    statusText(row, out),
   ]);
-  const widths = COLUMNS.map((name, i) =>
-    Math.max(name.length, ...rows.map((cells) => cells[i]!.length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ");
-  out.line(out.style(`${line(COLUMNS)}  status`, "bold"));
-  for (const [index, { status, reason }] of calls.entries()) {
-    const why = reason === null ? "" : `: ${reason}`;
-    const color = { live: "green", failed: "red", damaged: "red" } as const;
-    const shown = status in color ? out.style(status, color[status as "live"]) : status;
-    out.line(`${line(rows[index]!)}  ${shown}${why}`);
-  }
+  printTable([...COLUMNS, "status"], rows, out);
 }
 
-/** `1:02:03` or `2:03`. */
-function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const [hours, ...rest] = parts.map((part) => String(part).padStart(2, "0"));
-  return hours === "00" ? rest.join(":").replace(/^0/, "") : `${Number(hours)}:${rest.join(":")}`;
+function statusText({ status, reason }: CallRow, out: Output): string {
+  const shown = status in COLORS ? out.style(status, COLORS[status as "live"]) : status;
+  return reason === null ? shown : `${shown}: ${reason}`;
 }

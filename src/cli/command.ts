@@ -80,7 +80,7 @@ async function invoke<Options>(
   try {
     const config = readConfig(data === undefined ? {} : { data }, io.env);
     const out = new Output(io, { json, colors: config.colors });
-    const args = given.args.filter((arg) => typeof arg === "string");
+    const args = given.args.flat().filter((arg) => typeof arg === "string");
     return await spec.run({ args, options: given.options, config, out });
   } catch (error) {
     return reportError(error, io, json);

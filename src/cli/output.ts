@@ -64,6 +64,11 @@ export class Output {
     if (this.isJson) this.#io.out(`${JSON.stringify(schema.parse(value), undefined, 2)}\n`);
   }
 
+  /** Begins the screen anew; an empty line where there is none. */
+  clear(): void {
+    if (!this.isJson) this.#io.out(this.#io.outIsTty ? "\x1b[H\x1b[J" : "\n");
+  }
+
   note(text: string): void {
     this.#clearProgress();
     this.#io.err(`${text}\n`);
@@ -116,6 +121,8 @@ const FIXES: Partial<Readonly<Record<ErrorCode, string>>> = {
   "config.invalid": "correct what the message names",
   "call.notFound": "list the calls with `turnfold calls`, or name another folder with --data",
   "call.ambiguous": "give more letters of the id, or write tenant/id",
+  "bus.noResponder": "see who runs with `turnfold fleet`, or start one with `turnfold start`",
+  "bus.timeout": "look at the call with `turnfold tell CALL state` before asking again",
   "call.closed": "the call has ended: replay it, or start a new one",
   "log.notALog": "name a log file (NNNN.jsonl), an export, or the folder of a call",
   "log.version": "use a build that reads this record version",

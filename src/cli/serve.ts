@@ -9,19 +9,25 @@ import { systemIds } from "../base/id.ts";
 import { stderrLogger, type Logger } from "../base/logger.ts";
 import { readConfig, type Config } from "../config.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
+import type { CallCommands } from "../fleet/commands.ts";
+import type { WorkerNow } from "../fleet/heartbeat.ts";
 import { TurnFold, type TurnSummary } from "../folds/turns.ts";
 import {
+  joinFleet,
   LOCAL_RATE_HZ,
   MACHINES,
   openBrowserRooms,
+  openCommands,
   openLocalProviders,
   openLocalReceptionist,
   openStore,
   openSupervisor,
+  tellUrl,
   type Broker,
   type LocalProviders,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
+import { canWork, openWork, type Work } from "./work.ts";
 import { allCharts } from "./charts.command.ts";
 import { simulateOn } from "./simulate/run.ts";
 import { SAMPLE } from "./simulate/script.ts";
@@ -30,6 +36,8 @@ import { SAMPLE } from "./simulate/script.ts";
 export interface Serving extends AsyncDisposable {
   readonly url: string;
   readonly slot: AgentSlot;
+  /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
+  readonly work: Work | undefined;
 }
 
 export type OnRecord = (ref: CallRef, record: LogRecord) => void;
@@ -59,6 +67,12 @@ export async function serve(
   opened.defer(() => supervisor.abandonAll("the server was stopped"));
   slot.add(supervisor);
   supervisor.onRecord(told);
+  const commands = openCommands(config, broker);
+  commands.attach(supervisor);
+  const ports = { broker, providers, slot, commands, onRecord: told };
+  const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
+  const idle = { capacity: 0, now: () => nowOf(commands) };
+  const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle));
   const newCall = (room: string): NewCall => ({
     call: systemIds.call(),
     tenant: "local",
@@ -72,7 +86,7 @@ export async function serve(
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
   };
   const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
-  const samples = new Samples(config, { broker, providers, logger, slot, told });
+  const samples = new Samples(config, { broker, providers, logger, slot, told, commands });
   const app = createApp({
     log: broker.log,
     feed,
@@ -81,13 +95,22 @@ export async function serve(
     runSample: () => samples.run(),
     speech: { ready: providers.stt !== undefined, missing: providers.missing },
     charts: allCharts().map(([, chart]) => chart),
+    commands,
+    fleet: () => member.view.answer(),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
+  if (!config.nats) tellUrl(config.dataDir, url);
   // First of all: what they write to is closed later.
   opened.use(samples);
+  void work?.worker.run();
   const all = opened.move();
-  return { url, slot, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { url, slot, work, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** It takes no jobs: its calls are those of the page. */
+function nowOf({ calls }: CallCommands): WorkerNow {
+  return { state: "live", claims: 0, calls: calls.map(({ call }) => call) };
 }
 
 interface SamplePorts {
@@ -96,6 +119,7 @@ interface SamplePorts {
   readonly logger: Logger;
   readonly slot: AgentSlot;
   readonly told: OnRecord;
+  readonly commands: CallCommands;
 }
 
 /** The sample calls that run; disposed, they are broken off and let go of all they use. */
@@ -125,13 +149,14 @@ class Samples implements AsyncDisposable {
   }
 
   async #simulate(onOpened: (ref: CallRef) => void): Promise<void> {
-    const { logger, slot, told, ...stores } = this.#ports;
+    const { logger, slot, told, commands, ...stores } = this.#ports;
     const { signal } = this.#over;
     const onRecord = (record: LogRecord, ref: CallRef): void => {
       onOpened(ref);
       told(ref, record);
     };
-    const sample = { acts: SAMPLE, tenant: "local", room: "sample", onRecord, slot, signal };
+    const room = { acts: SAMPLE, tenant: "local", room: "sample" };
+    const sample = { ...room, onRecord, slot, signal, commands };
     try {
       await simulateOn(this.#config, stores, sample);
     } catch (error) {

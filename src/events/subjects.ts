@@ -11,6 +11,9 @@ export interface Subjects {
   cost(tenant: string): string;
   budget(tenant: string): string;
   fleet(worker: string): string;
+  /** A pattern: every worker, and those who ask. */
+  wholeFleet(): string;
+  fleetQuery(): string;
 }
 
 export function subjects(prefix = "turnfold"): Subjects {
@@ -24,7 +27,9 @@ export function subjects(prefix = "turnfold"): Subjects {
     usage: (tenant, call) => of("usage", tenant, call),
     cost: (tenant) => of("cost", tenant),
     budget: (tenant) => of("budget", tenant),
-    fleet: (worker) => of("fleet", worker),
+    fleet: (worker) => of("fleet", toToken(worker)),
+    wholeFleet: () => of("fleet", "*"),
+    fleetQuery: () => of("fleet", "query"),
   };
 }
 

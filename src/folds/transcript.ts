@@ -57,6 +57,8 @@ export class Transcript {
   readonly joined = new Map<string, string>();
   /** Refs of instructions given during the call, in order. */
   readonly instructions: string[] = [];
+  /** Record time of the call's header. */
+  openedAt = 0;
   /** Late words by the turn they belong to. */
   readonly late = new Map<number, string[]>();
   /** Where the model is told that an answer was cut: `heard.note`. */
@@ -117,6 +119,7 @@ export class Transcript {
     };
     this.#minPart = settings.heard.minPart;
     this.note = settings.heard.note;
+    this.openedAt = at;
     this.#texts(text?.value ?? {}, at);
   }
 

@@ -4,7 +4,18 @@ import * as source from "../../src/index.ts";
 import * as testing from "../../src/testing/index.ts";
 
 /** The promise of the package: a name is added here on purpose, and taken away with a major. */
-const NAMES = ["AppError", "handoff", "hangUp", "rules", "start", "tool", "voiceAgent", "z"];
+const NAMES = [
+  "AppError",
+  "dispatch",
+  "handoff",
+  "hangUp",
+  "rules",
+  "start",
+  "tell",
+  "tool",
+  "voiceAgent",
+  "z",
+];
 const TEST_NAMES = ["after", "returns", "scripted", "simulate"];
 
 test("the public names of turnfold and turnfold/test", () => {

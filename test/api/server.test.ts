@@ -9,8 +9,11 @@ import type { TurnDetail } from "../../src/api/call-detail.ts";
 import { CallFeed } from "../../src/api/call-feed.ts";
 import { createApp, listen, type Listening, type ServerPorts } from "../../src/api/server.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { seededIds } from "../../src/base/id.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { CallRef, LogRecord } from "../../src/events/record.ts";
+import { CallCommands } from "../../src/fleet/commands.ts";
+import { fleetOf } from "../../src/fleet/fleet-view.ts";
 import { MACHINES } from "../../src/machines/machines.ts";
 import { turnSummaries } from "../../src/folds/turns.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
@@ -34,7 +37,16 @@ function portsOf(simulation: Simulation): ServerPorts {
     speech: { ready: false, missing: "no models here" },
     charts: [{ machine: "room" }],
     runSample: () => Promise.resolve(REF),
+    commands: commandsOf(simulation),
+    fleet: async () => fleetOf([], await simulation.broker.jobs.pending()),
   };
+}
+
+function commandsOf({ broker, supervisor }: Simulation): CallCommands {
+  const parts = { ids: seededIds(9), logger: silentLogger, worker: "w1" };
+  const commands = new CallCommands({ broker, ...parts });
+  commands.attach(supervisor);
+  return commands;
 }
 
 async function open(more: Partial<ServerPorts> = {}): Promise<Stage> {
@@ -337,6 +349,71 @@ suite("the records of a call as a stream", () => {
     const rest = await Array.fromAsync(second);
     assert.equal(rest.at(-1)?.name, "end");
     assert.equal(rest.length, (await recordsOf(stage)).length);
+  });
+});
+
+suite("commands over HTTP", () => {
+  const post = (url: string, body: unknown, headers = {}): ReturnType<typeof json> =>
+    json(url, { method: "POST", body: JSON.stringify(body), headers });
+
+  test("what is told to a call is done, and stands in its log with who did it", async () => {
+    await using stage = await open();
+    const { simulation } = stage;
+    simulation.enter("ann");
+    await simulation.run(10_000);
+    const url = `${stage.url}/api/calls/${REF.call}/commands`;
+    const said = await post(url, { name: "say", text: "We close soon." });
+    const { seq, ...rest } = said.body as { seq: number };
+    assert.equal(said.status, 200);
+    const did = { changed: true, did: "says it in turn 2", turn: 2 };
+    assert.deepEqual(rest, { ok: true, ...REF, ...did });
+    const muted = await post(`${url}?tenant=acme`, { name: "mute", by: "desk" });
+    const records = await recordsOf(stage);
+    const mute = records[(muted.body as { seq: number }).seq - 1]!;
+    assert.deepEqual([records[seq - 1]!.input["by"], mute.input["by"]], ["http", "desk"]);
+    const room = `${stage.url}/api/calls/${encodeURIComponent("front desk")}/commands`;
+    const { state } = (await post(room, { name: "state" })).body as { state: { muted: boolean } };
+    assert.equal(state.muted, true);
+  });
+
+  test("what is wrong is told with its code", async () => {
+    await using stage = await open();
+    const url = `${stage.url}/api/calls/${REF.call}/commands`;
+    const codeOf = ({ status, body }: Awaited<ReturnType<typeof json>>): readonly unknown[] => [
+      status,
+      (body as { error: { code: string } }).error.code,
+    ];
+    assert.deepEqual(codeOf(await post(url, { name: "shout" })), [400, "input.invalid"]);
+    assert.deepEqual(codeOf(await post(url, null)), [400, "input.invalid"]);
+    const settings = { endpointing: { minDelay: -1 } };
+    assert.deepEqual(codeOf(await post(url, { name: "set", settings })), [400, "config.invalid"]);
+    const torn = await json(url, { method: "POST", body: "{" });
+    assert.deepEqual(codeOf(torn), [400, "input.invalid"]);
+    const long = await post(url, { name: "say", text: "x".repeat(70_000) });
+    assert.deepEqual(codeOf(long), [413, "record.tooLarge"]);
+    const other = await post(`${url}?tenant=other`, { name: "mute" });
+    assert.deepEqual(codeOf(other), [404, "call.notFound"]);
+    const foreign = await post(url, { name: "mute" }, { origin: "https://example.org" });
+    assert.deepEqual(codeOf(foreign), [403, "page.origin"]);
+    await hangUp(stage.simulation);
+    assert.deepEqual(codeOf(await post(url, { name: "mute" })), [409, "call.closed"]);
+  });
+
+  test("an unfinished call of another process is told from one that is none", async () => {
+    await using stage = await open();
+    stage.simulation.supervisor.abandonAll("the process died");
+    const url = `${stage.url}/api/calls/${REF.call}/commands`;
+    const { status, body } = await post(url, { name: "mute" });
+    assert.equal(status, 503);
+    assert.match((body as { error: { message: string } }).error.message, /goes on, but nobody/);
+  });
+
+  test("the fleet of this process: who runs, and what waits", async () => {
+    await using stage = await open();
+    await stage.simulation.broker.jobs.offer({ tenant: "t", room: "r", payload: null });
+    const { status, body } = await json(`${stage.url}/api/fleet`);
+    const queue = { count: 1, oldestMs: 0, orphans: 0 };
+    assert.deepEqual([status, body], [200, { workers: [], calls: 0, capacity: 0, queue }]);
   });
 });
 

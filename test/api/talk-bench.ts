@@ -81,6 +81,8 @@ export async function openTalkServer(
     speech: { ready: true, missing: undefined },
     charts: [],
     runSample: () => Promise.reject(new TypeError("no sample here")),
+    commands: { tell: () => Promise.reject(new TypeError("no commands here")) },
+    fleet: () => Promise.reject(new TypeError("no fleet here")),
   });
   const listening = await listen(app, 0, sockets);
   return {

@@ -52,6 +52,31 @@ export function jobsContract({ name, open }: Adapter): void {
       for (const claim of claims) await claim!.finish();
     });
 
+    test("what waits is counted, and how long; what was claimed is counted beside it", async () => {
+      await using bench = await open();
+      const { jobs } = bench.broker;
+      assert.deepEqual(await jobs.pending(), { count: 0, oldestMs: 0, claimed: 0 });
+      await jobs.offer(newJob());
+      await bench.advance(300);
+      await jobs.offer(newJob());
+      await bench.advance(100);
+      const two = await jobs.pending();
+      assert.deepEqual([two.count, two.claimed], [2, 0]);
+      // A server that was killed in between, or a slow machine, makes it longer.
+      assert.ok(two.oldestMs >= 390 && two.oldestMs < 20_000, `${two.oldestMs} ms`);
+      const claim = await jobs.claim("w1", 0);
+      const one = await jobs.pending();
+      assert.deepEqual([one.count, one.claimed], [1, 1]);
+      assert.ok(one.oldestMs >= 90 && one.oldestMs <= two.oldestMs, `${one.oldestMs} ms`);
+      await claim!.release();
+      assert.deepEqual((await jobs.pending()).claimed, 1, "a job that has come back");
+      const again = await jobs.claim("w1", 1_000);
+      await again!.finish();
+      const second = await jobs.claim("w1", 1_000);
+      await second!.finish();
+      assert.deepEqual(await jobs.pending(), { count: 0, oldestMs: 0, claimed: 0 });
+    });
+
     test("a waiting worker gets the job that comes, or nothing in time", async () => {
       await using bench = await open();
       const { jobs } = bench.broker;

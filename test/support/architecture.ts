@@ -79,6 +79,8 @@ const LEVELS: Readonly<Record<string, number>> = {
   "main.ts": 5.5,
   cli: 6,
   "start.ts": 6.5,
+  "dispatch.ts": 6.5,
+  "tell.ts": 6.5,
   "index.ts": 7,
 };
 const PORTS_ONLY_FROM = 4;
@@ -90,7 +92,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@nats-io/*": ["src/broker/nats/"],
   "@livekit/rtc-node": ["src/media/livekit/"],
   "@livekit/protocol": ["src/fleet/"],
-  "livekit-server-sdk": ["src/fleet/"],
+  "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
   ws: ["src/api/", "src/fleet/"],
@@ -119,7 +121,7 @@ const TIME_WORDS = new Set([
 ]);
 const TIMER_WORDS = new Set(["setTimeout", "setInterval"]);
 /** Where waiting goes through an injected clock, or a simulated call would stand still. */
-const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|media|providers|fleet)\//;
+const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|fleet|media|providers)\//;
 
 export const RULES = {
   parse: ({ sources }) =>

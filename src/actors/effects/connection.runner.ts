@@ -1,4 +1,5 @@
 import { aborted } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
 import { featuresOf } from "../../folds/features.ts";
 import type { RoomEvent, RoomMedia } from "../../media/room.port.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
@@ -9,12 +10,12 @@ export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unkn
   return {
     run: async (effect) => {
       const { header } = effect.call;
-      const gone = Promise.withResolvers<string>();
+      const gone = Promise.withResolvers<Disconnected>();
       const before: RoomEvent[] = [];
       let joined = false;
       let texts = 0;
       const tell = (event: RoomEvent): void => {
-        if (event.type === "disconnected") gone.resolve(event.reason);
+        if (event.type === "disconnected") gone.resolve(event);
         else if (event.type === "text.received") tellText(effect, event, `${effect.id}.${texts++}`);
         else quietly(effect.progress(toProgress(event)));
       };
@@ -30,16 +31,18 @@ export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unkn
         quietly(effect.progress({ type: "room.joined" }));
         joined = true;
         for (const event of before) tell(event);
-        await Promise.race([gone.promise, aborted(effect.signal)]);
+        const end = await Promise.race([gone.promise, aborted(effect.signal)]);
+        if (end?.lost) throw new AppError("room.lost", `the room is lost: ${end.reason}`);
+        return end ? { result: { reason: end.reason } } : {};
       } finally {
         media.left();
         await connection.leave();
       }
-      return {};
     },
   };
 }
 
+type Disconnected = Extract<RoomEvent, { type: "disconnected" }>;
 type Told = Exclude<RoomEvent, { type: "disconnected" | "text.received" }>;
 
 function toProgress(event: Told): { type: string } {

@@ -18,7 +18,7 @@ export class DataLock implements Disposable {
   readonly #pidFile: string;
 
   constructor(dataDir: string) {
-    this.#pidFile = join(dataDir, "owner.pid");
+    this.#pidFile = join(dataDir, PID_FILE);
     try {
       this.#database = new DatabaseSync(join(dataDir, "owner.lock"), { timeout: 0 });
     } catch (error) {
@@ -48,29 +48,32 @@ export class DataLock implements Disposable {
 
   /** Only for the message: an owner that has just taken the lock may not have written it yet. */
   #readPid(): number | undefined {
+    const { pid } = readHolder(this.#pidFile);
     try {
-      const pid = Number.parseInt(readFileSync(this.#pidFile, "utf8"), 10);
-      process.kill(pid, 0);
+      if (pid !== undefined) process.kill(pid, 0);
       return pid;
     } catch (error) {
       // Signalling a process of another user is refused, but it is alive.
-      return (error as { code?: unknown }).code === "EPERM" ? this.#parsePid() : undefined;
+      return (error as { code?: unknown }).code === "EPERM" ? pid : undefined;
     }
-  }
-
-  #parsePid(): number {
-    return Number.parseInt(readFileSync(this.#pidFile, "utf8"), 10);
   }
 }
 
 const SQLITE_BUSY = 5;
+const PID_FILE = "owner.pid";
+
+export interface LockHolder {
+  readonly pid: number | undefined;
+  /** Where it serves HTTP, if it does. */
+  readonly url: string | undefined;
+}
 
 /**
  * Who owns the folder now, or undefined. Writes nothing. An owner that was killed leaves its pid
- * behind but not its lock, so the pid is believed only while the lock is held.
+ * behind but not its lock, so the file is believed only while the lock is held.
  */
-export function lockHolder(dataDir: string): { readonly pid: number | undefined } | undefined {
-  const pidFile = join(dataDir, "owner.pid");
+export function lockHolder(dataDir: string): LockHolder | undefined {
+  const pidFile = join(dataDir, PID_FILE);
   if (!existsSync(pidFile)) return undefined;
   try {
     const options = { readOnly: true, timeout: 0 };
@@ -81,10 +84,24 @@ export function lockHolder(dataDir: string): { readonly pid: number | undefined 
     if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY)
       throw toDataError(error, `the owner of ${dataDir} cannot be found out`);
   }
+  return readHolder(pidFile);
+}
+
+/** Says where the owner of the folder, who calls this, can be reached. Error `data.failed`. */
+export function tellUrl(dataDir: string, url: string): void {
   try {
-    const pid = Number.parseInt(readFileSync(pidFile, "utf8"), 10);
-    return { pid: Number.isNaN(pid) ? undefined : pid };
+    writeFileSync(join(dataDir, PID_FILE), `${process.pid}\n${url}\n`);
+  } catch (error) {
+    throw toDataError(error, `${dataDir} cannot be written`);
+  }
+}
+
+function readHolder(pidFile: string): LockHolder {
+  try {
+    const [first = "", url = ""] = readFileSync(pidFile, "utf8").split("\n");
+    const pid = Number.parseInt(first, 10);
+    return { pid: Number.isNaN(pid) ? undefined : pid, url: url === "" ? undefined : url };
   } catch {
-    return { pid: undefined };
+    return { pid: undefined, url: undefined };
   }
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../../base/errors.ts";
-import type { Job, JobClaim, Jobs } from "../jobs.port.ts";
+import type { Job, JobClaim, Jobs, PendingJobs } from "../jobs.port.ts";
 import type { FaultSource } from "./faults.ts";
 
 /** Jobs whose claims may come back before their time; the old claim is then really worthless. */
@@ -12,6 +12,10 @@ export class FaultyJobs implements Jobs {
     this.#faults = faults;
   }
 
+  get claimMs(): number {
+    return this.#inner.claimMs;
+  }
+
   offer(job: Job): Promise<"queued" | "exists"> {
     return this.#inner.offer(job);
   }
@@ -21,12 +25,17 @@ export class FaultyJobs implements Jobs {
     return (
       claim && {
         job: claim.job,
+        id: claim.id,
         redeliveries: claim.redeliveries,
         keepAlive: () => this.#keepAlive(claim),
         finish: () => claim.finish(),
         release: (delayMs) => claim.release(delayMs),
       }
     );
+  }
+
+  pending(): Promise<PendingJobs> {
+    return this.#inner.pending();
   }
 
   async #keepAlive(claim: JobClaim): Promise<void> {

@@ -9,6 +9,8 @@ import { Mailbox } from "../mailbox.ts";
 import type { Connection } from "./connection.ts";
 import { toBrokerError } from "./nats-error.ts";
 
+const NO_JSON = { ok: false, code: "input.invalid", message: "a request must be JSON" };
+
 /**
  * The bus on core NATS. Lossy: what is published while the connection is down is dropped and
  * counted, not sent late; of a slow handler's backlog the oldest are dropped and counted. So this
@@ -81,14 +83,15 @@ export class NatsBus implements Bus {
     }
   }
 
-  /** What is no JSON was not sent by us, and may come from any client. */
+  /** Any client may send anything: nothing at all is null, and who asks in no JSON is told. */
   #take(mailbox: Mailbox, message: Msg): void {
     const { subject } = message;
     let data: Json;
     try {
-      data = message.json<Json>();
+      data = message.data.length === 0 ? null : message.json<Json>();
     } catch {
       this.#logger.log("warn", "a message was not JSON", { subject });
+      if (message.reply) message.respond(JSON.stringify(NO_JSON));
       return;
     }
     if (!message.reply) return mailbox.push({ message: { subject, data } });

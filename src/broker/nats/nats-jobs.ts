@@ -6,7 +6,7 @@ import type { Ids } from "../../base/id.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Json } from "../../events/record.ts";
 import { fromToken } from "../../events/subjects.ts";
-import type { Job, JobClaim, Jobs } from "../jobs.port.ts";
+import type { Job, JobClaim, Jobs, PendingJobs } from "../jobs.port.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
 import { throwFinal, unavailable } from "./nats-error.ts";
@@ -43,6 +43,10 @@ export class NatsJobs implements Jobs {
     this.#parts = parts;
   }
 
+  get claimMs(): number {
+    return this.#parts.ackWaitMs;
+  }
+
   /** J1: the room's subject holds at most one message, and it must hold none. */
   async offer({ tenant, room, payload }: Job): Promise<"queued" | "exists"> {
     const { streams, layout, ids } = this.#parts;
@@ -71,6 +75,19 @@ export class NatsJobs implements Jobs {
       if (message && job) return new Claim(job, message.reply!, this.#parts);
       if (clock.now() >= until) return undefined;
     }
+  }
+
+  async pending(): Promise<PendingJobs> {
+    const { streams, layout, clock } = this.#parts;
+    const { consumers, streams: all } = streams.jsm;
+    const info = await streams.ask(() => consumers.info(layout.jobs, layout.workers));
+    const { num_pending: count, num_ack_pending: claimed, delivered } = info;
+    if (count === 0) return { count, oldestMs: 0, claimed };
+    const next = { seq: delivered.stream_seq + 1, next_by_subj: ">" };
+    const first = await streams.ask(() => all.getMessage(layout.jobs, next));
+    // Claimed meanwhile, there is none; and the server's clock may be ahead of ours.
+    const oldestMs = Math.max(0, clock.now() - (first?.time.getTime() ?? clock.now()));
+    return { count, oldestMs, claimed };
   }
 
   /** Any client may ask for an agent; what it sent must not come back to every worker for ever. */
@@ -115,6 +132,7 @@ export class NatsJobs implements Jobs {
 /** J4: acts only while it is surely held; J3: who must be certain looks at the log. */
 class Claim implements JobClaim {
   readonly job: Job;
+  readonly id: string;
   readonly redeliveries: number;
   readonly #parts: NatsJobsParts;
   readonly #reply: string;
@@ -128,6 +146,7 @@ class Claim implements JobClaim {
     const { deliveries, seq } = parseReply(this.#reply);
     this.redeliveries = deliveries - 1;
     this.#seq = seq;
+    this.id = String(seq);
     this.#heldUntil = this.#holdFrom(parts.clock.now());
   }
 

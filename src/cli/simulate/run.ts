@@ -10,12 +10,14 @@ import { systemIds } from "../../base/id.ts";
 import type { Config } from "../../config.ts";
 import type { CallHeader } from "../../events/call.events.ts";
 import type { CallRef, LogRecord } from "../../events/record.ts";
+import type { CallCommands } from "../../fleet/commands.ts";
 import { turnSummaries } from "../../folds/turns.ts";
 import { usageOf } from "../../folds/usage.ts";
 import {
   CALLER_VOICE,
   LOCAL_RATE_HZ,
   logPath,
+  openCommands,
   openLocalProviders,
   openLocalReceptionist,
   openLocalRoom,
@@ -45,6 +47,8 @@ export interface SimulateOptions {
   readonly resume?: CallRef;
   readonly onRecord?: (record: LogRecord, ref: CallRef) => void;
   readonly onNotice?: (notice: string) => void;
+  /** Where the call can be told things; default: on the bus of its store. */
+  readonly commands?: CallCommands;
   /** Breaks the call off: its log stays as it is, and the simulation fails with `call.closed`. */
   readonly signal?: AbortSignal;
 }
@@ -88,6 +92,7 @@ export async function simulateOn(
     records.push(record);
     options.onRecord?.(record, ref);
   });
+  (options.commands ?? openCommands(config, broker)).attach(supervisor);
   using _ = slot.add(supervisor);
   using cleanup = new DisposableStack();
   // Whatever breaks it off: nobody stays in the room, and nothing goes on.

@@ -1,0 +1,25 @@
+import { FleetView, type FleetPorts } from "./fleet-view.ts";
+import { Heartbeat, type HeartbeatPorts } from "./heartbeat.ts";
+
+/** A worker's place in the fleet: it is heard by the others, and hears them. */
+export class FleetMember implements Disposable {
+  readonly view: FleetView;
+  readonly heartbeat: Heartbeat;
+
+  constructor(ports: Omit<FleetPorts, "onNew"> & Pick<HeartbeatPorts, "about" | "now" | "load">) {
+    const { broker, clock, prefix, about } = ports;
+    const names = prefix === undefined ? {} : { prefix };
+    // Who comes is answered, and so knows the whole fleet within a moment.
+    const onNew = (worker: string): void => {
+      if (worker !== about.worker) this.heartbeat.beatSoon();
+    };
+    this.view = new FleetView({ broker, clock, ...names, onNew });
+    const { now, load } = ports;
+    this.heartbeat = new Heartbeat({ bus: broker.bus, clock, ...names, about, now, load });
+  }
+
+  [Symbol.dispose](): void {
+    this.view[Symbol.dispose]();
+    this.heartbeat[Symbol.dispose]();
+  }
+}
