@@ -160,9 +160,9 @@ export function openBrowserRooms(): LocalBrowserRooms {
 export async function openLiveKitRooms(config: Config): Promise<RoomMedia & AsyncDisposable> {
   const { liveKit } = config;
   if (!liveKit) throw new AppError("config.invalid", "environment: LIVEKIT_URL is not set");
-  const { LiveKitRooms } = await import("./media/livekit/livekit-rooms.ts");
+  const { LiveKitMedia } = await import("./media/livekit/livekit-media.ts");
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
-  return new LiveKitRooms({ ...liveKit, rateHz: LOCAL_RATE_HZ, clock: systemClock, logger });
+  return new LiveKitMedia({ ...liveKit, rateHz: LOCAL_RATE_HZ, clock: systemClock, logger });
 }
 
 /** The sample agent, with its own book of tables. */

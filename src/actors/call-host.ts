@@ -55,6 +55,8 @@ export class CallHost {
   readonly #writer: LogWriter;
   readonly #effects: EffectRunner;
   readonly #queue: Waiting[] = [];
+  /** Effects that follow the records of the call. */
+  readonly #followers = new Set<(record: LogRecord) => void>();
   readonly #unacked: { record: LogRecord; waiting: Waiting }[] = [];
   readonly #ended = Promise.withResolvers<void>();
   /** Lifts the local clock to the log's where it lies behind (E6, takeover). */
@@ -166,6 +168,10 @@ export class CallHost {
       transcript,
       clock,
       ids,
+      onRecord: (listener) => {
+        this.#followers.add(listener);
+        return () => void this.#followers.delete(listener);
+      },
     };
   }
 
@@ -262,6 +268,7 @@ export class CallHost {
     while (this.#unacked[0] && this.#unacked[0].record.seq <= seq) {
       const { record, waiting } = this.#unacked.shift()!;
       this.#ports.onRecord?.(record);
+      this.#tellFollowers(record);
       waiting.resolve(record);
       if (record.input.type === "call.ended") this.#ended.resolve();
     }
@@ -269,6 +276,17 @@ export class CallHost {
     // What another is to start anew is not started here.
     if (!this.#settled) this.#effects.acked(seq);
     this.#snapshot(seq);
+  }
+
+  #tellFollowers(record: LogRecord): void {
+    for (const follower of this.#followers) {
+      try {
+        follower(record);
+      } catch (error) {
+        const fields = { call: this.ref.call, error: String(error) };
+        this.#ports.logger.log("error", "an effect that follows the records threw", fields);
+      }
+    }
   }
 
   /** A cache of the fold, taken where the log and the fold stand at the same record (L9). */

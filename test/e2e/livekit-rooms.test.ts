@@ -7,7 +7,7 @@ import { levelDb, type AudioFrame } from "../../src/base/audio.ts";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { Logger } from "../../src/base/logger.ts";
-import { LiveKitRooms } from "../../src/media/livekit/livekit-rooms.ts";
+import { LiveKitMedia } from "../../src/media/livekit/livekit-media.ts";
 import type { RoomConnection, RoomEvent } from "../../src/media/room.port.ts";
 import { findLiveKit, LiveKitServer } from "../support/livekit-server.ts";
 import { LiveKitCaller, roomService, until } from "../support/livekit-caller.ts";
@@ -25,9 +25,9 @@ after(async () => {
   await server?.[Symbol.asyncDispose]();
 });
 
-function open(url: string): LiveKitRooms {
+function open(url: string): LiveKitMedia {
   const { apiKey, apiSecret } = server;
-  return new LiveKitRooms({
+  return new LiveKitMedia({
     url,
     apiKey,
     apiSecret,

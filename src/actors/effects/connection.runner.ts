@@ -3,9 +3,13 @@ import { AppError } from "../../base/errors.ts";
 import { featuresOf } from "../../folds/features.ts";
 import type { RoomEvent, RoomMedia } from "../../media/room.port.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
+import { Captions } from "./captions.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 
-/** The agent's stay in a room: joins, tells who and what is there, leaves when stopped. */
+/**
+ * The agent's stay in a room: joins, tells who and what is there, shows what is said, leaves when
+ * stopped.
+ */
 export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unknown> {
   return {
     run: async (effect) => {
@@ -26,6 +30,8 @@ export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unkn
         signal: effect.signal,
         on: (event) => (joined ? tell(event) : void before.push(event)),
       });
+      const captions = new Captions(connection, header);
+      const unfollow = effect.call.onRecord((record) => captions.apply(record));
       try {
         media.joined(connection);
         quietly(effect.progress({ type: "room.joined" }));
@@ -35,6 +41,7 @@ export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unkn
         if (end?.lost) throw new AppError("room.lost", `the room is lost: ${end.reason}`);
         return end ? { result: { reason: end.reason } } : {};
       } finally {
+        unfollow();
         media.left();
         await connection.leave();
       }

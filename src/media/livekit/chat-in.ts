@@ -1,16 +1,19 @@
 import { RoomEvent, type Room, type TextStreamHandler } from "@livekit/rtc-node";
-import { z } from "zod";
 import type { Clock } from "../../base/clock.ts";
 import { LIMITS } from "../../base/limits.ts";
 
 /** What clients of before the text streams send as data, beside or instead of a stream. */
 const LEGACY_TOPIC = "lk-chat-topic";
-const Legacy = z.object({ message: z.string(), ignoreLegacy: z.boolean().optional() });
 
 export interface ChatPorts {
   readonly clock: Clock;
   readonly tell: (identity: string, text: string) => void;
   readonly onDrop: (error?: unknown) => void;
+}
+
+interface LegacyChat {
+  readonly message?: unknown;
+  readonly ignoreLegacy?: unknown;
 }
 
 type Reader = Parameters<TextStreamHandler>[0];
@@ -32,7 +35,7 @@ export class ChatIn {
       this.#read(reader, identity).catch(ports.onDrop);
     });
     room.on(RoomEvent.ChatMessage, ({ message }, from) => this.#take(from?.identity, message));
-    room.on(RoomEvent.DataReceived, (bytes, from, _, topic) => {
+    room.on(RoomEvent.DataReceived, (...[bytes, from, , topic]) => {
       if (topic === LEGACY_TOPIC) this.#legacy(bytes, from?.identity);
     });
   }
@@ -48,10 +51,10 @@ export class ChatIn {
   }
 
   #legacy(bytes: Uint8Array, identity: string | undefined): void {
-    const parsed = Legacy.safeParse(parseJson(bytes));
-    if (!parsed.success) return this.#ports.onDrop(parsed.error);
+    const { message, ignoreLegacy } = parseLegacy(bytes);
+    if (message === undefined) return this.#ports.onDrop();
     // Who says so has sent a stream as well.
-    if (!parsed.data.ignoreLegacy) this.#take(identity, parsed.data.message);
+    if (!ignoreLegacy) this.#take(identity, message);
   }
 
   #take(identity: string | undefined, text: string): void {
@@ -67,10 +70,12 @@ export class ChatIn {
   }
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseLegacy(bytes: Uint8Array): { message?: string; ignoreLegacy?: boolean } {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    const { message, ignoreLegacy } = JSON.parse(new TextDecoder().decode(bytes)) as LegacyChat;
+    if (typeof message === "string") return { message, ignoreLegacy: ignoreLegacy === true };
   } catch {
-    return undefined;
+    // Counted as any other that cannot be read.
   }
+  return {};
 }

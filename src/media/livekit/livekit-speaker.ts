@@ -45,6 +45,11 @@ export class LiveKitSpeaker implements Speaker {
   /** Of a frame that waits for the first listener. */
   #heldMs = 0;
   #closed = false;
+  /**
+   * Half of a packet may have left the queue; the source would complete it with silence only 100 ms
+   * later, and 10 ms of what was cut would be heard then.
+   */
+  readonly #flush: AudioFrame;
 
   constructor({ rateHz, clock, onDrop }: SpeakerOptions) {
     this.rateHz = rateHz;
@@ -53,6 +58,7 @@ export class LiveKitSpeaker implements Speaker {
     const aheadMs = LIMITS.playoutAheadMs;
     this.#pace = new PacedSpeaker({ rateHz, clock, aheadMs, sink: () => undefined });
     this.#source = new AudioSource(rateHz, 1, QUEUE_TIMES * aheadMs);
+    this.#flush = { samples: new Int16Array(rateHz / 100), rateHz };
     this.#track = LocalAudioTrack.createAudioTrack("agent", this.#source);
   }
 
@@ -85,6 +91,7 @@ export class LiveKitSpeaker implements Speaker {
 
   clear(): void {
     if (!this.#closed) this.#source.clearQueue();
+    if (!this.#closed && this.#pace.queuedMs > 0) this.#capture(this.#flush);
     this.#pace.clear();
     this.#cleared.abort();
     this.#cleared = new AbortController();

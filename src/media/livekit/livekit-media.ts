@@ -19,7 +19,7 @@ export interface LiveKitOptions {
 }
 
 /** Rooms of a LiveKit server, any number at a time in one process. */
-export class LiveKitRooms implements RoomMedia, AsyncDisposable {
+export class LiveKitMedia implements RoomMedia, AsyncDisposable {
   readonly #options: LiveKitOptions;
   readonly #connections = new Set<LiveKitConnection>();
   readonly #release = holdRtc();
@@ -44,15 +44,15 @@ export class LiveKitRooms implements RoomMedia, AsyncDisposable {
     const late = sleep(clock, LIMITS.roomJoinMsMax, AbortSignal.any([signal, over.signal]));
     try {
       const inTime = await Promise.race([entered.then(() => true), late.then(() => false)]);
-      if (!inTime) throw new Error(signal.aborted ? "stopped" : "no answer in time");
+      if (!inTime) throw unavailable(options, signal.aborted ? "stopped" : "no answer in time");
     } catch (error) {
       // A connection that still comes to be is left at once.
       void entered.then(
         () => connection.leave(),
         () => connection.leave(),
       );
-      const message = `room ${options.room}: ${messageOf(error)}: check LIVEKIT_URL and the keys`;
-      throw new AppError("room.unavailable", message, { cause: error });
+      if (error instanceof AppError) throw error;
+      throw unavailable(options, error instanceof Error ? error.message : String(error));
     } finally {
       over.abort();
     }
@@ -91,6 +91,7 @@ export class LiveKitRooms implements RoomMedia, AsyncDisposable {
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function unavailable({ room }: JoinOptions, why: string): AppError {
+  const message = `room ${room}: ${why}: check LIVEKIT_URL and its keys`;
+  return new AppError("room.unavailable", message);
 }
