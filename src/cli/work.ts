@@ -38,14 +38,16 @@ export interface WorkPorts {
   readonly onRecord?: RecordListener;
 }
 
-/** In a process that has all else already. Error `config.invalid` without a LiveKit server. */
+/** In a process that has all else already. */
 export async function openWork(config: Config, ports: WorkPorts): Promise<Work> {
   const { broker, providers, slot, commands, onRecord } = ports;
-  const rooms = await openLiveKitRooms(config);
+  await using opened = new AsyncDisposableStack();
+  const rooms = opened.use(await openLiveKitRooms(config));
   const agent = (): VoiceAgent => slot.now;
   const parts = { providers, roomOf: () => rooms, agent };
   const supervisor = openSupervisor(config, broker, parts);
-  const known = slot.add(supervisor);
+  opened.defer(() => supervisor.abandonAll("the worker was stopped"));
+  opened.use(slot.add(supervisor));
   commands.attach(supervisor);
   if (onRecord) supervisor.onRecord(onRecord);
   const worker = openWorker(config, broker, {
@@ -57,12 +59,10 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
     newCall: (job, call) => callFor(job, call, agent()),
     calls: () => commands.calls.map(({ call }) => call),
   });
-  const close = async (): Promise<void> => {
-    worker[Symbol.dispose]();
-    supervisor.abandonAll("the worker was stopped");
-    known[Symbol.dispose]();
-  };
-  return { worker, [Symbol.asyncDispose]: close };
+  opened.use(worker);
+  worker.member.follow(supervisor);
+  const all = opened.move();
+  return { worker, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** A process that does nothing else. */
@@ -98,6 +98,15 @@ export function needNats({ nats }: Config): void {
   if (nats) return;
   const fix = "set NATS_URL, and leave out --data; `npm run servers` starts a server";
   throw new AppError("config.invalid", "NATS_URL is not set: workers share a NATS server", {
+    detail: { fix },
+  });
+}
+
+/** Before models are fetched for nothing. */
+export function needLiveKit({ liveKit }: Config): void {
+  if (liveKit) return;
+  const fix = "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET";
+  throw new AppError("config.invalid", "LIVEKIT_URL is not set: a worker talks in its rooms", {
     detail: { fix },
   });
 }

@@ -129,19 +129,4 @@ suite("turnfold worker", { skip: missing[0] ?? false }, () => {
     assert.equal(now.asked, "before");
     await caller.leave();
   });
-
-  test("says what is missing", async () => {
-    for (const [line, name] of [
-      [["worker"], "NATS_URL"],
-      [["dispatch", "desk"], "NATS_URL"],
-    ] as const) {
-      const { code, stderr } = await run(line);
-      assert.equal(code, 2);
-      assert.match(stderr, new RegExp(`^config.invalid: ${name}`));
-    }
-    const { NATS_URL } = env;
-    const { code, stderr } = await run(["worker", "--no-pull"], { env: { NATS_URL } });
-    assert.equal(code, 2);
-    assert.match(stderr, /^config.invalid: .*LIVEKIT_URL/);
-  });
 });
