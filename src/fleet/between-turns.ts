@@ -1,5 +1,5 @@
 import type { CallHost } from "../actors/call-host.ts";
-import { nothingLive, type RoomContext } from "../machines/room.rules.ts";
+import { liveTurns, type RoomContext } from "../machines/room.rules.ts";
 
 /**
  * A moment at which another can go on with the call and nobody hears it: no turn is live or about
@@ -10,5 +10,5 @@ export function isBetweenTurns({ fold }: CallHost): boolean {
   if (!room || !room.matches({ present: "live" })) return false;
   const context = room.context as RoomContext;
   const { queue, tools, afterTurns } = context;
-  return nothingLive(context) && [queue, tools, afterTurns].every((list) => list.length === 0);
+  return liveTurns(context) === 0 && [queue, tools, afterTurns].every((list) => list.length === 0);
 }

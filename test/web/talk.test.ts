@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { replay } from "../../src/actors/replay.ts";
-import { formatWav, joinSamples } from "../../src/base/audio.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import { CALLER_VOICE, LOCAL_RATE_HZ, MACHINES, readLogFile } from "../../src/main.ts";
-import { openFlite } from "../../src/providers/local/flite.tts.ts";
+import { MACHINES, readLogFile } from "../../src/main.ts";
 import { needBrowser } from "../support/browser.ts";
+import { microphone } from "../support/microphone.ts";
 import { needModels } from "../support/models.ts";
 import { run } from "../support/run-cli.ts";
 
@@ -18,8 +17,6 @@ import { run } from "../support/run-cli.ts";
  * The page in a real browser against `turnfold start`, with a WAV for a microphone. What is waited
  * for are facts; how fast the machine is decides nothing but the length of the test.
  */
-const QUESTION = "What are your opening hours?";
-const INTERRUPTION = "No, I mean on Sunday, please.";
 const PATIENCE_MS = 90_000;
 
 function folder(): Promise<string> {
@@ -42,33 +39,6 @@ async function start(t: TestContext, dir: string, env: NodeJS.ProcessEnv = {}): 
     await rm(dir, { recursive: true });
   });
   return ready.promise;
-}
-
-/**
- * What the microphone hears: silence while the agent greets, then again and again a question, a
- * moment of the answer, and an interruption. A file cannot wait for the agent: on a machine that is
- * too slow for one round another one fits.
- */
-async function microphone(file: string): Promise<void> {
-  const quiet = (ms: number) => new Int16Array((ms * LOCAL_RATE_HZ) / 1000);
-  await using tts = openFlite();
-  const say = async (text: string): Promise<Int16Array> => {
-    const { signal } = new AbortController();
-    const parts: Int16Array[] = [];
-    for await (const event of tts.speak({ text, voice: CALLER_VOICE, signal }))
-      if (event.type === "audio") parts.push(event.frame.samples);
-    return joinSamples(parts);
-  };
-  const question = await say(QUESTION);
-  const interruption = await say(INTERRUPTION);
-  const rounds = [3_000, 4_000, 2_500, 5_000].flatMap((pauseMs) => [
-    quiet(7_000),
-    question,
-    quiet(pauseMs),
-    interruption,
-  ]);
-  const samples = joinSamples([...rounds, quiet(3_000)]);
-  await writeFile(file, formatWav({ samples, rateHz: LOCAL_RATE_HZ }));
 }
 
 interface Line {
