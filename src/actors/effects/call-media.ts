@@ -15,6 +15,9 @@ export class CallMedia {
   /** Which voices it was left with. */
   readonly living = new LivingVoices();
   readonly #taps = new Map<string, TrackTap>();
+  /** Tracks on which somebody speaks now. */
+  readonly #heard = new Set<string>();
+  #speech = new AbortController();
   #connection = Promise.withResolvers<RoomConnection>();
 
   /** The connection, once the room was joined. */
@@ -30,6 +33,26 @@ export class CallMedia {
   left(): void {
     this.#connection = Promise.withResolvers<RoomConnection>();
     this.#taps.clear();
+  }
+
+  /** Whether somebody speaks now, as the voice detectors hear it. */
+  get isHeard(): boolean {
+    return this.#heard.size > 0;
+  }
+
+  /** Aborts the moment somebody begins to speak. */
+  get nextSpeech(): AbortSignal {
+    return this.#speech.signal;
+  }
+
+  speechStarted(sid: string): void {
+    this.#heard.add(sid);
+    this.#speech.abort();
+    this.#speech = new AbortController();
+  }
+
+  speechEnded(sid: string): void {
+    this.#heard.delete(sid);
   }
 
   /** `clock` is the call's: audio time is told on it. */
