@@ -9,6 +9,9 @@ import type { ReplyPorts } from "./reply.runner.ts";
 import { SentenceVoice } from "./sentence-voice.ts";
 import { splitSentences } from "./sentences.ts";
 
+/** Between them and what was spoken before, so that the middle of a sentence is no end of it. */
+const PAUSE_MS = 300;
+
 /**
  * Words of an outage (L7), over the room's speaker and beside the replies: begun when no sentence
  * is being spoken and nobody speaks, silenced the moment somebody does. An answer that waits for
@@ -25,8 +28,13 @@ export function outageRunner(ports: ReplyPorts): Runner<OutageInput> {
       const playout = new Playout(speaker, new SpeakerQueue(), input.onStart);
       playout.pause();
       const spoken = await synthesise(effect, { ...ports, playout, rateHz: speaker.rateHz });
-      while (!signal.aborted && (speaker.queuedMs > 0 || media.isHeard))
+      let pauseMs = 0;
+      while (!signal.aborted) {
+        if (speaker.queuedMs > 0 || media.isHeard) pauseMs = PAUSE_MS;
+        else if (pauseMs <= 0) break;
         await sleep(call.clock, LIMITS.frameMs, signal);
+        pauseMs -= LIMITS.frameMs;
+      }
       if (signal.aborted) return { position: 0 };
       const isWhole = await play(effect, ports, playout);
       const position = Math.round(playout.positionMs);
