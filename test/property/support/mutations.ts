@@ -89,12 +89,12 @@ export const MUTANTS: readonly Mutant[] = [
     "",
   ]),
   one("try again after a lost compare-and-set", "actors/log-writer.ts", [
-    `if (!TRY_AGAIN.includes(code)) return this.#fence(error);`,
-    `if (![...TRY_AGAIN, "log.conflict"].includes(code)) return this.#fence(error);`,
+    "if (TRY_AGAIN.includes(code))",
+    `if ([...TRY_AGAIN, "log.conflict"].includes(code))`,
   ]),
   one("write on after being told to let go", "actors/log-writer.ts", [
     "      // Told to let go meanwhile: not even what was begun is tried again.\n" +
-      "      if (this.#lost) return false;\n",
+      "      if (this.#lost) return;\n",
     "",
   ]),
   one("a snapshot forgets the timers", "actors/effect-table.ts", [

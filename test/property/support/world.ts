@@ -3,6 +3,7 @@ import { seededIds } from "../../../src/base/id.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import type { CallHost } from "../../../src/actors/call-host.ts";
 import type { EffectResult, Runner, Runners, RunningEffect } from "../../../src/actors/effect.ts";
+import type { OutageInput } from "../../../src/actors/outage.ts";
 import type { MachineSet } from "../../../src/actors/machine-set.ts";
 import { Supervisor } from "../../../src/actors/supervisor.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
@@ -248,6 +249,7 @@ export class World {
     const runners: Record<string, Runner<unknown, string>> = {};
     for (const src of ["connection", "detector", "stt", "tool", "filler", "hook"])
       runners[src] = { run: (effect) => this.#run(owner(), src, { effect, digest: "" }) };
+    runners["outage"] = { run: ({ input, signal }) => this.#speakAside(owner(), input, signal) };
     runners["reply"] = {
       prepare: (input, { transcript }) => {
         const { saying } = input as ReplyInput;
@@ -295,6 +297,15 @@ export class World {
     });
     owner.effects.add(fx);
     return fx.end.promise;
+  }
+
+  /** L7: words of an outage; as they are not logged first, they are not of a fenced owner. */
+  #speakAside(owner: Owner, input: unknown, signal: AbortSignal): Promise<EffectResult> {
+    const { ref, onStart } = input as OutageInput;
+    this.coverage.count(`outage.${ref}`);
+    if (hostOf(owner)?.fenced || signal.aborted) this.violate("fenced-owner", "speaks aside");
+    onStart();
+    return Promise.resolve({ position: 400, result: { words: 1 } });
   }
 
   /** E5 and L1: a durable effect starts behind its record, under the epoch of who starts it. */
