@@ -7,7 +7,7 @@ import type { CallContext, Runner, RunningEffect } from "./effect.ts";
 /**
  * L7: what is said while the log cannot be reached. These are the only words spoken before they
  * are logged, so no chart asks for them: after 1.5 s those of `outage`, once; after 15 s the
- * farewell, and the call is left. What was said is offered as an input and lands with all that waits.
+ * farewell, and the call is left. What was said is offered as an input and lands with the rest.
  */
 export interface OutagePorts {
   /** Speaks; without one the call stays silent. */

@@ -97,6 +97,10 @@ export const MUTANTS: readonly Mutant[] = [
       "      if (this.#lost) return;\n",
     "",
   ]),
+  one("an answer counts over which the process stood still", "actors/answer-watch.ts", [
+    "return mark === this.#gaps;",
+    "return true;",
+  ]),
   one("a snapshot forgets the timers", "actors/effect-table.ts", [
     "timers: [...this.#timers]",
     "timers: []",

@@ -1,5 +1,6 @@
 import { AppError, codeOf } from "../../../src/base/errors.ts";
 import { seededIds } from "../../../src/base/id.ts";
+import { LIMITS } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import type { CallHost } from "../../../src/actors/call-host.ts";
 import type { EffectResult, Runner, Runners, RunningEffect } from "../../../src/actors/effect.ts";
@@ -90,6 +91,8 @@ export class World {
   inputs = 0;
   refs = 0;
   sentences = 0;
+  /** The newest epoch in the log when the loop last stood still for long. */
+  #epochBefore = 0;
   readonly #stalls: { readonly from: number; readonly to: number }[] = [];
 
   constructor(options: WorldOptions) {
@@ -188,6 +191,7 @@ export class World {
   stall(ms: number): void {
     const from = this.host?.now() ?? this.clock.now();
     this.clock.stall(ms);
+    if (ms > 2 * LIMITS.loopGapMsMax) this.#epochBefore = this.log.records.at(-1)?.epoch ?? 0;
     this.#stalls.push({ from, to: this.host?.now() ?? this.clock.now() });
   }
 
@@ -316,6 +320,9 @@ export class World {
     else if (record!.epoch !== hostOf(owner)?.fold.epoch)
       this.violate("start-epoch", `${effect.id} was asked for in another epoch`);
     if (hostOf(owner)?.fenced) this.violate("fenced-owner", `started ${effect.id}`);
+    const { epoch } = hostOf(owner)!.fold;
+    if (epoch < this.#epochBefore && this.log.staleShare === 0)
+      this.violate("L7-gap", `started ${effect.id} of epoch ${epoch} with an old answer`);
     if (effect.signal.aborted) this.violate("start-wanted", `${effect.id} runs after its stop`);
   }
 
