@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { sleep } from "../../src/base/clock.ts";
+import { sleep, type Clock } from "../../src/base/clock.ts";
 import type { LogRecord } from "../../src/events/record.ts";
 import { Timeline } from "../../src/folds/timeline.ts";
 import { usageOf } from "../../src/folds/usage.ts";
@@ -221,23 +221,20 @@ suite("a log that is away", () => {
   });
 
   test("an answer that waits for the log in its middle goes on at its very sample", async () => {
-    const llm = (clock: () => Stage["simulation"]["clock"]): Llm => ({
+    let clock: Clock | undefined;
+    const llm: Llm = {
       provider: "own",
       model: "slow",
       async *stream() {
         yield { type: "text", text: "Doors open early. " };
-        await sleep(clock(), 1_000);
+        await sleep(clock!, 1_000);
         yield { type: "text", text: "Dinner runs late. Fridays stay quite busy. " };
-        await sleep(clock(), 1_000);
+        await sleep(clock!, 1_000);
       },
-    });
-    let stage: Stage | undefined;
-    const slow = llm(() => stage!.simulation.clock);
-    await using away = await openStage({
-      llm: slow,
-      settings: { answer: { stall: 20_000 } },
-    });
-    ({ stage } = away);
+    };
+    await using away = await openStage({ llm, settings: { answer: { stall: 20_000 } } });
+    const { stage } = away;
+    ({ clock } = stage.simulation);
     await stage.say(0, QUESTION, { ms: 1_000 });
     await away.from(2_000);
     await away.to(6_000);
