@@ -221,20 +221,20 @@ suite("a log that is away", () => {
   });
 
   test("an answer that waits for the log in its middle goes on at its very sample", async () => {
-    let clock: Clock | undefined;
+    const on: { clock?: Clock } = {};
     const llm: Llm = {
       provider: "own",
       model: "slow",
       async *stream() {
         yield { type: "text", text: "Doors open early. " };
-        await sleep(clock!, 1_000);
+        await sleep(on.clock!, 1_000);
         yield { type: "text", text: "Dinner runs late. Fridays stay quite busy. " };
-        await sleep(clock!, 1_000);
+        await sleep(on.clock!, 1_000);
       },
     };
     await using away = await openStage({ llm, settings: { answer: { stall: 20_000 } } });
     const { stage } = away;
-    ({ clock } = stage.simulation);
+    on.clock = stage.simulation.clock;
     await stage.say(0, QUESTION, { ms: 1_000 });
     await away.from(2_000);
     await away.to(6_000);
