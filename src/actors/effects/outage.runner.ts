@@ -1,5 +1,5 @@
 import { frameMs, resample } from "../../base/audio.ts";
-import { aborted, sleep } from "../../base/clock.ts";
+import { sleep } from "../../base/clock.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
@@ -22,9 +22,9 @@ export function outageRunner(ports: ReplyPorts): Runner<OutageInput> {
     run: async (effect) => {
       const { signal, input, call } = effect;
       const { media } = ports;
-      const connection = await Promise.race([media.connected(), aborted(signal)]);
-      if (!connection) return { position: 0 };
-      const { speaker } = connection;
+      const { speaker } = media;
+      // Nobody is there to hear it.
+      if (!speaker) return { position: 0 };
       const playout = new Playout(speaker, new SpeakerQueue(), input.onStart);
       playout.pause();
       const spoken = await synthesise(effect, { ...ports, playout, rateHz: speaker.rateHz });
