@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { CallMedia } from "./actors/effects/call-media.ts";
 import { connectionRunner } from "./actors/effects/connection.runner.ts";
 import { hookRunner } from "./actors/effects/hook.runner.ts";
+import { outageRunner } from "./actors/effects/outage.runner.ts";
 import { replyRunner } from "./actors/effects/reply.runner.ts";
 import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
@@ -210,6 +211,7 @@ export function openSupervisor(
         ...(stt && { stt: sttRunner(stt, media) }),
         reply: replyRunner({ partsOf: agentParts, media }),
         filler: replyRunner({ partsOf: agentParts, media }),
+        outage: outageRunner({ partsOf: agentParts, media }),
         tool: toolRunner(agentParts, broker.blobs),
         hook: hookRunner(agentParts),
       };

@@ -255,7 +255,7 @@ export class CallFold {
       case "host.failed":
         return { to: "room", event: { type: "host.failed" } };
       case "owner.changed":
-        return "bookkeeping";
+      case "outage.spoken":
       case "call.ended":
         return "bookkeeping";
       default:

@@ -11,10 +11,12 @@ import type { CallRef, Json, LogRecord, StoredInput, TextPart } from "../events/
 import type { Command } from "../events/room.events.ts";
 import { parseSettings } from "../events/settings.events.ts";
 import type { Transcript } from "../folds/transcript.ts";
+import { textOf, type RoomContext } from "../machines/room.rules.ts";
 import type { CallFold } from "./call-fold.ts";
 import { EffectRunner } from "./effect-runner.ts";
-import type { CallContext, Runners } from "./effect.ts";
+import type { CallContext, Runner, Runners } from "./effect.ts";
 import { LogWriter } from "./log-writer.ts";
+import { Outage, type OutageInput, type OutageText } from "./outage.ts";
 
 /**
  * The live shell of one call, the only place with side effects: it takes outside inputs one at a
@@ -22,7 +24,7 @@ import { LogWriter } from "./log-writer.ts";
  *
  * E5: immediate effects run as soon as the step is made, durable ones when it is in the log. E6:
  * the clock, ids and randomness are the host's. L1: a lost append freezes the call at once: effects
- * are stopped, nothing more is written or acknowledged.
+ * are stopped, nothing more is written or acknowledged. L7: so does a log that is away for long.
  */
 export interface HostPorts {
   readonly log: EventLog;
@@ -54,6 +56,7 @@ export class CallHost {
   readonly #ports: HostPorts;
   readonly #writer: LogWriter;
   readonly #effects: EffectRunner;
+  readonly #outage: Outage;
   readonly #queue: Waiting[] = [];
   /** Effects that follow the records of the call. */
   readonly #followers = new Set<(record: LogRecord) => void>();
@@ -79,17 +82,33 @@ export class CallHost {
     this.#offsetMs = Math.max(0, state.fold.at - ports.clock.now());
     // Effects live in host time too: what they stamp must lie behind what is in the log.
     const clock = { now: () => this.now(), after: ports.clock.after.bind(ports.clock) };
+    const call = (): CallContext => this.#context(clock);
+    const warn = (message: string, fields: Readonly<Record<string, unknown>>): void =>
+      ports.logger.log("warn", message, { call: ref.call, ...fields });
     this.#effects = new EffectRunner({
       runners: ports.runners,
-      call: () => this.#context(clock),
+      call,
       offer: (offer) => this.offer(offer),
       live: (what, data) => ports.onLive?.(what, data),
-      warn: (message, fields) => ports.logger.log("warn", message, { call: ref.call, ...fields }),
+      warn,
+    });
+    this.#outage = new Outage({
+      runner: ports.runners["outage"] as Runner<OutageInput> | undefined,
+      call,
+      wordsOf: (name) => this.#wordsOf(name),
+      offer: (input) => void this.offer({ input }).catch(() => undefined),
+      warn,
+      stopWriting: () => this.#writer.stop(),
+      leave: (why) => this.#freeze(why),
     });
     this.#writer = new LogWriter(ports.log, ref, {
       tail: state.fold.tail,
       clock: ports.clock,
-      hooks: { acked: (seq) => this.#acked(seq), fenced: (error) => this.#freeze(error) },
+      hooks: {
+        acked: (seq) => this.#acked(seq),
+        fenced: (error) => this.#freeze(error),
+        unanswered: (ms) => this.#outage.lasts(ms),
+      },
     });
   }
 
@@ -217,6 +236,7 @@ export class CallHost {
       ...(text && { textDigest: digestText(text) }),
       onPlan: (plan) => this.#effects.takeAway(plan),
     });
+    if (isSilencing(waiting.input)) this.#outage.hush();
     const record = text ? withText(bare, text) : bare;
     this.transcript.apply(record);
     this.#writer.add(record);
@@ -265,6 +285,7 @@ export class CallHost {
   }
 
   #acked(seq: number): void {
+    this.#outage.ends();
     while (this.#unacked[0] && this.#unacked[0].record.seq <= seq) {
       const { record, waiting } = this.#unacked.shift()!;
       this.#ports.onRecord?.(record);
@@ -311,11 +332,21 @@ export class CallHost {
     this.#alarm?.cancel();
     this.#writer.stop();
     this.#effects.stopAll();
+    this.#outage.hush();
     for (const waiting of this.#queue.splice(0)) waiting.reject(error);
     for (const { waiting } of this.#unacked.splice(0)) waiting.reject(error);
     this.#settled?.();
     this.#ended.reject(error);
     this.#ended.promise.catch(() => undefined);
+  }
+
+  /** A text of the agent that has the call; nothing where it has none, or is to be silent. */
+  #wordsOf(name: OutageText): { ref: string; text: string; agent: string } | undefined {
+    const context = this.fold.snapshotOf("room")?.context as RoomContext | undefined;
+    if (!context || context.muted) return undefined;
+    const ref = textOf(context, name);
+    const text = this.transcript.textOf(ref);
+    return text === "" ? undefined : { ref, text, agent: context.agent };
   }
 
   /** Queues the first due timer; the next is looked for after its step, which may disarm it. */
@@ -343,6 +374,12 @@ export class CallHost {
     });
     this.#alarm = { due, cancel };
   }
+}
+
+function isSilencing({ type, command }: StoredInput): boolean {
+  if (type !== "command.received") return false;
+  const { name } = command as { readonly name: string };
+  return name === "interrupt" || name === "mute";
 }
 
 /** A record that cannot be stored must not be folded: refused here, it is its sender's matter. */

@@ -4,18 +4,22 @@ import { LIMITS } from "../base/limits.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
 import { recordBytes } from "../events/codec.ts";
 import type { CallRef, LogRecord, LogTail } from "../events/record.ts";
+import { AnswerWatch } from "./answer-watch.ts";
 
 /**
  * One call's writer. L1: compare-and-set on the tail; who loses stops for good. L2: one append in
  * flight, what arrives meanwhile goes packed in the next one; an unknown result is settled by
  * reading the tail. A retry repeats the same records under the same expectation, so it can land
- * only once.
+ * only once. L7: it tries until it is told to stop; an answer over which this process stood still
+ * is as good as none, as another owner may have come since.
  */
 export interface WriterHooks {
   /** Everything up to `seq` is in the log. */
   acked(seq: number): void;
   /** This owner has lost the call. */
   fenced(error: AppError): void;
+  /** For so long the log has not answered; told again and again while it does not. */
+  unanswered(ms: number): void;
 }
 
 /** Between the tries of one append: doubled each time, up to the longest. */
@@ -31,6 +35,7 @@ export class LogWriter {
   readonly #ref: CallRef;
   readonly #clock: Clock;
   readonly #hooks: WriterHooks;
+  readonly #watch: AnswerWatch;
   #tail: LogTail;
   #waiting: LogRecord[] = [];
   #inFlight = false;
@@ -46,6 +51,7 @@ export class LogWriter {
     this.#tail = more.tail;
     this.#clock = more.clock;
     this.#hooks = more.hooks;
+    this.#watch = new AnswerWatch(more.clock, (ms) => this.#hooks.unanswered(ms));
   }
 
   /** The position that is known to be in the log. */
@@ -67,14 +73,14 @@ export class LogWriter {
           this.#landed(batch);
           continue;
         }
-        this.#inFlight = true;
+        const mark = this.#begin();
         result.then(
-          () => this.#settled(batch),
-          (error: unknown) => void this.#failed(batch, error),
+          () => this.#answered(batch, mark),
+          (error: unknown) => this.#failed(batch, error),
         );
       } catch (error) {
-        this.#inFlight = true;
-        void this.#failed(batch, error);
+        this.#begin();
+        this.#failed(batch, error);
       }
     }
   }
@@ -83,6 +89,13 @@ export class LogWriter {
   stop(): void {
     this.#lost = true;
     this.#waiting = [];
+    this.#watch.stop();
+  }
+
+  #begin(): number {
+    this.#inFlight = true;
+    this.#watch.begin();
+    return this.#watch.mark;
   }
 
   /** As many of the waiting records as fit in one append. */
@@ -93,8 +106,15 @@ export class LogWriter {
     return batch;
   }
 
+  #answered(batch: readonly LogRecord[], mark: number): void {
+    if (this.#watch.ranSince(mark)) this.#settled(batch);
+    // It has landed; whether the call is still ours only the tail tells.
+    else void this.#settle(batch, { mayStand: true });
+  }
+
   #settled(batch: readonly LogRecord[]): void {
     this.#inFlight = false;
+    this.#watch.end();
     this.#landed(batch);
     this.flush();
   }
@@ -106,48 +126,50 @@ export class LogWriter {
   }
 
   /** A lost compare-and-set ends this owner; what is unknown must be settled. */
-  async #failed(batch: readonly LogRecord[], error: unknown): Promise<void> {
+  #failed(batch: readonly LogRecord[], error: unknown): void {
     const code = codeOf(error, "log.unknown");
-    if (!TRY_AGAIN.includes(code)) return this.#fence(error);
-    const landed = await this.#settle(batch);
-    if (landed) this.#settled(batch);
+    if (TRY_AGAIN.includes(code)) void this.#settle(batch, { mayStand: false, error });
     else this.#fence(error);
   }
 
-  /** True once the batch is known to be in the log; false once it is known never to be. */
-  async #settle(batch: readonly LogRecord[]): Promise<boolean> {
+  /** Until the batch is known to be in the log and the call still ours, or never to be. */
+  async #settle(
+    batch: readonly LogRecord[],
+    known: { mayStand: boolean; error?: unknown },
+  ): Promise<void> {
     const last = batch.at(-1)!;
-    const until = this.#clock.now() + LIMITS.unknownMsMax;
-    let mayStand = false;
+    let { mayStand } = known;
     let waitMs = RETRY_FIRST_MS;
-    for (let tries = 0; tries < LIMITS.unknownTriesMax; tries++) {
-      if (this.#clock.now() > until) return false;
-      if (this.#lost) return false;
+    while (!this.#lost) {
+      const mark = this.#watch.mark;
       const tail = await this.#log.tail(this.#ref).catch(() => undefined);
-      if (tail?.seq === last.seq && tail.hash === last.hash) return true;
+      const isNews = this.#watch.ranSince(mark);
       // Told to let go meanwhile: not even what was begun is tried again.
-      if (this.#lost) return false;
+      if (this.#lost) return;
+      const landed = tail?.seq === last.seq && tail.hash === last.hash;
+      if (landed && isNews) return this.#settled(batch);
       // A tail beyond ours that is not ours was written by another owner.
-      if (tail && tail.seq > this.#tail.seq) return false;
+      if (tail && tail.seq > this.#tail.seq && !landed) return this.#fence(known.error);
+      if (!isNews) continue;
       if (tail && !mayStand) {
-        const code = await this.#retry(batch);
-        if (code === undefined) return true;
-        // A conflict after an unknown result may be our own first try: only the tail tells.
-        mayStand = code === "log.conflict";
+        const came = await this.#retry(batch);
+        if (came === "landed") return this.#settled(batch);
+        mayStand = came === "mayStand";
         if (mayStand) continue;
       }
       await sleep(this.#clock, waitMs);
       waitMs = Math.min(waitMs * 2, RETRY_LONGEST_MS);
     }
-    return false;
   }
 
-  async #retry(batch: readonly LogRecord[]): Promise<string | undefined> {
+  async #retry(batch: readonly LogRecord[]): Promise<"landed" | "mayStand" | "unknown"> {
+    const mark = this.#watch.mark;
     try {
       await this.#log.append(this.#ref, this.#tail, batch);
-      return undefined;
+      return this.#watch.ranSince(mark) ? "landed" : "mayStand";
     } catch (error) {
-      return codeOf(error, "log.unknown");
+      // A conflict after an unknown result may be our own first try: only the tail tells.
+      return codeOf(error, "log.unknown") === "log.conflict" ? "mayStand" : "unknown";
     }
   }
 

@@ -13,6 +13,7 @@ export function openReceptionist(tools: readonly Tool[]): VoiceAgent {
     away: "Are you still there?",
     farewell: "Goodbye, and thank you for calling.",
     filler: "One moment, please.",
+    outage: "Please hold the line for a moment.",
     model: "receptionist",
   });
   return { ...agent, tools };

@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly farewell?: string;
   /** Said once where an answer or a tool takes its time. */
   readonly filler?: string;
+  /** Said once where the log of the call cannot be reached for 1.5 s. */
+  readonly outage?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
   /** Names of voices, the next being tried where one fails; default: the local one. */
@@ -74,7 +76,7 @@ export interface VoiceAgent {
   readonly agents: Readonly<Record<string, VoiceAgent>>;
 }
 
-const SPOKEN = ["greeting", "apology", "away", "farewell", "filler"] as const;
+const SPOKEN = ["greeting", "apology", "away", "farewell", "filler", "outage"] as const;
 
 const text = z.string().trim().min(1);
 const Options = z.strictObject({
@@ -85,6 +87,7 @@ const Options = z.strictObject({
   away: text.optional(),
   farewell: text.optional(),
   filler: text.optional(),
+  outage: text.optional(),
   language: z.string().min(2).optional(),
   voice: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
   model: z.custom<AgentOptions["model"]>().optional(),

@@ -16,10 +16,14 @@ export const LIMITS = {
   segmentRecordsMax: 50_000,
   /** Records between two snapshots of a call (L9). */
   snapshotEveryRecords: 2_000,
-  /** Tries to settle one unknown append before the owner gives up (L2). */
-  unknownTriesMax: 8,
-  /** How long it is tried, where each try waits for its answer (L7). */
-  unknownMsMax: 15_000,
+  /** Without an answer of the log for this long the agent says its `outage` words (L7). */
+  outageWordsAfterMs: 1_500,
+  /** Without one for this long the agent says its farewell and leaves the call (L7). */
+  outageMsMax: 15_000,
+  /** What such words may take; the farewell's time includes the wait for silence. */
+  outageWordsMsMax: 8_000,
+  /** An answer of the log over a longer standstill of this process is as good as none (L7). */
+  loopGapMsMax: 500,
   /** Interims of one speech range that reach a chart, per second (L9). */
   interimsPerSecondMax: 4,
   /** How often the playout position is logged (E9). */

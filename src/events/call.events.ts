@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Usage } from "./effect.events.ts";
 import { Token } from "./record.ts";
 import type { TurnSettings } from "./settings.events.ts";
 
@@ -25,7 +26,7 @@ export const CallHeader = z.strictObject({
   /** Settings of the agents the call may be handed to, by name. */
   agents: z.record(z.string(), z.record(z.string(), z.json())),
   /**
-   * Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`, `filler`,
+   * Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`, `filler`, `outage`,
    * `tool.<name>`; those of another agent stand behind its name and a slash.
    */
   texts: z.array(z.string()),
@@ -64,3 +65,21 @@ export const CallEnded = z.strictObject({
 
 /** The host gave up after too many failed steps (E1); the room says farewell and leaves. */
 export const HostFailed = z.strictObject({ type: z.literal("host.failed"), failures: z.int() });
+
+/**
+ * What was said while the log could not be reached: the only words that are spoken before they are
+ * logged (L7).
+ */
+export const OutageSpoken = z.strictObject({
+  type: z.literal("outage.spoken"),
+  /** Name of the text, as the header has it. */
+  ref: z.string(),
+  /** Host time at which its sound began. */
+  at: z.number(),
+  /** Of its sound that left the speaker. */
+  ms: z.number().nonnegative(),
+  /** So many words of it were heard to their end. */
+  words: z.int().nonnegative(),
+  usage: z.array(Usage),
+});
+export type OutageSpoken = z.infer<typeof OutageSpoken>;

@@ -22,6 +22,7 @@ export const INPUTS = {
   "owner.changed": v1(call.OwnerChanged),
   "call.ended": v1(call.CallEnded),
   "host.failed": v1(call.HostFailed),
+  "outage.spoken": v1(call.OutageSpoken),
   "command.received": v1(room.CommandReceived),
   "effect.progress": v1(effect.EffectProgress),
   "effect.ended": v1(effect.EffectEnded),

@@ -100,6 +100,17 @@ export function commandText(record: LogRecord): string {
   return `${by} commands ${[name, ...what].join(", ")}${said}`;
 }
 
+/** What was said while the log was away, and how far it was heard. */
+export function outageText(
+  input: Readonly<Record<string, Json>>,
+  textOf: (ref: string) => string,
+): string {
+  const { ref, ms, words } = input as { ref: string; ms: number; words: number };
+  const said = textOf(ref) || ERASED;
+  const cut = words < said.split(/\s+/).length ? `, cut after ${words} words` : "";
+  return `the log did not answer; the agent says: ${said} (${ms} ms${cut})`;
+}
+
 /** How an effect ended, with its error and position where it has them. */
 export function endText({ input }: LogRecord): string {
   const { effect, how, position, error } = input as unknown as {

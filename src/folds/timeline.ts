@@ -7,6 +7,7 @@ import {
   commandText,
   endText,
   leavesOf,
+  outageText,
   progressText,
   timerName,
   toolEndText,
@@ -126,6 +127,8 @@ export class Timeline {
         return [{ kind: "call", text: `call ${input["how"] as string}: ${reasonOf(input)}` }];
       case "host.failed":
         return [{ kind: "failure", text: `${input["failures"] as number} steps have failed` }];
+      case "outage.spoken":
+        return [{ kind: "agent", text: outageText(input, (ref) => this.transcript.textOf(ref)) }];
       case "command.received":
         return [{ kind: "command", text: commandText(record) }];
       case "timer.fired":

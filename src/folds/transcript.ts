@@ -1,3 +1,4 @@
+import type { OutageSpoken } from "../events/call.events.ts";
 import type { EffectEnded } from "../events/effect.events.ts";
 import type { Json, LogRecord } from "../events/record.ts";
 import type { RequestedTool, TurnEnded } from "../events/turn.events.ts";
@@ -76,6 +77,7 @@ export class Transcript {
     else if (input.type === "effect.ended") this.#end(record);
     else if (input.type === "call.opened") this.#open(record);
     else if (input.type === "command.received") this.#command(record);
+    else if (input.type === "outage.spoken") this.#outage(record);
     for (const fact of record.outcome.emitted) this.#fact(fact, record);
     for (const [actor, value] of Object.entries(record.outcome.state))
       if (actor.startsWith("turn.")) this.#state(Number(actor.slice(5)), value, record.at);
@@ -176,6 +178,18 @@ export class Transcript {
     }
   }
 
+  /** Words without a turn of their own: they were heard in the newest one, so they stand there. */
+  #outage({ seq, input }: LogRecord): void {
+    const n = Math.max(0, ...this.turns.keys());
+    if (n === 0) return;
+    const { ref, ms, words } = input as unknown as OutageSpoken;
+    const run = this.#run(n, `outage.${seq}`);
+    run.segments.push({ ref, text: firstWords(this.textOf(ref), words) });
+    run.positionMs = ms;
+    run.complete = true;
+    this.#changed(n);
+  }
+
   #end({ actor, input, text }: LogRecord): void {
     const { effect, how, position, result } = input as unknown as EffectEnded;
     const child = effect.split(".").slice(2).join(".");
@@ -241,6 +255,11 @@ export class Transcript {
     }
     return run;
   }
+}
+
+function firstWords(text: string, count: number): string {
+  const last = [...text.matchAll(/\S+/g)][count - 1];
+  return last ? text.slice(0, last.index + last[0].length) : "";
 }
 
 function hasCall({ runs }: TurnTranscript, fits: (call: string) => boolean): boolean {

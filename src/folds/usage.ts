@@ -5,8 +5,8 @@ import type { LogRecord } from "../events/record.ts";
 export function usageOf(records: Iterable<LogRecord>): readonly Usage[] {
   const sums = new Map<string, Usage>();
   for (const { input } of records) {
-    if (input.type !== "effect.ended") continue;
-    for (const usage of (input as unknown as EffectEnded).usage ?? []) {
+    if (input.type !== "effect.ended" && input.type !== "outage.spoken") continue;
+    for (const usage of (input as Partial<EffectEnded>).usage ?? []) {
       const key = [usage.service, usage.provider, usage.model, usage.meter].join(" ");
       const sum = sums.get(key);
       sums.set(key, {

@@ -2,6 +2,7 @@ import { CallMedia } from "../actors/effects/call-media.ts";
 import { connectionRunner } from "../actors/effects/connection.runner.ts";
 import type { AgentParts, Voice } from "../actors/agent-parts.ts";
 import { hookRunner } from "../actors/effects/hook.runner.ts";
+import { outageRunner } from "../actors/effects/outage.runner.ts";
 import { replyRunner } from "../actors/effects/reply.runner.ts";
 import { toolRunner } from "../actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner, type Ears } from "../actors/effects/track.runners.ts";
@@ -214,6 +215,7 @@ export class Simulation implements AsyncDisposable {
       stt: sttRunner(new ScriptedStt(clock, (sample) => room.utteranceOf(sample)), media),
       reply: replyRunner({ partsOf, media }),
       filler: replyRunner({ partsOf, media }),
+      outage: outageRunner({ partsOf, media }),
       tool: toolRunner(partsOf, this.broker.blobs),
       hook: hookRunner(partsOf),
     };

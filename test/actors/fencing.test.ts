@@ -197,11 +197,11 @@ suite("an append whose fate is not known", () => {
     await ask(stage);
     await stage.until(3_000);
     broker.rates.appendLost = 1;
-    await stage.until(10_000);
+    await stage.until(20_000);
     assert.equal(fence(stage.simulation.host), "owner.fenced");
     broker.rates.appendLost = 0;
     await stage.simulation.takeover();
-    await stage.say(20_000, "And where can I park?", { ms: 1_000 });
+    await stage.say(27_000, "And where can I park?", { ms: 1_000 });
     await stage.close();
     assert.equal(stage.turns.at(-1)?.heardText, ANSWER);
   });

@@ -106,6 +106,34 @@ suite("a playout", () => {
     assert.deepEqual(sink.heard, [...count(0, 195)]);
   });
 
+  test("stands aside for words beside the queue, and goes on at its very sample", async () => {
+    const sink = new Sink();
+    const queue = new SpeakerQueue();
+    const playout = new Playout(sink.speaker, queue, () => undefined);
+    playout.write(count(0, 200));
+    await sink.clock.advance(300);
+    const beside = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);
+    beside.write(count(20_000, 100));
+    queue.interject(beside.done);
+    beside.finish();
+    playout.write(count(200 * 8, 100));
+    await sink.clock.advance(50);
+    assert.deepEqual([playout.positionMs, beside.positionMs], [200, 50]);
+    // What it is told meanwhile clears none of their sound.
+    playout.pause();
+    playout.resume();
+    await sink.clock.advance(50);
+    assert.deepEqual([playout.positionMs, beside.positionMs], [200, 100]);
+    await sink.clock.advance(40);
+    assert.equal(playout.positionMs, 240);
+    playout.finish();
+    await sink.clock.advance(60);
+    assert.equal(playout.positionMs, 300);
+    const own = count(0, 300);
+    const both = [...own.slice(0, 1_600), ...count(20_000, 100), ...own.slice(1_600)];
+    assert.deepEqual(sink.heard, both);
+  });
+
   test("finish right behind a piece shorter than a frame still plays it", async () => {
     const sink = new Sink();
     const playout = new Playout(sink.speaker, new SpeakerQueue(), () => undefined);

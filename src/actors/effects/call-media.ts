@@ -1,7 +1,7 @@
 import type { AudioFrame } from "../../base/audio.ts";
 import { frameMs } from "../../base/audio.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { RoomConnection } from "../../media/room.port.ts";
+import type { RoomConnection, Speaker } from "../../media/room.port.ts";
 import { SpeakerQueue } from "./playout.ts";
 import { LivingVoices } from "./sentence-voice.ts";
 
@@ -15,7 +15,11 @@ export class CallMedia {
   /** Which voices it was left with. */
   readonly living = new LivingVoices();
   readonly #taps = new Map<string, TrackTap>();
+  /** Tracks on which somebody speaks now. */
+  readonly #heard = new Set<string>();
+  #speech = new AbortController();
   #connection = Promise.withResolvers<RoomConnection>();
+  #speaker: Speaker | undefined;
 
   /** The connection, once the room was joined. */
   connected(): Promise<RoomConnection> {
@@ -24,12 +28,39 @@ export class CallMedia {
 
   joined(connection: RoomConnection): void {
     this.#connection.resolve(connection);
+    this.#speaker = connection.speaker;
   }
 
   /** The connection is gone; who asks next waits for another. */
   left(): void {
     this.#connection = Promise.withResolvers<RoomConnection>();
+    this.#speaker = undefined;
     this.#taps.clear();
+  }
+
+  /** The agent's voice in the room it is in. */
+  get speaker(): Speaker | undefined {
+    return this.#speaker;
+  }
+
+  /** Whether somebody speaks now, as the voice detectors hear it. */
+  get isHeard(): boolean {
+    return this.#heard.size > 0;
+  }
+
+  /** Aborts the moment somebody begins to speak. */
+  get nextSpeech(): AbortSignal {
+    return this.#speech.signal;
+  }
+
+  speechStarted(sid: string): void {
+    this.#heard.add(sid);
+    this.#speech.abort();
+    this.#speech = new AbortController();
+  }
+
+  speechEnded(sid: string): void {
+    this.#heard.delete(sid);
   }
 
   /** `clock` is the call's: audio time is told on it. */

@@ -8,6 +8,17 @@ import type { Speaker } from "../../media/room.port.ts";
  */
 export class SpeakerQueue {
   #last: Promise<void> = Promise.resolve();
+  #aside: Promise<void> | undefined;
+
+  /** Words that cannot wait for who is next: until they are over whoever is on stands aside. */
+  interject(done: Promise<void>): void {
+    this.#aside = done;
+    void done.then(() => (this.#aside = undefined));
+  }
+
+  get aside(): Promise<void> | undefined {
+    return this.#aside;
+  }
 
   /** Resolves when the speaker is free; `done` is when this one leaves it. */
   take(done: Promise<void>): Promise<void> {
@@ -131,8 +142,9 @@ export class Playout {
   }
 
   #clear(): void {
-    // The position must be read after the clear: it is what had left by then.
-    this.#speaker.clear();
+    // The position must be read after the clear: it is what had left by then. Who stands aside
+    // has nothing in the speaker.
+    if (!this.#queue.aside) this.#speaker.clear();
     this.#stoppedAtMs = Math.max(
       0,
       Math.min(this.#handedMs, this.#speaker.playedMs - this.#zeroMs),
@@ -153,7 +165,8 @@ export class Playout {
         await this.#mayPlay;
         continue;
       }
-      if (samples) await this.#hand(samples);
+      if (samples && this.#queue.aside) await this.#queue.aside;
+      else if (samples) await this.#hand(samples);
       else if (!this.#complete) break;
       else {
         await this.#speaker.drained();
@@ -179,6 +192,8 @@ export class Playout {
       this.#zeroMs = this.#speaker.playedMs;
       this.#onStart();
     }
+    // Of what others have played since it stood still nothing is its own.
+    if (this.#speaker.queuedMs === 0) this.#zeroMs = this.#speaker.playedMs - this.#handedMs;
     this.#handed += samples.length;
     return this.#speaker.write({ samples, rateHz: this.#speaker.rateHz });
   }

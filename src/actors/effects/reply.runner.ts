@@ -72,7 +72,6 @@ class Reply {
   readonly #signal: AbortSignal;
   readonly #committed = Promise.withResolvers<void>();
   readonly #usage: Usage[] = [];
-  readonly #characters = new Map<Voice, number>();
   readonly #toolCalls: ToolCall[] = [];
   /** Sentences are logged in order, and spoken in order, each after it was logged. */
   #logged: Promise<void> = Promise.resolve();
@@ -146,8 +145,6 @@ class Reply {
         this.#switched("voice", { from: nameOf(from), to: nameOf(to), why }),
       onFailure: (voice, error) =>
         this.#effect.warn(`the voice ${nameOf(voice)} failed: another goes on`, error),
-      onCharacters: (voice, count) =>
-        this.#characters.set(voice, (this.#characters.get(voice) ?? 0) + count),
     });
   }
 
@@ -276,12 +273,7 @@ class Reply {
 
   /** What it came to and cost, however it ended. */
   #measured(): EffectResult {
-    const usage = [...this.#usage];
-    for (const [{ tts }, quantity] of this.#characters) {
-      const { provider, model } = tts;
-      const meter = { service: "tts", meter: "characters", estimated: false } as const;
-      usage.push({ ...meter, provider, model, quantity });
-    }
+    const usage = [...this.#usage, ...this.#voice.usage];
     return { position: Math.round(this.#playout.positionMs), usage };
   }
 

@@ -2,6 +2,7 @@ import { frameMs, type AudioFrame } from "../../base/audio.ts";
 import { aborted, sleep, type Clock } from "../../base/clock.ts";
 import { codeOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
+import type { Usage } from "../../events/effect.events.ts";
 import { spreadWordEnds } from "../../folds/heard.ts";
 import type { Voice } from "../agent-parts.ts";
 
@@ -23,7 +24,6 @@ export interface VoicePorts {
   onSwitch(from: Voice, to: Voice, why: string): void;
   /** What a voice threw that is left for the next. */
   onFailure(voice: Voice, error: unknown): void;
-  onCharacters(voice: Voice, count: number): void;
 }
 
 export interface Spoken {
@@ -62,6 +62,7 @@ export class LivingVoices {
 
 export class SentenceVoice {
   readonly #ports: VoicePorts;
+  readonly #characters = new Map<Voice, number>();
   /** The voice that speaks now: one that failed is not asked again within the answer. */
   #index: number;
 
@@ -70,6 +71,21 @@ export class SentenceVoice {
     const { living, agent, clock, voices } = ports;
     const first = living.firstOf(agent, clock.now());
     this.#index = first < voices.length ? first : 0;
+  }
+
+  /** What each voice was given to say. */
+  get usage(): readonly Usage[] {
+    const meter = { service: "tts", meter: "characters", estimated: false } as const;
+    return [...this.#characters].map(
+      ([
+        {
+          tts: { provider, model },
+        },
+        quantity,
+      ]) => {
+        return { ...meter, provider, model, quantity };
+      },
+    );
   }
 
   /** Throws what the last voice threw. */
@@ -108,7 +124,7 @@ export class SentenceVoice {
     const abort = new AbortController();
     const both = AbortSignal.any([signal, abort.signal]);
     const part: Part = { ms: 0, ends: undefined, why: undefined };
-    this.#ports.onCharacters(voice, text.length);
+    this.#characters.set(voice, (this.#characters.get(voice) ?? 0) + text.length);
     try {
       const events = voice.tts
         .speak({ text, voice: voice.name, signal: both })

@@ -35,11 +35,13 @@ export function detectorRunner({ vad, endpointer }: Ears, media: CallMedia): Run
       const stream = vad.open({ minSpeechMs: minSpeech, minSilenceMs: minSilence }, (event) => {
         const from = base + event.fromMs;
         if (event.type === "started") {
+          media.speechStarted(sid);
           tap.speechStarted(from);
           quietly(effect.progress({ type: "vad.started", from }));
           return;
         }
         const to = base + event.toMs;
+        media.speechEnded(sid);
         tap.speechEnded(to);
         const { silenceMs } = event;
         quietly(effect.progress({ type: "vad.ended", from, to, silenceMs }));
@@ -55,6 +57,7 @@ export function detectorRunner({ vad, endpointer }: Ears, media: CallMedia): Run
       try {
         await aborted(effect.signal);
       } finally {
+        media.speechEnded(sid);
         listener.close();
         stream.close();
       }

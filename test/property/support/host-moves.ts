@@ -100,6 +100,18 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
       return true;
     },
   },
+  /** Its process is stopped with an answer on its way, and goes on when another has the call. */
+  stopped: {
+    weight: 0.3,
+    run: async (world) => {
+      if (world.log.pending === 0 || world.owners.length > 4) return false;
+      await world.takeover();
+      world.stall(world.dice.between(1_100, 4_000));
+      world.log.release();
+      await settle();
+      return true;
+    },
+  },
   abandon: { weight: 0.04, run: letGo },
   /** Told to let go while it waits for the log. */
   abandonInFlight: {

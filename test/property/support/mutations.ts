@@ -89,13 +89,17 @@ export const MUTANTS: readonly Mutant[] = [
     "",
   ]),
   one("try again after a lost compare-and-set", "actors/log-writer.ts", [
-    `if (!TRY_AGAIN.includes(code)) return this.#fence(error);`,
-    `if (![...TRY_AGAIN, "log.conflict"].includes(code)) return this.#fence(error);`,
+    "if (TRY_AGAIN.includes(code))",
+    `if ([...TRY_AGAIN, "log.conflict"].includes(code))`,
   ]),
   one("write on after being told to let go", "actors/log-writer.ts", [
     "      // Told to let go meanwhile: not even what was begun is tried again.\n" +
-      "      if (this.#lost) return false;\n",
+      "      if (this.#lost) return;\n",
     "",
+  ]),
+  one("an answer counts over which the process stood still", "actors/answer-watch.ts", [
+    "return mark === this.#gaps;",
+    "return true;",
   ]),
   one("a snapshot forgets the timers", "actors/effect-table.ts", [
     "timers: [...this.#timers]",

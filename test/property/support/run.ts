@@ -44,9 +44,14 @@ const FATES: readonly FateWeights[] = [
 ];
 
 const TEXTS: readonly Readonly<Record<string, string>>[] = [
-  { greeting: "Hello, what can I do?", away: "Are you there?", farewell: "Goodbye." },
+  {
+    greeting: "Hello, what can I do?",
+    away: "Are you there?",
+    farewell: "Goodbye.",
+    outage: "Wait, please.",
+  },
   { greeting: "Hello, what can I do?" },
-  { farewell: "Goodbye.", filler: "One moment." },
+  { farewell: "Goodbye.", filler: "One moment.", outage: "Wait.", "cook/outage": "Wait!" },
   { greeting: "Hello.", filler: "One moment.", "tool.look": "I look.", "tool.book": "I book." },
   { filler: "One moment.", apology: "Sorry.", "cook/filler": "The cook is coming." },
   {},

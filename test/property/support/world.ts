@@ -1,8 +1,10 @@
 import { AppError, codeOf } from "../../../src/base/errors.ts";
 import { seededIds } from "../../../src/base/id.ts";
+import { LIMITS } from "../../../src/base/limits.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import type { CallHost } from "../../../src/actors/call-host.ts";
 import type { EffectResult, Runner, Runners, RunningEffect } from "../../../src/actors/effect.ts";
+import type { OutageInput } from "../../../src/actors/outage.ts";
 import type { MachineSet } from "../../../src/actors/machine-set.ts";
 import { Supervisor } from "../../../src/actors/supervisor.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
@@ -89,6 +91,8 @@ export class World {
   inputs = 0;
   refs = 0;
   sentences = 0;
+  /** The newest epoch in the log when the loop last stood still for long. */
+  #epochBefore = 0;
   readonly #stalls: { readonly from: number; readonly to: number }[] = [];
 
   constructor(options: WorldOptions) {
@@ -187,6 +191,7 @@ export class World {
   stall(ms: number): void {
     const from = this.host?.now() ?? this.clock.now();
     this.clock.stall(ms);
+    if (ms > 2 * LIMITS.loopGapMsMax) this.#epochBefore = this.log.records.at(-1)?.epoch ?? 0;
     this.#stalls.push({ from, to: this.host?.now() ?? this.clock.now() });
   }
 
@@ -248,6 +253,7 @@ export class World {
     const runners: Record<string, Runner<unknown, string>> = {};
     for (const src of ["connection", "detector", "stt", "tool", "filler", "hook"])
       runners[src] = { run: (effect) => this.#run(owner(), src, { effect, digest: "" }) };
+    runners["outage"] = { run: ({ input, signal }) => this.#speakAside(owner(), input, signal) };
     runners["reply"] = {
       prepare: (input, { transcript }) => {
         const { saying } = input as ReplyInput;
@@ -297,6 +303,15 @@ export class World {
     return fx.end.promise;
   }
 
+  /** L7: words of an outage; as they are not logged first, they are not of a fenced owner. */
+  #speakAside(owner: Owner, input: unknown, signal: AbortSignal): Promise<EffectResult> {
+    const { ref, onStart } = input as OutageInput;
+    this.coverage.count(`outage.${ref}`);
+    if (hostOf(owner)?.fenced || signal.aborted) this.violate("fenced-owner", "speaks aside");
+    onStart();
+    return Promise.resolve({ position: 400, result: { words: 1 } });
+  }
+
   /** E5 and L1: a durable effect starts behind its record, under the epoch of who starts it. */
   #mayStart(owner: Owner, src: string, effect: RunningEffect<unknown>): void {
     const record = this.log.records[effect.upTo - 1];
@@ -305,6 +320,9 @@ export class World {
     else if (record!.epoch !== hostOf(owner)?.fold.epoch)
       this.violate("start-epoch", `${effect.id} was asked for in another epoch`);
     if (hostOf(owner)?.fenced) this.violate("fenced-owner", `started ${effect.id}`);
+    const { epoch } = hostOf(owner)!.fold;
+    if (epoch < this.#epochBefore && this.log.staleShare === 0)
+      this.violate("L7-gap", `started ${effect.id} of epoch ${epoch} with an old answer`);
     if (effect.signal.aborted) this.violate("start-wanted", `${effect.id} runs after its stop`);
   }
 
