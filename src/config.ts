@@ -3,6 +3,7 @@ import { posix, resolve, win32 } from "node:path";
 import { z } from "zod";
 import packageJson from "../package.json" with { type: "json" };
 import { AppError } from "./base/errors.ts";
+import { Token } from "./events/record.ts";
 
 /** What a call's header says it was made by. */
 export const BUILD = `turnfold ${packageJson.version}`;
@@ -29,6 +30,14 @@ const Environment = z.object({
   NATS_SHARDS: z.coerce.number().int().min(1).max(64).optional(),
   /** Its monitoring address, for the checks that only it can answer. */
   NATS_MONITOR_URL: z.url().optional(),
+  /** Where the LiveKit server is; unset: rooms of this process alone. */
+  LIVEKIT_URL: z.url({ protocol: /^wss?$/, error: "use ws://host:7880 or wss://host" }).optional(),
+  LIVEKIT_API_KEY: z.string().min(1).optional(),
+  LIVEKIT_API_SECRET: z.string().min(1).optional(),
+  /** Calls of one worker at a time. */
+  TURNFOLD_WORKER_CAPACITY: z.coerce.number().int().min(1).max(10_000).default(20),
+  /** Whose rooms they are where nobody says so. */
+  TURNFOLD_TENANT: Token.default("local"),
   TURNFOLD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
   TURNFOLD_PORT: z.coerce.number().int().min(0).max(65_535).default(4600),
   /** Any value but the empty one: no colours (https://no-color.org). */
@@ -43,10 +52,20 @@ export interface NatsConfig {
   readonly monitorUrl?: string;
 }
 
+export interface LiveKitConfig {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+}
+
 export interface Config {
   readonly dataDir: string;
   /** Undefined: calls are kept in the data folder. */
   readonly nats: NatsConfig | undefined;
+  /** Undefined: no rooms but those of the page and of files. */
+  readonly liveKit: LiveKitConfig | undefined;
+  readonly workerCapacity: number;
+  readonly tenant: string;
   readonly modelsDir: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
@@ -69,6 +88,9 @@ export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
   return Object.freeze({
     // A folder that is named on the command line is meant.
     nats: flags.data === undefined ? natsOf(values) : undefined,
+    liveKit: liveKitOf(values),
+    workerCapacity: values.TURNFOLD_WORKER_CAPACITY,
+    tenant: values.TURNFOLD_TENANT,
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
     modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
     logLevel: values.TURNFOLD_LOG_LEVEL,
@@ -87,6 +109,14 @@ function natsOf(values: z.infer<typeof Environment>): NatsConfig | undefined {
     ...(shards !== undefined && { shards }),
     ...(monitorUrl !== undefined && { monitorUrl }),
   });
+}
+
+function liveKitOf(values: z.infer<typeof Environment>): LiveKitConfig | undefined {
+  const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = values;
+  if (url === undefined) return undefined;
+  if (apiKey && apiSecret) return Object.freeze({ url, apiKey, apiSecret });
+  const missing = apiKey ? "LIVEKIT_API_SECRET" : "LIVEKIT_API_KEY";
+  throw new AppError("config.invalid", `environment: LIVEKIT_URL is set and ${missing} is not`);
 }
 
 /** The folder for things that can be fetched again, as each system has it. */

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { CallMedia } from "./actors/effects/call-media.ts";
 import { connectionRunner } from "./actors/effects/connection.runner.ts";
@@ -21,6 +22,7 @@ import type { CallRef } from "./events/record.ts";
 import { CallCommands } from "./fleet/commands.ts";
 import { FleetMember } from "./fleet/fleet-member.ts";
 import { ProcessLoad, type WorkerNow } from "./fleet/heartbeat.ts";
+import { Worker, type WorkerPorts } from "./fleet/worker.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
@@ -54,7 +56,13 @@ export type { PullProgress, Weights } from "./providers/local/weights.ts";
 /** The rate of local sound: what the voice detector and speech-to-text are made for. */
 export const LOCAL_RATE_HZ = 16_000;
 /** What this process calls itself, in logs and to the others. */
-const WORKER = `local-${process.pid}`;
+const WORKER = [
+  hostname()
+    .replaceAll(/[^\w-]/g, "-")
+    .slice(0, 30),
+  process.pid,
+  systemIds.call().slice(-4),
+].join("-");
 export const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
@@ -148,6 +156,15 @@ export function openBrowserRooms(): LocalBrowserRooms {
   return new LocalBrowserRooms({ clock: systemClock, rateHz: LOCAL_RATE_HZ });
 }
 
+/** Rooms of the LiveKit server that is configured; rtc-node is loaded only here. */
+export async function openLiveKitRooms(config: Config): Promise<RoomMedia & AsyncDisposable> {
+  const { liveKit } = config;
+  if (!liveKit) throw new AppError("config.invalid", "environment: LIVEKIT_URL is not set");
+  const { LiveKitMedia } = await import("./media/livekit/livekit-media.ts");
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  return new LiveKitMedia({ ...liveKit, rateHz: LOCAL_RATE_HZ, clock: systemClock, logger });
+}
+
 /** The sample agent, with its own book of tables. */
 export function openLocalReceptionist(): VoiceAgent {
   return openReceptionist(createReceptionistTools());
@@ -223,6 +240,30 @@ export function joinFleet(
   const { now } = parts;
   const load = new ProcessLoad(systemClock);
   return new FleetMember({ broker, clock: systemClock, ...prefixOf(config), about, now, load });
+}
+
+/** A worker of this process; it works once it is run. */
+export function openWorker(
+  config: Config,
+  broker: Broker,
+  parts: Pick<WorkerPorts, "supervisor" | "newCall"> & {
+    /** Ids of all calls of this process. */
+    readonly calls: () => readonly string[];
+  },
+): Worker {
+  const { calls, ...ports } = parts;
+  const capacity = config.workerCapacity;
+  return new Worker({
+    ...ports,
+    broker,
+    clock: systemClock,
+    ids: systemIds,
+    logger: stderrLogger(config.logLevel, () => systemClock.now()),
+    name: WORKER,
+    capacity,
+    join: (now) =>
+      joinFleet(config, broker, { capacity, now: () => ({ ...now(), calls: calls() }) }),
+  });
 }
 
 function prefixOf({ nats }: Config): { readonly prefix?: string } {

@@ -15,3 +15,19 @@ test("NATS_URL chooses the server, and a folder named on the command line wins",
   for (const bad of [{ NATS_REPLICAS: "0" }, { NATS_SHARDS: "many" }, { NATS_MONITOR_URL: "x" }])
     assert.throws(() => readConfig({}, { ...env, ...bad }), { code: "config.invalid" });
 });
+
+test("LIVEKIT_URL needs a key and its secret, and is an address of a WebSocket", () => {
+  const env = { LIVEKIT_URL: "ws://host:7880", LIVEKIT_API_KEY: "k", LIVEKIT_API_SECRET: "s" };
+  const liveKit = { url: "ws://host:7880", apiKey: "k", apiSecret: "s" };
+  assert.deepEqual(readConfig({}, env).liveKit, liveKit);
+  assert.equal(readConfig({}, {}).liveKit, undefined);
+  for (const name of ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"] as const)
+    assert.throws(() => readConfig({}, { ...env, [name]: undefined }), {
+      code: "config.invalid",
+      message: new RegExp(name),
+    });
+  assert.throws(() => readConfig({}, { ...env, LIVEKIT_URL: "http://host" }), {
+    code: "config.invalid",
+    message: /LIVEKIT_URL/,
+  });
+});

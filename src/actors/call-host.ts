@@ -55,6 +55,8 @@ export class CallHost {
   readonly #writer: LogWriter;
   readonly #effects: EffectRunner;
   readonly #queue: Waiting[] = [];
+  /** Effects that follow the records of the call. */
+  readonly #followers = new Set<(record: LogRecord) => void>();
   readonly #unacked: { record: LogRecord; waiting: Waiting }[] = [];
   readonly #ended = Promise.withResolvers<void>();
   /** Lifts the local clock to the log's where it lies behind (E6, takeover). */
@@ -64,6 +66,8 @@ export class CallHost {
   #alarm: { due: number; cancel: Cancel } | undefined;
   #fence: AppError | undefined;
   #over = false;
+  /** Set while it is handed over: called when all that was taken in is in the log. */
+  #settled: (() => void) | undefined;
   #saidFailure = false;
 
   constructor(ref: CallRef, ports: HostPorts, state: { fold: CallFold; transcript: Transcript }) {
@@ -140,6 +144,19 @@ export class CallHost {
     this.#freeze(new AppError("owner.fenced", why));
   }
 
+  /**
+   * As `abandon`, once all it has taken in is in the log; what comes meanwhile is refused. Throws
+   * `owner.fenced` where the call was lost before, `call.closed` where it has ended.
+   */
+  async handOver(why: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#settled = resolve;
+    if (this.#unacked.length > 0 && !this.#fence) await promise;
+    if (this.#fence) throw this.#fence;
+    if (this.#over) throw new AppError("call.closed", `call ${this.ref.call} has ended`);
+    this.abandon(why);
+  }
+
   #context(clock: Clock): CallContext {
     const { fold, transcript } = this;
     const { ids } = this.#ports;
@@ -151,6 +168,10 @@ export class CallHost {
       transcript,
       clock,
       ids,
+      onRecord: (listener) => {
+        this.#followers.add(listener);
+        return () => void this.#followers.delete(listener);
+      },
     };
   }
 
@@ -159,6 +180,7 @@ export class CallHost {
       const { promise, resolve, reject } = Promise.withResolvers<LogRecord>();
       if (this.#fence) reject(this.#fence);
       else if (this.#over) reject(new AppError("call.closed", `call ${this.ref.call} has ended`));
+      else if (this.#settled) reject(new AppError("owner.fenced", "the call is being handed over"));
       else this.#queue.push({ ...offer, resolve, reject });
       return promise;
     });
@@ -246,11 +268,25 @@ export class CallHost {
     while (this.#unacked[0] && this.#unacked[0].record.seq <= seq) {
       const { record, waiting } = this.#unacked.shift()!;
       this.#ports.onRecord?.(record);
+      this.#tellFollowers(record);
       waiting.resolve(record);
       if (record.input.type === "call.ended") this.#ended.resolve();
     }
-    this.#effects.acked(seq);
+    if (this.#unacked.length === 0) this.#settled?.();
+    // What another is to start anew is not started here.
+    if (!this.#settled) this.#effects.acked(seq);
     this.#snapshot(seq);
+  }
+
+  #tellFollowers(record: LogRecord): void {
+    for (const follower of this.#followers) {
+      try {
+        follower(record);
+      } catch (error) {
+        const fields = { call: this.ref.call, error: String(error) };
+        this.#ports.logger.log("error", "an effect that follows the records threw", fields);
+      }
+    }
   }
 
   /** A cache of the fold, taken where the log and the fold stand at the same record (L9). */
@@ -277,13 +313,14 @@ export class CallHost {
     this.#effects.stopAll();
     for (const waiting of this.#queue.splice(0)) waiting.reject(error);
     for (const { waiting } of this.#unacked.splice(0)) waiting.reject(error);
+    this.#settled?.();
     this.#ended.reject(error);
     this.#ended.promise.catch(() => undefined);
   }
 
   /** Queues the first due timer; the next is looked for after its step, which may disarm it. */
   #fireDue(): boolean {
-    if (this.#over || this.#fence) return false;
+    if (this.#over || this.#fence || this.#settled) return false;
     const { nextDue } = this.fold.table;
     if (nextDue === undefined || nextDue > this.now()) return false;
     const { id, arm } = this.fold.table.timers()[0]!;
@@ -294,7 +331,8 @@ export class CallHost {
   }
 
   #setAlarm(): void {
-    const due = this.#over || this.#fence ? undefined : this.fold.table.nextDue;
+    const still = this.#over || this.#fence || this.#settled;
+    const due = still ? undefined : this.fold.table.nextDue;
     if (this.#alarm?.due === due) return;
     this.#alarm?.cancel();
     this.#alarm = undefined;

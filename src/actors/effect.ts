@@ -3,7 +3,7 @@ import type { ErrorCode } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { Usage } from "../events/effect.events.ts";
-import type { Json } from "../events/record.ts";
+import type { Json, LogRecord } from "../events/record.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
 import type { Transcript } from "../folds/transcript.ts";
 import type { TellCommand } from "../machines/host-actions.ts";
@@ -61,6 +61,8 @@ export interface CallContext {
   /** Host time: never behind the log, whatever this machine's clock says (E6). */
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Tells each record from here on, once it is in the log; what it returns ends that. */
+  onRecord(listener: (record: LogRecord) => void): () => void;
 }
 
 export interface EffectResult {

@@ -5,14 +5,14 @@ import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
 import { subjects } from "../events/subjects.ts";
-import type { AgentTexts, CallHeader } from "../events/call.events.ts";
+import type { AgentTexts, CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { CallRef, Json, LogRecord } from "../events/record.ts";
 import { Transcript } from "../folds/transcript.ts";
 import { CallFold, type FoldSnapshot } from "./call-fold.ts";
 import { CallHost } from "./call-host.ts";
 import type { EffectEntry } from "./effect-table.ts";
 import type { Runners } from "./effect.ts";
-import { carries, type MachineSet } from "./machine-set.ts";
+import { carries, machineOf, type MachineSet } from "./machine-set.ts";
 
 /**
  * The calls of this process: opens new ones, takes over those whose owner is gone, and lets no
@@ -211,9 +211,17 @@ export async function loadCall(
   const fold = usable ? CallFold.restore(machines, snapshot) : new CallFold(machines);
   for (const [index, record] of records.slice(fold.tail.seq).entries()) {
     if (index % SLICE_RECORDS === SLICE_RECORDS - 1) await nextTurn();
+    checkCarried(record, machines);
     refold(fold, record);
   }
   return { fold, transcript, ended: records.at(-1)?.input.type === "call.ended" };
+}
+
+/** L4: what cannot be folded must not be taken over, and looks like damage without this. */
+function checkCarried({ input }: LogRecord, machines: MachineSet): void {
+  const from = (input["header"] as unknown as CallHeader | undefined) ?? input;
+  const versions = from["machines"] as MachineVersions | undefined;
+  for (const [kind, version] of Object.entries(versions ?? {})) machineOf(machines, kind, version);
 }
 
 /** Folds a stored record again; a differing hash is an error that names the record. */

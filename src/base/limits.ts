@@ -50,6 +50,21 @@ export const LIMITS = {
   microphoneGapMs: 1_000,
   /** Sound of a microphone that may run ahead of the clock before it is dropped. */
   microphoneBurstMs: 200,
+  /** How long the first sound waits for somebody to have subscribed to it. */
+  firstListenerMs: 1_500,
+  /** From asking a LiveKit server to being in the room. */
+  roomJoinMsMax: 12_000,
+  roomLeaveMsMax: 3_000,
+  /** Words and attributes that wait to be sent to a room. */
+  roomOutboxMax: 200,
+  /** What one of them may hold up the others. */
+  roomSendMsMax: 5_000,
+  /** One typed text of a room. */
+  roomTextBytesMax: 16 * 1024,
+  /** Typed texts of a room that are on their way in. */
+  roomTextsOpenMax: 32,
+  /** Typed texts of a room; each is a record of the log. */
+  roomTextsPerMinuteMax: 120,
   /** Synthesised speech held in memory for one reply (M3). */
   speechBufferMsMax: 120_000,
   /** Audio kept to be sent again after a speech-to-text drop. */

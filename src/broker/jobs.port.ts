@@ -13,6 +13,8 @@ export interface Job {
  * log is the fence. J4: a finished or released job's old claim can do nothing any more.
  */
 export interface Jobs {
+  /** How long a claim holds that is not kept alive. */
+  readonly claimMs: number;
   /** Offers once: `queued` for a new job, `exists` where the room has an open one. */
   offer(job: Job): Promise<"queued" | "exists">;
   /** The oldest open job, waiting up to `waitMs` (0: no wait); undefined where none came. */
@@ -32,6 +34,8 @@ export interface PendingJobs {
 
 export interface JobClaim {
   readonly job: Job;
+  /** The same over all claims of this job, and of no other job. */
+  readonly id: string;
   /** How often it was claimed before: 0 at first. */
   readonly redeliveries: number;
   /** Keeps the claim for another period. Throws `job.lost` once it went to another or came back. */

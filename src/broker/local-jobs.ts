@@ -8,6 +8,7 @@ export const ACK_WAIT_MS = 5_000;
 
 /** What the table keeps of a job. */
 interface StoredJob extends Job {
+  readonly id: string;
   readonly deliveries: number;
   /** Missing in a journal of before it was kept. */
   readonly offeredAt?: number;
@@ -31,23 +32,25 @@ interface Waiter {
  * queue when it comes back.
  */
 export class LocalJobs implements Jobs {
+  readonly claimMs: number;
   readonly #clock: Clock;
   readonly #table: Table;
-  readonly #ackWaitMs: number;
   readonly #holds = new Map<string, Hold>();
   readonly #waiters = new Set<Waiter>();
   #wake: Cancel | undefined;
 
-  constructor(clock: Clock, table: Table, ackWaitMs = ACK_WAIT_MS) {
+  constructor(clock: Clock, table: Table, claimMs = ACK_WAIT_MS) {
     this.#clock = clock;
     this.#table = table;
-    this.#ackWaitMs = ackWaitMs;
+    this.claimMs = claimMs;
   }
 
   async offer({ tenant, room, payload }: Job): Promise<"queued" | "exists"> {
     const key = JSON.stringify([tenant, room]);
     if (this.#table.get(key)) return "exists";
-    this.#table.put(key, { tenant, room, payload, deliveries: 0, offeredAt: this.#clock.now() });
+    const id = String(this.#table.revision + 1);
+    const offeredAt = this.#clock.now();
+    this.#table.put(key, { id, tenant, room, payload, deliveries: 0, offeredAt });
     this.#serve();
     return "queued";
   }
@@ -112,20 +115,22 @@ export class LocalJobs implements Jobs {
       if ((this.#holds.get(key)?.openAt ?? 0) > now) continue;
       const stored = this.#table.get(key)!.value as StoredJob;
       this.#table.put(key, { ...stored, deliveries: stored.deliveries + 1 });
-      const hold = { openAt: now + this.#ackWaitMs };
+      const hold = { openAt: now + this.claimMs };
       this.#holds.set(key, hold);
       return this.#toClaim(key, stored, hold);
     }
     return undefined;
   }
 
-  #toClaim(key: string, { tenant, room, payload, deliveries }: StoredJob, hold: Hold): JobClaim {
+  #toClaim(key: string, stored: StoredJob, hold: Hold): JobClaim {
+    const { id, tenant, room, payload, deliveries } = stored;
     return {
       job: { tenant, room, payload },
+      id,
       redeliveries: deliveries,
       keepAlive: async () => {
         this.#check(key, hold);
-        hold.openAt = this.#clock.now() + this.#ackWaitMs;
+        hold.openAt = this.#clock.now() + this.claimMs;
       },
       finish: async () => {
         this.#check(key, hold);

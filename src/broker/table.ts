@@ -26,6 +26,11 @@ export class Table {
     this.#journal = journal;
   }
 
+  /** Of the last change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   get size(): number {
     return this.#rows.size;
   }

@@ -4,6 +4,7 @@ import { register as registerCalls } from "./calls.command.ts";
 import { register as registerCharts } from "./charts.command.ts";
 import type { Cli, Register } from "./command.ts";
 import { register as registerDev } from "./dev.command.ts";
+import { register as registerDispatch } from "./dispatch.command.ts";
 import { register as registerDoctor } from "./doctor.command.ts";
 import { register as registerFleet } from "./fleet.command.ts";
 import { register as registerModels } from "./models.command.ts";
@@ -16,6 +17,7 @@ import { register as registerStart } from "./start.command.ts";
 import { register as registerTell } from "./tell.command.ts";
 import { register as registerTest } from "./test.command.ts";
 import { register as registerTransfer } from "./transfer.command.ts";
+import { register as registerWorker } from "./worker.command.ts";
 
 /**
  * The program as a function: a command line in, an exit code out, all words through `CliIo`. So a
@@ -27,6 +29,8 @@ const COMMANDS: readonly Register[] = [
   registerStart,
   registerNew,
   registerDev,
+  registerWorker,
+  registerDispatch,
   registerSimulate,
   registerCalls,
   registerTell,
@@ -45,6 +49,8 @@ Examples:
   $ turnfold start                          the page at http://localhost:4600
   $ turnfold new my-agent                   a project with an agent of your own and a test
   $ turnfold dev agent.ts                   talk to it, and edit it while the call goes on
+  $ turnfold worker                         take rooms of a LiveKit server that want an agent
+  $ turnfold dispatch lobby                 ask for an agent in a room
   $ turnfold simulate                       one spoken call with the local agent, to listen in
   $ turnfold calls                          list the calls of the data folder
   $ turnfold tell c0k3 say "One moment."    tell a running call something

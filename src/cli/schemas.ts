@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { CallList } from "./calls.command.ts";
 import { ChartList } from "./charts.command.ts";
+import { DispatchReport } from "./dispatch.command.ts";
 import { DoctorReport } from "./doctor.command.ts";
 import { FleetReport } from "./fleet.command.ts";
 import { ModelList } from "./models.command.ts";
@@ -16,6 +17,7 @@ import { TransferReport } from "./transfer.command.ts";
 /** What each command prints under `--json`, by the command's name; `error` is any command's. */
 export const SCHEMAS = {
   new: NewReport,
+  dispatch: DispatchReport,
   simulate: SimulateReport,
   calls: CallList,
   fleet: FleetReport,

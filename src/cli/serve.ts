@@ -27,6 +27,7 @@ import {
   type LocalProviders,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
+import { canWork, openWork, type Work } from "./work.ts";
 import { allCharts } from "./charts.command.ts";
 import { simulateOn } from "./simulate/run.ts";
 import { SAMPLE } from "./simulate/script.ts";
@@ -35,6 +36,8 @@ import { SAMPLE } from "./simulate/script.ts";
 export interface Serving extends AsyncDisposable {
   readonly url: string;
   readonly slot: AgentSlot;
+  /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
+  readonly work: Work | undefined;
 }
 
 export type OnRecord = (ref: CallRef, record: LogRecord) => void;
@@ -66,7 +69,10 @@ export async function serve(
   supervisor.onRecord(told);
   const commands = openCommands(config, broker);
   commands.attach(supervisor);
-  const member = opened.use(joinFleet(config, broker, { capacity: 0, now: () => nowOf(commands) }));
+  const ports = { broker, providers, slot, commands, onRecord: told };
+  const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
+  const idle = { capacity: 0, now: () => nowOf(commands) };
+  const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle));
   member.follow(supervisor);
   const newCall = (room: string): NewCall => ({
     call: systemIds.call(),
@@ -98,8 +104,9 @@ export async function serve(
   if (!config.nats) tellUrl(config.dataDir, url);
   // First of all: what they write to is closed later.
   opened.use(samples);
+  void work?.worker.run();
   const all = opened.move();
-  return { url, slot, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { url, slot, work, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** It takes no jobs: its calls are those of the page. */

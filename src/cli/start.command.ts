@@ -5,7 +5,9 @@ import { defineCommand, type Invocation, type OptionSpec, type Register } from "
 import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { ensureModels } from "./models.command.ts";
 import { EXIT, type Output } from "./output.ts";
+import { workUntilDrained } from "./drain.ts";
 import { serve } from "./serve.ts";
+import { DRAIN_OPTION, drainPorts, workLine, type DrainFlags } from "./work.ts";
 
 /**
  * The embedded default in one process: data folder, local speech, page. On first use the speech
@@ -16,9 +18,15 @@ export interface ServeFlags {
   readonly pull: boolean;
 }
 
-interface Options extends ServeFlags {
+interface Options extends ServeFlags, DrainFlags {
   readonly agent?: string;
 }
+
+/** Of the commands that hear. */
+export const PULL_OPTION: OptionSpec = {
+  flags: "--no-pull",
+  description: "do not fetch missing speech models",
+};
 
 /** Options of the commands that serve. */
 export const SERVE_OPTIONS: readonly OptionSpec[] = [
@@ -27,7 +35,7 @@ export const SERVE_OPTIONS: readonly OptionSpec[] = [
     description: "port to listen on; 0 takes a free one",
     parse: parsePort,
   },
-  { flags: "--no-pull", description: "do not fetch missing speech models" },
+  PULL_OPTION,
 ];
 
 export const register: Register = (program, cli) => {
@@ -35,13 +43,17 @@ export const register: Register = (program, cli) => {
     usage: "start",
     summary: "serve the page: talk with the agent, and look at past calls",
     examples: ["start", "start --agent agent.ts", "start --port 8080", "start --no-pull"],
-    options: [AGENT_OPTION, ...SERVE_OPTIONS],
+    options: [AGENT_OPTION, ...SERVE_OPTIONS, DRAIN_OPTION],
     run,
   });
 };
 
 /** Missing models are fetched once; a failure is told and is no reason not to start. */
-export async function prepare(config: Config, { pull }: ServeFlags, out: Output): Promise<void> {
+export async function prepare(
+  config: Config,
+  { pull }: Pick<ServeFlags, "pull">,
+  out: Output,
+): Promise<void> {
   if (!pull) return;
   try {
     await ensureModels(config, out);
@@ -57,8 +69,11 @@ async function run({ options, config, out }: Invocation<Options>): Promise<numbe
   const agent = await agentOption(options.agent, out);
   await prepare(config, options, out);
   await using serving = await serve({ ...config, port: options.port ?? config.port }, agent);
+  const { work } = serving;
+  if (work) out.line(workLine(config, work.worker));
   out.line(`turnfold is ready at ${serving.url}  (stop with Ctrl-C)`);
-  await stopped(out.signal);
+  if (work) await workUntilDrained(work.worker, drainPorts(work, options, out));
+  else await stopped(out.signal);
   return EXIT.ok;
 }
 

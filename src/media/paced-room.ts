@@ -2,7 +2,8 @@ import { samplesOf, type AudioFrame } from "../base/audio.ts";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { LIMITS } from "../base/limits.ts";
 import { PacedSpeaker, type SpeakerSink } from "./paced-speaker.ts";
-import type { JoinOptions, RoomConnection, RoomEvent, RoomMedia } from "./room.port.ts";
+import { RoomSeat } from "./room-seat.ts";
+import type { JoinOptions, RoomConnection, RoomEvent, RoomMedia, RoomText } from "./room.port.ts";
 
 /**
  * A room of this process, paced by a clock: callers are given sound to say, the agent's speaker
@@ -17,6 +18,9 @@ export interface PacedRoomOptions {
   /** Every piece of sound of either side, with the clock time of its first sample. */
   readonly onCaller?: (identity: string, frame: AudioFrame, at: number) => void;
   readonly onAgent?: SpeakerSink;
+  /** What the agent shows: captions, chat, attributes. */
+  readonly onText?: (text: RoomText) => void;
+  readonly onAttribute?: (name: string, value: string) => void;
 }
 
 interface Caller {
@@ -46,13 +50,8 @@ export class PacedRoom implements RoomMedia {
   }
 
   join({ on, signal }: JoinOptions): Promise<RoomConnection> {
-    const speaker = new PacedSpeaker({
-      rateHz: this.#options.rateHz,
-      clock: this.#options.clock,
-      aheadMs: LIMITS.playoutAheadMs,
-      sink: (frame, at) => this.#options.onAgent?.(frame, at),
-    });
-    const connection = new Connection(on, speaker, (gone) => this.#connections.delete(gone));
+    const forget = (gone: Connection): void => void this.#connections.delete(gone);
+    const connection = new Connection(on, this.#options, forget);
     this.#connections.add(connection);
     signal.addEventListener("abort", () => void connection.leave(), { once: true });
     for (const caller of this.#callers.values()) announce(caller, connection);
@@ -141,43 +140,37 @@ function announce({ identity, name, sid }: Caller, connection: Connection): void
   if (sid) connection.tell({ type: "track.published", sid, identity, kind: "audio" });
 }
 
-class Connection implements RoomConnection {
+class Connection extends RoomSeat implements RoomConnection {
   readonly speaker: PacedSpeaker;
-  readonly #tell: (event: RoomEvent) => void;
+  readonly #options: PacedRoomOptions;
   readonly #forget: (connection: Connection) => void;
-  readonly #listeners = new Map<string, (frame: AudioFrame) => void>();
-  #gone = false;
 
   constructor(
-    tell: (event: RoomEvent) => void,
-    speaker: PacedSpeaker,
+    on: (event: RoomEvent) => void,
+    options: PacedRoomOptions,
     forget: (connection: Connection) => void,
   ) {
-    this.#tell = tell;
-    this.speaker = speaker;
+    super(on);
+    this.#options = options;
     this.#forget = forget;
+    this.speaker = new PacedSpeaker({
+      rateHz: options.rateHz,
+      clock: options.clock,
+      aheadMs: LIMITS.playoutAheadMs,
+      sink: (frame, at) => options.onAgent?.(frame, at),
+    });
   }
 
-  tell(event: RoomEvent): void {
-    if (!this.#gone) this.#tell(event);
+  sendText(text: RoomText): void {
+    if (!this.gone) this.#options.onText?.(text);
   }
 
-  hear(sid: string, frame: AudioFrame): void {
-    this.#listeners.get(sid)?.(frame);
+  setAttribute(name: string, value: string): void {
+    if (!this.gone) this.#options.onAttribute?.(name, value);
   }
-
-  listen(sid: string, on: (frame: AudioFrame) => void): { close(): void } {
-    this.#listeners.set(sid, on);
-    return { close: () => void this.#listeners.delete(sid) };
-  }
-
-  sendText(): void {}
-  setAttribute(): void {}
 
   leave(): Promise<void> {
-    this.#gone = true;
-    this.speaker.clear();
-    this.#listeners.clear();
+    if (this.close()) this.speaker.clear();
     this.#forget(this);
     return Promise.resolve();
   }

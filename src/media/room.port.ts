@@ -14,7 +14,8 @@ export type RoomEvent =
   | { readonly type: "text.received"; readonly identity: string; readonly text: string }
   | { readonly type: "reconnecting" }
   | { readonly type: "reconnected" }
-  | { readonly type: "disconnected"; readonly reason: string };
+  /** `lost`: it may be joined again; else the room, or this agent's place in it, is gone. */
+  | { readonly type: "disconnected"; readonly reason: string; readonly lost?: boolean };
 
 export interface RoomMedia {
   /** Joins under a stable identity. Events come after this resolves, present participants first. */
@@ -34,11 +35,25 @@ export interface RoomConnection {
   listen(sid: string, on: (frame: AudioFrame) => void): { close(): void };
   /** The agent's voice. One speaker at a time per connection. */
   readonly speaker: Speaker;
-  /** Sends text to the participants: captions, chat. */
-  sendText(topic: string, text: string, final: boolean): void;
+  /** Sends words to the participants. Waits for nothing; what cannot be sent is dropped. */
+  sendText(text: RoomText): void;
+  /** What participants may read of the agent. As `sendText`; the last value counts. */
   setAttribute(name: string, value: string): void;
   leave(): Promise<void>;
 }
+
+/** Topics and attributes bear the names that clients of LiveKit rooms look for. */
+export type RoomText =
+  | { readonly topic: "lk.chat"; readonly text: string }
+  | {
+      readonly topic: "lk.transcription";
+      /** All of the segment so far: a later text of it replaces the earlier one. */
+      readonly text: string;
+      readonly segment: string;
+      readonly final: boolean;
+      /** Who said it, and in which track; absent: the agent. */
+      readonly of?: { readonly identity: string; readonly sid: string };
+    };
 
 /**
  * Plays what is written, in order, at the pace of real time. M1: `clear` empties what is queued at

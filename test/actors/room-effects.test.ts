@@ -4,7 +4,8 @@ import { connectionRunner } from "../../src/actors/effects/connection.runner.ts"
 import { detectorRunner, sttRunner } from "../../src/actors/effects/track.runners.ts";
 import { sleep } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
-import type { RoomEvent, RoomMedia } from "../../src/media/room.port.ts";
+import type { EffectResult } from "../../src/actors/effect.ts";
+import type { RoomMedia } from "../../src/media/room.port.ts";
 import { ScriptedStt, ScriptedVad } from "../../src/providers/scripted/scripted-ears.ts";
 import type { Stt, SttEvent } from "../../src/providers/stt.port.ts";
 import { EffectBench, watch } from "./support/effect-bench.ts";
@@ -167,18 +168,19 @@ suite("the connection", () => {
   });
 
   test("leaves when stopped, ends with the room, fails when it cannot join", async () => {
-    const ends: readonly ((bench: EffectBench) => void)[] = [
-      (bench) => bench.abort.abort(),
-      (bench) => bench.room.tellAll({ type: "disconnected", reason: "room closed" } as RoomEvent),
+    const closed = { type: "disconnected", reason: "room closed" } as const;
+    const ends: readonly (readonly [(bench: EffectBench) => void, EffectResult])[] = [
+      [(bench) => bench.abort.abort(), {}],
+      [(bench) => bench.room.tellAll(closed), { result: { reason: "room closed" } }],
     ];
-    for (const stop of ends) {
+    for (const [stop, result] of ends) {
       const bench = new EffectBench();
       const end = watch(bench.run(connectionRunner(bench.room, bench.media), null));
       await bench.clock.advance(100);
       assert.equal(end.done, false);
       stop(bench);
       await bench.clock.advance(0);
-      assert.deepEqual(end.value, {});
+      assert.deepEqual(end.value, result);
       bench.room.enter("too late");
       assert.deepEqual(
         bench.met.map(({ event }) => event.type),
@@ -189,6 +191,15 @@ suite("the connection", () => {
     const room = slowRoom(bench, () => true);
     const failed = assert.rejects(bench.run(connectionRunner(room, bench.media), null));
     await bench.clock.advance(500);
+    await failed;
+  });
+
+  test("fails where the room is lost and not closed, so that it is joined again", async () => {
+    const bench = new EffectBench();
+    const run = bench.run(connectionRunner(bench.room, bench.media), null);
+    const failed = assert.rejects(run, { code: "room.lost", message: /signal close/ });
+    await bench.clock.advance(0);
+    bench.room.tellAll({ type: "disconnected", reason: "signal close", lost: true });
     await failed;
   });
 

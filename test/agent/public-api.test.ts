@@ -6,6 +6,7 @@ import * as testing from "../../src/testing/index.ts";
 /** The promise of the package: a name is added here on purpose, and taken away with a major. */
 const NAMES = [
   "AppError",
+  "dispatch",
   "handoff",
   "hangUp",
   "rules",

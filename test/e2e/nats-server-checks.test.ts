@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import net, { type AddressInfo } from "node:net";
-import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
@@ -10,11 +8,11 @@ import { systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import { openNats } from "../../src/broker/nats/nats-broker.ts";
 import { collect, fill, newCall, rejects, unique } from "../contract/bench.ts";
+import { natsConf } from "../../scripts/servers/server-files.ts";
 import { findNats, NATS_VERSIONS, NatsServer } from "../support/servers.ts";
 import { openNatsBench } from "./support.ts";
 
 /** A server that would not keep the log safe is refused before it is used, with the fix. */
-const CONF = join(import.meta.dirname, "..", "..", "nats.conf");
 
 /** A server of this version, as far as a client can see at first. */
 async function oldServer(version: string) {
@@ -116,15 +114,7 @@ for (const version of NATS_VERSIONS) {
         ...(user !== "engine" && { inboxPrefix: `_INBOX.${user}` }),
       });
     before(async () => {
-      const text = await readFile(CONF, "utf8");
-      server = await NatsServer.start({
-        ...found,
-        whole: ({ client, monitor, folder }) =>
-          text
-            .replaceAll("127.0.0.1:4222", `127.0.0.1:${client}`)
-            .replaceAll("127.0.0.1:8222", `127.0.0.1:${monitor}`)
-            .replace("./.turnfold/nats", folder),
-      });
+      server = await NatsServer.start({ ...found, whole: natsConf });
     });
     after(() => server[Symbol.asyncDispose]());
 

@@ -79,6 +79,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   "main.ts": 5.5,
   cli: 6,
   "start.ts": 6.5,
+  "dispatch.ts": 6.5,
   "tell.ts": 6.5,
   "index.ts": 7,
 };
@@ -90,9 +91,11 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   xstate: ["src/machines/", "src/actors/"],
   "@nats-io/*": ["src/broker/nats/"],
   "@livekit/rtc-node": ["src/media/livekit/"],
+  "@livekit/protocol": ["src/fleet/"],
+  "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/"],
+  ws: ["src/api/", "src/fleet/"],
   commander: ["src/cli/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
@@ -226,7 +229,7 @@ export function commentShares(files: FileSet): ReadonlyMap<string, number> {
 
 function toWorld(files: FileSet): World {
   const sources = [...files]
-    .filter(([path]) => /^(src|test|bench|scenarios|bin)\/.*\.[tj]s$/.test(path))
+    .filter(([path]) => /^(src|test|bench|scenarios|scripts|bin)\/.*\.[tj]s$/.test(path))
     .map(([path, text]) => ({ path, text, facts: readSource(path, text) }));
   const edges = sources.flatMap(({ path, facts }) =>
     facts.imports

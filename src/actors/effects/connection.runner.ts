@@ -1,20 +1,25 @@
 import { aborted } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
 import { featuresOf } from "../../folds/features.ts";
 import type { RoomEvent, RoomMedia } from "../../media/room.port.ts";
 import type { Runner, RunningEffect } from "../effect.ts";
+import { Captions } from "./captions.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 
-/** The agent's stay in a room: joins, tells who and what is there, leaves when stopped. */
+/**
+ * The agent's stay in a room: joins, tells who and what is there, shows what is said, leaves when
+ * stopped.
+ */
 export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unknown> {
   return {
     run: async (effect) => {
       const { header } = effect.call;
-      const gone = Promise.withResolvers<string>();
+      const gone = Promise.withResolvers<Disconnected>();
       const before: RoomEvent[] = [];
       let joined = false;
       let texts = 0;
       const tell = (event: RoomEvent): void => {
-        if (event.type === "disconnected") gone.resolve(event.reason);
+        if (event.type === "disconnected") gone.resolve(event);
         else if (event.type === "text.received") tellText(effect, event, `${effect.id}.${texts++}`);
         else quietly(effect.progress(toProgress(event)));
       };
@@ -25,21 +30,26 @@ export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unkn
         signal: effect.signal,
         on: (event) => (joined ? tell(event) : void before.push(event)),
       });
+      const captions = new Captions(connection, header);
+      const unfollow = effect.call.onRecord((record) => captions.apply(record));
       try {
         media.joined(connection);
         quietly(effect.progress({ type: "room.joined" }));
         joined = true;
         for (const event of before) tell(event);
-        await Promise.race([gone.promise, aborted(effect.signal)]);
+        const end = await Promise.race([gone.promise, aborted(effect.signal)]);
+        if (end?.lost) throw new AppError("room.lost", `the room is lost: ${end.reason}`);
+        return end ? { result: { reason: end.reason } } : {};
       } finally {
+        unfollow();
         media.left();
         await connection.leave();
       }
-      return {};
     },
   };
 }
 
+type Disconnected = Extract<RoomEvent, { type: "disconnected" }>;
 type Told = Exclude<RoomEvent, { type: "disconnected" | "text.received" }>;
 
 function toProgress(event: Told): { type: string } {

@@ -12,6 +12,10 @@ export class FaultyJobs implements Jobs {
     this.#faults = faults;
   }
 
+  get claimMs(): number {
+    return this.#inner.claimMs;
+  }
+
   offer(job: Job): Promise<"queued" | "exists"> {
     return this.#inner.offer(job);
   }
@@ -21,6 +25,7 @@ export class FaultyJobs implements Jobs {
     return (
       claim && {
         job: claim.job,
+        id: claim.id,
         redeliveries: claim.redeliveries,
         keepAlive: () => this.#keepAlive(claim),
         finish: () => claim.finish(),

@@ -22,6 +22,18 @@ export const NOT_FOUND = {
   message: 10_037,
 } as const;
 
+const DELETE_FAILED = 10_057;
+
+/**
+ * Whether what was to be deleted is no longer there. Before the first message of a stream and
+ * behind its last the server says so in words alone, with the number it has for a broken disk.
+ */
+export function isGone(error: unknown): boolean {
+  const code = apiCode(error);
+  const words = /no message found|stream store EOF/;
+  return code === NOT_FOUND.sequence || (code === DELETE_FAILED && words.test(messageOf(error)));
+}
+
 /** The number a JetStream server gives to what went wrong; 0 for anything else. */
 export function apiCode(error: unknown): number {
   return error instanceof JetStreamApiError ? error.code : 0;

@@ -43,6 +43,10 @@ export class NatsJobs implements Jobs {
     this.#parts = parts;
   }
 
+  get claimMs(): number {
+    return this.#parts.ackWaitMs;
+  }
+
   /** J1: the room's subject holds at most one message, and it must hold none. */
   async offer({ tenant, room, payload }: Job): Promise<"queued" | "exists"> {
     const { streams, layout, ids } = this.#parts;
@@ -128,6 +132,7 @@ export class NatsJobs implements Jobs {
 /** J4: acts only while it is surely held; J3: who must be certain looks at the log. */
 class Claim implements JobClaim {
   readonly job: Job;
+  readonly id: string;
   readonly redeliveries: number;
   readonly #parts: NatsJobsParts;
   readonly #reply: string;
@@ -141,6 +146,7 @@ class Claim implements JobClaim {
     const { deliveries, seq } = parseReply(this.#reply);
     this.redeliveries = deliveries - 1;
     this.#seq = seq;
+    this.id = String(seq);
     this.#heldUntil = this.#holdFrom(parts.clock.now());
   }
 

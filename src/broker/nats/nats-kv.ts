@@ -4,7 +4,7 @@ import type { Json } from "../../events/record.ts";
 import { checkKey } from "../kv-key.ts";
 import type { Kv, KvEntry } from "../kv.port.ts";
 import type { Bucket } from "./layout.ts";
-import { apiCode, NOT_FOUND, toBrokerError } from "./nats-error.ts";
+import { isGone, toBrokerError } from "./nats-error.ts";
 import type { Stored, Streams } from "./streams.ts";
 
 /**
@@ -78,11 +78,18 @@ export class NatsKv implements Kv {
 
   /** False where it was no longer there: a newer value has come, or it is gone. */
   async #deleteSeq(seq: number): Promise<boolean> {
+    const { jsm } = this.#streams;
+    const question = async (): Promise<boolean> => {
+      try {
+        return await jsm.streams.deleteMessage(this.#bucket.stream, seq);
+      } catch (error) {
+        if (isGone(error)) return false;
+        throw error;
+      }
+    };
     try {
-      const { jsm } = this.#streams;
-      return await this.#streams.ask(() => jsm.streams.deleteMessage(this.#bucket.stream, seq));
+      return await this.#streams.ask(question);
     } catch (error) {
-      if (apiCode(error) === NOT_FOUND.sequence) return false;
       throw toBrokerError(error);
     }
   }

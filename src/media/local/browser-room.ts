@@ -1,9 +1,10 @@
 import type { AudioFrame } from "../../base/audio.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { BrowserRooms, Guest, Page, Seat } from "../browser.port.ts";
+import { RoomSeat } from "../room-seat.ts";
 import type { JoinOptions, RoomConnection, RoomEvent, RoomMedia } from "../room.port.ts";
+import { MicrophoneLine } from "../microphone-line.ts";
 import { BrowserSpeaker } from "./browser-speaker.ts";
-import { MicrophoneLine } from "./microphone-line.ts";
 
 interface Options {
   readonly clock: Clock;
@@ -39,7 +40,7 @@ export class BrowserRoom implements RoomMedia {
     this.#enteredAt = Math.max(this.#enteredAt + 1, this.#options.clock.now());
     const sid = guest.speaks ? `TR_${this.#enteredAt.toString(36)}` : undefined;
     const stay: Stay = { ...guest, sid, page, line: undefined };
-    const deliver = (frame: AudioFrame): void => this.#connection?.hear(sid, frame);
+    const deliver = (frame: AudioFrame): void => this.#connection?.hear(sid ?? "", frame);
     if (sid) stay.line = new MicrophoneLine({ ...this.#options, deliver });
     this.#stay = stay;
     this.#connection?.speaker.changePage();
@@ -125,37 +126,20 @@ interface Stay extends Guest {
   line: MicrophoneLine | undefined;
 }
 
-class Connection implements RoomConnection {
+class Connection extends RoomSeat implements RoomConnection {
   readonly speaker: BrowserSpeaker;
-  readonly #tell: (event: RoomEvent) => void;
-  readonly #listeners = new Map<string, (frame: AudioFrame) => void>();
-  #gone = false;
 
-  constructor(tell: (event: RoomEvent) => void, speaker: BrowserSpeaker) {
-    this.#tell = tell;
+  constructor(on: (event: RoomEvent) => void, speaker: BrowserSpeaker) {
+    super(on);
     this.speaker = speaker;
   }
 
-  tell(event: RoomEvent): void {
-    if (!this.#gone) this.#tell(event);
-  }
-
-  hear(sid: string | undefined, frame: AudioFrame): void {
-    if (sid && !this.#gone) this.#listeners.get(sid)?.(frame);
-  }
-
-  listen(sid: string, on: (frame: AudioFrame) => void): { close(): void } {
-    this.#listeners.set(sid, on);
-    return { close: () => void this.#listeners.delete(sid) };
-  }
-
+  /** The page reads the log. */
   sendText(): void {}
   setAttribute(): void {}
 
   leave(): Promise<void> {
-    if (!this.#gone) this.speaker.clear();
-    this.#gone = true;
-    this.#listeners.clear();
+    if (this.close()) this.speaker.clear();
     return Promise.resolve();
   }
 }

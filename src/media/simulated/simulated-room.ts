@@ -2,6 +2,7 @@ import { frameMs, samplesOf } from "../../base/audio.ts";
 import type { Clock } from "../../base/clock.ts";
 import { PacedRoom } from "../paced-room.ts";
 import type { SpeakerSink } from "../paced-speaker.ts";
+import type { RoomText } from "../room.port.ts";
 
 /** What speech-to-text says on the way; `stable`: words it will not take back, default all. */
 export interface ScriptedInterim {
@@ -34,9 +35,14 @@ export class SimulatedRoom extends PacedRoom {
   readonly #utterances: Utterance[] = [];
   /** Sound of the agent that has left its speaker. */
   readonly agentSound: { readonly at: number; readonly ms: number }[];
+  /** What the agent has shown, with its time. */
+  readonly texts: (RoomText & { readonly at: number })[];
+  readonly attributes: { readonly at: number; readonly name: string; readonly value: string }[];
 
   constructor(clock: Clock, onAgent: SpeakerSink = () => undefined) {
     const agentSound: { at: number; ms: number }[] = [];
+    const texts: SimulatedRoom["texts"] = [];
+    const attributes: SimulatedRoom["attributes"] = [];
     super({
       clock,
       rateHz: RATE_HZ,
@@ -45,8 +51,12 @@ export class SimulatedRoom extends PacedRoom {
         agentSound.push({ at, ms: frameMs(frame) });
         onAgent(frame, at);
       },
+      onText: (text) => texts.push({ at: clock.now(), ...text }),
+      onAttribute: (name, value) => attributes.push({ at: clock.now(), name, value }),
     });
     this.agentSound = agentSound;
+    this.texts = texts;
+    this.attributes = attributes;
   }
 
   say(identity: string, utterance: Utterance): Promise<void> {

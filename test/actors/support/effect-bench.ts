@@ -69,6 +69,7 @@ export class EffectBench {
       transcript: this.transcript,
       clock: this.clock,
       ids,
+      onRecord: () => () => undefined,
     };
     const prepared = runner.prepare?.(input, call);
     const effect = {

@@ -1,0 +1,141 @@
+import type { NewCall, RecordListener } from "../actors/supervisor.ts";
+import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
+import { AppError } from "../base/errors.ts";
+import type { Job } from "../broker/jobs.port.ts";
+import type { Config } from "../config.ts";
+import { parseJoin } from "../events/fleet.events.ts";
+import type { CallCommands } from "../fleet/commands.ts";
+import type { Worker } from "../fleet/worker.ts";
+import {
+  CURRENT_VERSIONS,
+  openCommands,
+  openLiveKitRooms,
+  openLocalProviders,
+  openLocalReceptionist,
+  openStore,
+  openSupervisor,
+  openWorker,
+  storeName,
+  type Broker,
+  type LocalProviders,
+} from "../main.ts";
+import { AgentSlot } from "./agent-slot.ts";
+import { parseDuration } from "./arguments.ts";
+import type { OptionSpec } from "./command.ts";
+import type { DrainPorts } from "./drain.ts";
+import type { Output } from "./output.ts";
+
+/** A worker with an agent, on the rooms of a LiveKit server. */
+export interface Work extends AsyncDisposable {
+  readonly worker: Worker;
+}
+
+export interface WorkPorts {
+  readonly broker: Broker;
+  readonly providers: LocalProviders;
+  readonly slot: AgentSlot;
+  readonly commands: CallCommands;
+  readonly onRecord?: RecordListener;
+}
+
+/** In a process that has all else already. */
+export async function openWork(config: Config, ports: WorkPorts): Promise<Work> {
+  const { broker, providers, slot, commands, onRecord } = ports;
+  await using opened = new AsyncDisposableStack();
+  const rooms = opened.use(await openLiveKitRooms(config));
+  const agent = (): VoiceAgent => slot.now;
+  const parts = { providers, roomOf: () => rooms, agent };
+  const supervisor = openSupervisor(config, broker, parts);
+  opened.defer(() => supervisor.abandonAll("the worker was stopped"));
+  opened.use(slot.add(supervisor));
+  commands.attach(supervisor);
+  if (onRecord) supervisor.onRecord(onRecord);
+  const worker = openWorker(config, broker, {
+    supervisor: {
+      open: (call) => supervisor.open(call),
+      resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "worker"),
+      onRecord: (listener) => supervisor.onRecord(listener),
+    },
+    newCall: (job, call) => callFor(job, call, agent()),
+    calls: () => commands.calls.map(({ call }) => call),
+  });
+  opened.use(worker);
+  worker.member.follow(supervisor);
+  const all = opened.move();
+  return { worker, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** A process that does nothing else. */
+export async function openWorkAlone(
+  config: Config,
+  agent: VoiceAgent = openLocalReceptionist(),
+): Promise<Work> {
+  await using opened = new AsyncDisposableStack();
+  const broker = opened.use(await openStore(config, false));
+  const providers = opened.use(await openLocalProviders(config));
+  const slot = new AgentSlot(agent, providers);
+  const commands = openCommands(config, broker);
+  const { worker } = opened.use(await openWork(config, { broker, providers, slot, commands }));
+  const all = opened.move();
+  return { worker, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** Error `config.invalid` for a job that asks for another agent: a worker that has it may do it. */
+function callFor({ tenant, room, payload }: Job, call: string, agent: VoiceAgent): NewCall {
+  const { agent: name = agent.name, identity = "agent" } = parseJoin(payload);
+  if (name !== agent.name)
+    throw new AppError("config.invalid", `join: no agent ${name} here, but ${agent.name}`);
+  return { call, tenant, room, identity, ...callOf(agent), recording: null };
+}
+
+/** Whether this process can work: several share a NATS server, and rooms are a LiveKit server's. */
+export function canWork({ nats, liveKit }: Config): boolean {
+  return nats !== undefined && liveKit !== undefined;
+}
+
+/** Error `config.invalid` where there is no server that workers share. */
+export function needNats({ nats }: Config): void {
+  if (nats) return;
+  const fix = "set NATS_URL, and leave out --data; `npm run servers` starts a server";
+  throw new AppError("config.invalid", "NATS_URL is not set: workers share a NATS server", {
+    detail: { fix },
+  });
+}
+
+/** Before models are fetched for nothing. */
+export function needLiveKit({ liveKit }: Config): void {
+  if (liveKit) return;
+  const fix = "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET";
+  throw new AppError("config.invalid", "LIVEKIT_URL is not set: a worker talks in its rooms", {
+    detail: { fix },
+  });
+}
+
+/** One line: who works, on how much, with what, and where the work lies. */
+export function workLine(config: Config, { name, capacity }: Worker): string {
+  const versions = Object.entries(CURRENT_VERSIONS).map((pair) => pair.join(" "));
+  const calls = capacity === 1 ? "1 call" : `up to ${capacity} calls`;
+  return `worker ${name}: ${calls}, machines ${versions.join(", ")}, ${storeName(config)}`;
+}
+
+export interface DrainFlags {
+  readonly drain?: number;
+}
+
+/** Of the commands that work. */
+export const DRAIN_OPTION: OptionSpec = {
+  flags: "--drain <time>",
+  description: "how long SIGTERM waits for moments to hand calls over: 30s, 2m; default 60s",
+  parse: parseDuration,
+};
+const DRAIN_MS = 60_000;
+
+export function drainPorts({ worker }: Work, options: DrainFlags, out: Output): DrainPorts {
+  const { drain: limitMs = DRAIN_MS } = options;
+  const onDrain = (): void => {
+    const calls = worker.claims === 1 ? "1 call" : `${worker.claims} calls`;
+    const limit = `within ${limitMs / 1_000} s`;
+    if (worker.claims > 0) out.note(`handing over ${calls} ${limit}; stop again to cut short`);
+  };
+  return { signal: out.signal, limitMs, onDrain };
+}
