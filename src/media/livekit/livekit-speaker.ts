@@ -24,7 +24,7 @@ const QUEUE_TIMES = 4;
 
 /**
  * The agent's voice in a room. The native source takes 10 ms of its queue every 10 ms and keeps
- * time by itself, so frames are handed over at once and `write` waits while `playoutAheadMs` of
+ * time by itself, so frames are handed over at once and `write` waits while `roomAheadMs` of
  * them are ahead.
  *
  * M1: `clear` empties the native queue within the call. M2: the position is what has left that
@@ -55,7 +55,7 @@ export class LiveKitSpeaker implements Speaker {
     this.rateHz = rateHz;
     this.#clock = clock;
     this.#onDrop = onDrop;
-    const aheadMs = LIMITS.playoutAheadMs;
+    const aheadMs = LIMITS.roomAheadMs;
     this.#pace = new PacedSpeaker({ rateHz, clock, aheadMs, sink: () => undefined });
     this.#source = new AudioSource(rateHz, 1, QUEUE_TIMES * aheadMs);
     this.#flush = { samples: new Int16Array(rateHz / 100), rateHz };
