@@ -1,9 +1,9 @@
 import {
   AudioFrame as RtcFrame,
-  AudioSource,
   LocalAudioTrack,
   TrackPublishOptions,
   TrackSource,
+  type AudioSource,
   type LocalTrackPublication,
   type Room,
 } from "@livekit/rtc-node";
@@ -12,6 +12,7 @@ import { sleep, type Clock } from "../../base/clock.ts";
 import { LIMITS } from "../../base/limits.ts";
 import { PacedSpeaker } from "../paced-speaker.ts";
 import type { Speaker } from "../room.port.ts";
+import { giveSource, takeSource } from "./rtc-inside.ts";
 
 export interface SpeakerOptions {
   readonly rateHz: number;
@@ -57,7 +58,7 @@ export class LiveKitSpeaker implements Speaker {
     this.#onDrop = onDrop;
     const aheadMs = LIMITS.roomAheadMs;
     this.#pace = new PacedSpeaker({ rateHz, clock, aheadMs, sink: () => undefined });
-    this.#source = new AudioSource(rateHz, 1, QUEUE_TIMES * aheadMs);
+    this.#source = takeSource(rateHz, QUEUE_TIMES * aheadMs);
     this.#flush = { samples: new Int16Array(rateHz / 100), rateHz };
     this.#track = LocalAudioTrack.createAudioTrack("agent", this.#source);
   }
@@ -104,12 +105,14 @@ export class LiveKitSpeaker implements Speaker {
     }
   }
 
-  async close(): Promise<void> {
+  /** `thrownOut`: see `giveSource`. */
+  async close(thrownOut: boolean): Promise<void> {
     if (this.#closed) return;
     this.clear();
     this.#closed = true;
     this.#listened.abort();
-    await this.#track.close();
+    await this.#track.close(false);
+    await giveSource(this.#source, thrownOut);
   }
 
   async #hold(ms: number, cleared: AbortSignal): Promise<void> {
