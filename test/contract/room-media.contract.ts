@@ -100,8 +100,8 @@ export function roomMediaContract(adapter: RoomAdapter): void {
     return code.read(heard, rateHz);
   }
 
-  function near(actual: number, expected: number, off: number, what = ""): void {
-    assert.ok(Math.abs(actual - expected) <= off, `${actual} of ${expected} ms ${what}`);
+  function near(actual: number, expected: number, off: number): void {
+    assert.ok(Math.abs(actual - expected) <= off, `${actual} of ${expected} ms`);
   }
 
   suite(`${name}: who is there`, () => {
@@ -226,12 +226,12 @@ export function roomMediaContract(adapter: RoomAdapter): void {
       near(playedMs - wayMs / 2, ms, 2 * FRAME_MS + wayMs / 2 + jitterMs);
       assert.equal(speaker.queuedMs, 0);
       await bench.clock.advance(0);
-      assert.equal(speaker.playedMs >= playedMs, true);
       // The writer goes on with what it still has, which is another reply's first sound.
       await bench.clock.advance(2_000);
       assert.ok(spoken.done);
       assert.ok(speaker.playedMs > playedMs);
-      near(speaker.playedMs, written - queuedMs, 2 * FRAME_MS, "what was queued is never played");
+      // What was queued is never played.
+      near(speaker.playedMs, written - queuedMs, 2 * FRAME_MS);
       near(heardOf(bench).ms, speaker.playedMs, 2 * FRAME_MS + jitterMs / 2);
       await connection.leave();
     });
