@@ -91,7 +91,7 @@ function print({ workers, calls, capacity, queue }: FleetAnswer, config: Config,
     );
   const room = (count: number): string => (count === 1 ? "1 room" : `${count} rooms`);
   const lines = [
-    `${of(calls, capacity)} calls`,
+    capacity === 0 && calls === 1 ? "1 call" : `${of(calls, capacity)} calls`,
     queue.count === 0
       ? "nobody waits for an agent"
       : `${room(queue.count)} waiting for an agent, the first for ${duration(queue.oldestMs)}`,

@@ -75,6 +75,7 @@ export async function serve(
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const idle = { capacity: 0, now: () => nowOf(commands) };
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle));
+  member.follow(supervisor);
   const newCall = (room: string): NewCall => ({
     call: systemIds.call(),
     tenant: "local",

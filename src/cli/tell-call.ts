@@ -8,7 +8,7 @@ import {
 } from "../events/fleet.events.ts";
 import type { CallRef, Json } from "../events/record.ts";
 import { subjects, toToken } from "../events/subjects.ts";
-import { absent, type CallTarget } from "../fleet/commands.ts";
+import { absent, unknownCall, type CallTarget } from "../fleet/commands.ts";
 import { openStore, type Broker } from "../main.ts";
 import { findCall } from "./call-finder.ts";
 import { askOwner } from "./owner-http.ts";
@@ -70,7 +70,9 @@ export async function tellCall(
   } catch (error) {
     if (!MISSED.includes(codeOf(error))) throw error;
   }
-  const ref = await findCall(given, config, broker.log);
+  const ref = await findCall(given, config, broker.log).catch((error: unknown) => {
+    throw codeOf(error) === "call.notFound" ? unknownCall(given) : error;
+  });
   try {
     return await ask({ target: ref.call, tenant: ref.tenant });
   } catch (error) {

@@ -18,6 +18,9 @@ export const TellReport = z.strictObject({
   state: CallState.optional(),
 });
 
+const COMMANDS =
+  "say TEXT, interrupt, mute, unmute, instruct TEXT, set GROUP.NAME=VALUE…, end [REASON], state";
+
 interface Options {
   readonly now?: boolean;
   readonly heardOut?: boolean;
@@ -31,9 +34,8 @@ export const register: Register = (program, cli) => {
     usage: "tell <call> <command> [words...]",
     summary: "tell a running call: say, interrupt, mute, unmute, instruct, set, end, state",
     details:
-      "A call is an id, the start of one, or the name of its room. The commands are " +
-      "`say TEXT`, `interrupt`, `mute`, `unmute`, `instruct TEXT`, `set GROUP.NAME=VALUE…`, " +
-      "`end [REASON]` and `state`.",
+      "A call is an id, the start of one, or the name of its room. " +
+      `The commands are ${COMMANDS}.`,
     options: [
       { flags: "--now", description: "say: cut the answer that is being given" },
       { flags: "--heard-out", description: "say: nothing that is said meanwhile stops it" },
@@ -65,17 +67,19 @@ async function runTell({ args, options, config, out }: Invocation<Options>): Pro
   return EXIT.ok;
 }
 
-/** Options of another command would be lost without a word. */
-const FLAGS: Readonly<Record<string, readonly (keyof Options)[]>> = {
-  say: ["now", "heardOut"],
-  interrupt: ["force"],
-};
+/** Whose option it is: with another command it would be lost without a word. */
+const FLAGS = {
+  now: ["--now", "say"],
+  heardOut: ["--heard-out", "say"],
+  force: ["--force", "interrupt"],
+} as const;
 
 function commandOf(name: string, words: readonly string[], options: Options): CommandRequest {
   const { by, now, heardOut, force } = options;
-  for (const flag of ["now", "heardOut", "force"] as const)
-    if (options[flag] && !FLAGS[name]?.includes(flag))
-      throw usageError(`${name} has no option for that`, "see `turnfold help tell`");
+  for (const key of ["now", "heardOut", "force"] as const) {
+    const [flag, owner] = FLAGS[key];
+    if (options[key] && name !== owner) throw usageError(`${flag} is of ${owner}, not of ${name}`);
+  }
   const text = words.join(" ");
   switch (name) {
     case "say":
@@ -86,10 +90,14 @@ function commandOf(name: string, words: readonly string[], options: Options): Co
       return { name, by, ...(text !== "" && { reason: text }) };
     case "set":
       return { name, by, settings: settingsOf(words) };
-    default:
+    case "interrupt":
+    case "mute":
+    case "unmute":
+    case "state":
       if (text !== "") throw usageError(`${name} takes no words: ${text}`);
-      // What is no command is refused by its schema, which names them all.
-      return { name, by, ...(force && { force }) } as CommandRequest;
+      return { name, by, ...(force && { force }) };
+    default:
+      throw usageError(`no command ${name}`, COMMANDS);
   }
 }
 
@@ -120,7 +128,6 @@ function printState(done: Omit<CommandDone, "ok"> & { state: CallState }, out: O
   const { call, tenant, seq, state } = done;
   const { lastWords, turn, present, tools } = state;
   const rows: readonly (readonly [string, string])[] = [
-    ["room", state.room],
     ["agent", `${state.agent}${state.muted ? ", muted" : ""}`],
     ["worker", `${state.worker}, epoch ${state.epoch}`],
     ["since", `${new Date(state.since).toISOString().slice(0, 19).replace("T", " ")} UTC`],
@@ -132,7 +139,7 @@ function printState(done: Omit<CommandDone, "ok"> & { state: CallState }, out: O
     ["tools", tools.join(", ")],
     ...state.actors.map(({ actor, state: at }) => [actor, stateText(at)] as const),
   ];
-  out.line(out.style(`call ${call} of ${tenant}, record ${seq}`, "bold"));
+  out.line(out.style(`call ${call} of ${tenant} in room ${state.room}, record ${seq}`, "bold"));
   const shown = rows.filter(([, what]) => what !== "");
   const width = Math.max(...shown.map(([name]) => name.length));
   for (const [name, what] of shown) out.line(`  ${name.padEnd(width)}  ${what}`);

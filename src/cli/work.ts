@@ -44,10 +44,11 @@ export interface WorkPorts {
   readonly onRecord?: RecordListener;
 }
 
-/** In a process that has all else already. Error `config.invalid` without a LiveKit server. */
+/** In a process that has all else already. */
 export async function openWork(config: Config, ports: WorkPorts): Promise<Work> {
   const { broker, providers, slot, commands, onRecord } = ports;
-  const rooms = await openLiveKitRooms(config);
+  await using opened = new AsyncDisposableStack();
+  const rooms = opened.use(await openLiveKitRooms(config));
   const ends = roomEnds(config, broker);
   const agent = (): VoiceAgent => slot.now;
   const roomOf = (call: string): RoomMedia =>
@@ -56,7 +57,8 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
       onOver: (tenant, room) => tellEnd(ends, tenant, room),
     });
   const supervisor = openSupervisor(config, broker, { providers, roomOf, agent });
-  const known = slot.add(supervisor);
+  opened.defer(() => supervisor.abandonAll("the worker was stopped"));
+  opened.use(slot.add(supervisor));
   commands.attach(supervisor);
   if (onRecord) supervisor.onRecord(onRecord);
   const worker = openWorker(config, broker, {
@@ -68,20 +70,18 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
     newCall: (job, call) => callFor(job, call, agent()),
     calls: () => commands.calls.map(({ call }) => call),
   });
+  opened.use(worker);
+  worker.member.follow(supervisor);
   const load = (): number => (worker.isDraining ? 1 : worker.claims / worker.capacity);
   const dispatch = await openLiveKitDispatch(config, broker, load);
-  const close = async (): Promise<void> => {
-    await dispatch?.[Symbol.asyncDispose]();
-    worker[Symbol.dispose]();
-    supervisor.abandonAll("the worker was stopped");
-    known[Symbol.dispose]();
-  };
+  if (dispatch) opened.use(dispatch);
   const health = {
     livekit: liveKitHealth(config, dispatch),
     // In these rooms nobody types.
     speech: { check: async () => providers.missing, isNeeded: true },
   };
-  return { worker, health, [Symbol.asyncDispose]: close };
+  const all = opened.move();
+  return { worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** A process that does nothing else. */
@@ -118,6 +118,15 @@ export function needNats({ nats }: Config): void {
   if (nats) return;
   const fix = "set NATS_URL, and leave out --data; `npm run servers` starts a server";
   throw new AppError("config.invalid", "NATS_URL is not set: workers share a NATS server", {
+    detail: { fix },
+  });
+}
+
+/** Before models are fetched for nothing. */
+export function needLiveKit({ liveKit }: Config): void {
+  if (liveKit) return;
+  const fix = "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET";
+  throw new AppError("config.invalid", "LIVEKIT_URL is not set: a worker talks in its rooms", {
     detail: { fix },
   });
 }

@@ -7,6 +7,7 @@ import { prepare, PULL_OPTION } from "./start.command.ts";
 import {
   DRAIN_OPTION,
   drainPorts,
+  needLiveKit,
   needNats,
   openWorkAlone,
   workLine,
@@ -33,6 +34,7 @@ export const register: Register = (program, cli) => {
 
 async function run({ options, config, out }: Invocation<Options>): Promise<number> {
   needNats(config);
+  needLiveKit(config);
   const agent = await agentOption(options.agent, out);
   await prepare(config, options, out);
   await using work = await openWorkAlone(config, agent);

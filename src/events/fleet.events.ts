@@ -32,7 +32,7 @@ const COMMAND_CHARS_MAX = 4_000;
 
 /** Who asks, as they call themselves; it stands in the log. */
 const by = z.string().min(1).max(64).optional();
-const text = z.string().trim().min(1).max(COMMAND_CHARS_MAX);
+const text = z.string().trim().min(1, "is empty").max(COMMAND_CHARS_MAX);
 
 const REQUESTS = {
   say: z.strictObject({

@@ -1,14 +1,13 @@
 import type { CallHost } from "../actors/call-host.ts";
-import { nothingLive, type RoomContext } from "../machines/room.rules.ts";
+import { roomOf } from "./call-state.ts";
 
 /**
  * A moment at which another can go on with the call and nobody hears it: no turn is live or about
  * to be, no tool and no hook runs. A call that is being closed has none any more.
  */
-export function isBetweenTurns({ fold }: CallHost): boolean {
-  const room = fold.snapshotOf("room");
-  if (!room || !room.matches({ present: "live" })) return false;
-  const context = room.context as RoomContext;
-  const { queue, tools, afterTurns } = context;
-  return nothingLive(context) && [queue, tools, afterTurns].every((list) => list.length === 0);
+export function isBetweenTurns(host: CallHost): boolean {
+  if (!host.fold.snapshotOf("room")?.matches({ present: "live" })) return false;
+  const { older, newer, queue, tools, afterTurns } = roomOf(host);
+  if (older !== null || newer !== null) return false;
+  return [queue, tools, afterTurns].every((list) => list.length === 0);
 }

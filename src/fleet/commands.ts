@@ -180,8 +180,6 @@ export async function absent(ref: CallRef, { log }: Pick<Broker, "log">): Promis
 }
 
 export function unknownCall(target: string): AppError {
-  return new AppError(
-    "call.notFound",
-    `no call ${target} is here, and no call in a room ${target}`,
-  );
+  const message = `no call is named ${target}, and none goes on in a room ${target}`;
+  return new AppError("call.notFound", message);
 }

@@ -1,3 +1,4 @@
+import type { Supervisor } from "../actors/supervisor.ts";
 import { FleetView, type FleetPorts } from "./fleet-view.ts";
 import { Heartbeat, type HeartbeatPorts } from "./heartbeat.ts";
 
@@ -16,6 +17,15 @@ export class FleetMember implements Disposable {
     this.view = new FleetView({ broker, clock, ...names, onNew });
     const { now, load } = ports;
     this.heartbeat = new Heartbeat({ bus: broker.bus, clock, ...names, about, now, load });
+  }
+
+  /** The others know of each call that comes and goes without waiting for the next second. */
+  follow(supervisor: Pick<Supervisor, "onOwned">): void {
+    const tell = (): void => this.heartbeat.beatSoon();
+    supervisor.onOwned((host) => {
+      tell();
+      host.ended.then(tell, tell);
+    });
   }
 
   [Symbol.dispose](): void {

@@ -29,7 +29,7 @@ const SETTINGS = TurnSettings.parse({ participant: { grace: 300 } });
 const tell = (told: Told): void => void process.send?.(told);
 const logger: Logger = {
   log: (_, message, fields) =>
-    tell({ what: "logged", message, code: String(fields?.["code"] ?? "") }),
+    tell({ what: "logged", message, code: (fields?.["code"] as string | undefined) ?? "" }),
 };
 const broker = await openNats({ url, prefix, clock, ids: systemIds, logger });
 

@@ -134,6 +134,21 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     assert.deepEqual(changesOf(records!), []);
   });
 
+  test("thirty rooms are spread over three of them", async (t) => {
+    await using stage = await Stage.open(server.url, ["w1", "w2", "w3"]);
+    const { fleet } = stage;
+    const rooms = Array.from({ length: 30 }, (_, index) => `room-${index}`);
+    await Promise.all(rooms.map((room) => stage.offer(room)));
+    await fleet.until(() => fleet.of("joined").length === rooms.length);
+    const counts = ["w1", "w2", "w3"].map(
+      (name) => fleet.of("joined").filter(({ worker }) => worker === name).length,
+    );
+    t.diagnostic(`calls of each: ${counts.join(", ")}`);
+    assert.ok(Math.max(...counts) <= 2 * Math.min(...counts), counts.join());
+    const logs = await stage.close(rooms);
+    assert.equal(logs.length, rooms.length);
+  });
+
   test("kill -9 of the owner: another resumes its calls, the talk goes on", async (t) => {
     await using stage = await Stage.open(server.url, ["w1", "w2"]);
     const { fleet } = stage;

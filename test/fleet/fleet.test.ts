@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import type { CallHost } from "../../src/actors/call-host.ts";
+import type { OwnedListener } from "../../src/actors/supervisor.ts";
 import { SimulatedClock, systemClock } from "../../src/base/clock.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -115,7 +117,25 @@ suite("the fleet", () => {
     assert.deepEqual(namesOf(view), ["w1"]);
   });
 
-  test("what is no heartbeat changes nothing, and what a newer build adds is left out", async () => {
+  test("a call that comes or goes is known within a moment", async () => {
+    using fleet = new Fleet();
+    const calls: string[] = [];
+    const member = fleet.join("w1", () => ({ ...IDLE, calls }));
+    await fleet.clock.advance(300);
+    const ended = Promise.withResolvers<void>();
+    let own: OwnedListener | undefined;
+    member.follow({ onOwned: (listener) => ((own = listener), () => undefined) });
+    calls.push("c1");
+    own!({ ended: ended.promise } as CallHost);
+    await fleet.clock.advance(60);
+    assert.deepEqual(member.view.workers[0]?.calls.ids, ["c1"]);
+    calls.pop();
+    ended.resolve();
+    await fleet.clock.advance(60);
+    assert.deepEqual(member.view.workers[0]?.calls.ids, []);
+  });
+
+  test("what is no heartbeat changes nothing, what a newer build adds is left out", async () => {
     using fleet = new Fleet();
     const { view } = fleet.join("w1");
     await fleet.clock.advance(0);

@@ -25,6 +25,18 @@ suite("workers", () => {
     assert.deepEqual(await fleet.close(), [{ epochs: 1, reasons: [] }]);
   });
 
+  test("sixty rooms are spread over three of them", async () => {
+    await using fleet = new Fleet();
+    const workers = [1, 2, 3].map(() => fleet.add({ capacity: 60 }).start().worker);
+    for (let i = 1; i <= 60; i++) {
+      await fleet.offer(`room ${i}`);
+      await fleet.run(20);
+    }
+    assert.equal(fleet.joins.length, 60);
+    const claims = workers.map((worker) => worker.claims);
+    assert.ok(Math.max(...claims) <= 2 * Math.min(...claims), String(claims));
+  });
+
   test("take as many calls as they have room for; the next waits for its turn", async () => {
     await using fleet = new Fleet();
     const [one, two] = [fleet.add({ capacity: 2 }).start(), fleet.add({ capacity: 2 }).start()];

@@ -9,6 +9,8 @@ import { Mailbox } from "../mailbox.ts";
 import type { Connection } from "./connection.ts";
 import { toBrokerError } from "./nats-error.ts";
 
+/** Of a client, or of a request that crossed accounts. */
+const INBOX = /^(_INBOX|_R_)\./;
 const NO_JSON = { ok: false, code: "input.invalid", message: "a request must be JSON" };
 
 /**
@@ -91,11 +93,18 @@ export class NatsBus implements Bus {
       data = message.data.length === 0 ? null : message.json<Json>();
     } catch {
       this.#logger.log("warn", "a message was not JSON", { subject });
-      if (message.reply) message.respond(JSON.stringify(NO_JSON));
+      this.#answer(message, NO_JSON);
       return;
     }
     if (!message.reply) return mailbox.push({ message: { subject, data } });
-    const answer = (reply: Json): void => void message.respond(JSON.stringify(reply));
-    mailbox.push({ message: { subject, data }, answer });
+    mailbox.push({ message: { subject, data }, answer: (reply) => this.#answer(message, reply) });
+  }
+
+  /** Who asks chooses the subject of the answer: were it a log's, we would write into that. */
+  #answer(message: Msg, reply: Json): void {
+    const { subject, reply: to = "" } = message;
+    if (INBOX.test(to)) message.respond(JSON.stringify(reply));
+    else if (to !== "")
+      this.#logger.log("warn", "a request whose answer is no inbox's is not answered", { subject });
   }
 }
