@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { connect } from "@nats-io/transport-node";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -27,12 +28,14 @@ const QUESTION = { say: "What are your opening hours?", ms: 1_250 };
 class Stage implements AsyncDisposable {
   readonly fleet: FleetProcesses;
   readonly broker: Broker;
+  readonly prefix: string;
   /** Each record of each call as it was told, in order. */
   readonly records: LogRecord[] = [];
 
   private constructor(fleet: FleetProcesses, broker: Broker, prefix: string) {
     this.fleet = fleet;
     this.broker = broker;
+    this.prefix = prefix;
     broker.bus.subscribe(`${prefix}.events.acme.*.>`, ({ data }) => {
       this.records.push(data as unknown as LogRecord);
       fleet.look();
@@ -132,6 +135,23 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     const [records, ...others] = await stage.close(["desk"]);
     assert.equal(others.length, 0);
     assert.deepEqual(changesOf(records!), []);
+  });
+
+  test("a plain message of any client gets a room its agent", async () => {
+    await using stage = await Stage.open(server.url, []);
+    const { fleet, prefix } = stage;
+    const client = await connect({ servers: server.url });
+    const ask = async (payload: string): Promise<Json> =>
+      (await client.request(`${prefix}.join.acme.desk`, payload)).json();
+    const { stream } = (await ask("")) as { stream: string };
+    assert.equal(stream, `${prefix}_jobs`);
+    await fleet.start("w1");
+    await fleet.until(() => fleet.ownerOf("desk") === "w1");
+    const { error } = (await ask('{"identity":"other"}')) as { error: { err_code: number } };
+    assert.equal(error.err_code, 10_077);
+    await client.close();
+    await stage.close(["desk"]);
+    assert.equal(fleet.of("joined").length, 1);
   });
 
   test("thirty rooms are spread over three of them", async (t) => {
