@@ -22,6 +22,8 @@ const STALLS = Number(process.env["FLEET_STALLS"] ?? 2);
 const STALL_MS = Number(process.env["FLEET_STALL_MS"] ?? 4_000);
 /** Of the moments every so many-th. */
 const MOMENTS_EVERY = Number(process.env["FLEET_MOMENTS_EVERY"] ?? 7);
+/** What was told before it was fenced has come by then. */
+const SILENT_MS = 50;
 const QUESTION = { say: "What are your opening hours?", ms: 1_250 };
 
 /** A fleet on a server, and what its calls say. */
@@ -187,7 +189,7 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     assert.ok(turns.some(({ heardText }) => heardText === ANSWER));
   });
 
-  test(`SIGSTOP, then CONT: ${STALLS} times, who comes back is fenced`, async () => {
+  test(`SIGSTOP, then CONT: ${STALLS} times, who comes back is fenced`, async (t) => {
     await using stage = await Stage.open(server.url, ["w1", "w2"]);
     const { fleet } = stage;
     await stage.offer("desk");
@@ -206,6 +208,7 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
       const back = performance.now();
       fleet.signal(owner, "SIGCONT");
       await fleet.until(() => fenced(owner) > before);
+      const fencedAt = performance.now();
       assert.equal(await stage.offer("desk"), "exists", "the new owner has the job");
       const next = fleet.ownerOf("desk")!;
       assert.notEqual(next, owner);
@@ -213,6 +216,11 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
       await fleet.until(() =>
         fleet.of("sound").some(({ worker, at }) => worker === next && at > back),
       );
+      const late = fleet
+        .of("sound")
+        .filter(({ worker, at }) => worker === owner && at > fencedAt + SILENT_MS);
+      assert.deepEqual(late, [], "who was fenced is silent");
+      t.diagnostic(`fenced ${(fencedAt - back).toFixed(0)} ms after it came back`);
     }
     const [records] = await stage.close(["desk"]);
     assertEpochs(records!);
