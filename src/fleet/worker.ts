@@ -209,6 +209,7 @@ export class Worker implements Disposable {
     const { tenant, room } = held.claim.job;
     const about = { tenant, room, code, error: message };
     this.#ports.logger.log("error", "a job was not admitted", about);
+    if (code === "job.lost") return this.#forget(held);
     if (code === "input.invalid") return this.#finish(held);
     const laterMs = Math.min(FAILED_MAX_MS, FAILED_MS * 2 ** held.claim.redeliveries);
     await this.#giveBack(held, ELSEWHERE.includes(code) ? ELSEWHERE_MS : laterMs);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { connect } from "@nats-io/transport-node";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -21,18 +22,22 @@ const STALLS = Number(process.env["FLEET_STALLS"] ?? 2);
 const STALL_MS = Number(process.env["FLEET_STALL_MS"] ?? 4_000);
 /** Of the moments every so many-th. */
 const MOMENTS_EVERY = Number(process.env["FLEET_MOMENTS_EVERY"] ?? 7);
+/** What was told before it was fenced has come by then. */
+const SILENT_MS = 50;
 const QUESTION = { say: "What are your opening hours?", ms: 1_250 };
 
 /** A fleet on a server, and what its calls say. */
 class Stage implements AsyncDisposable {
   readonly fleet: FleetProcesses;
   readonly broker: Broker;
+  readonly prefix: string;
   /** Each record of each call as it was told, in order. */
   readonly records: LogRecord[] = [];
 
   private constructor(fleet: FleetProcesses, broker: Broker, prefix: string) {
     this.fleet = fleet;
     this.broker = broker;
+    this.prefix = prefix;
     broker.bus.subscribe(`${prefix}.events.acme.*.>`, ({ data }) => {
       this.records.push(data as unknown as LogRecord);
       fleet.look();
@@ -134,6 +139,23 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     assert.deepEqual(changesOf(records!), []);
   });
 
+  test("a plain message of any client gets a room its agent", async () => {
+    await using stage = await Stage.open(server.url, []);
+    const { fleet, prefix } = stage;
+    const client = await connect({ servers: server.url });
+    const ask = async (payload: string): Promise<Json> =>
+      (await client.request(`${prefix}.join.acme.desk`, payload)).json();
+    const { stream } = (await ask("")) as { stream: string };
+    assert.equal(stream, `${prefix}_jobs`);
+    await fleet.start("w1");
+    await fleet.until(() => fleet.ownerOf("desk") === "w1");
+    const { error } = (await ask('{"identity":"other"}')) as { error: { err_code: number } };
+    assert.equal(error.err_code, 10_077);
+    await client.close();
+    await stage.close(["desk"]);
+    assert.equal(fleet.of("joined").length, 1);
+  });
+
   test("thirty rooms are spread over three of them", async (t) => {
     await using stage = await Stage.open(server.url, ["w1", "w2", "w3"]);
     const { fleet } = stage;
@@ -167,7 +189,7 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     assert.ok(turns.some(({ heardText }) => heardText === ANSWER));
   });
 
-  test(`SIGSTOP, then CONT: ${STALLS} times, who comes back is fenced`, async () => {
+  test(`SIGSTOP, then CONT: ${STALLS} times, who comes back is fenced`, async (t) => {
     await using stage = await Stage.open(server.url, ["w1", "w2"]);
     const { fleet } = stage;
     await stage.offer("desk");
@@ -186,6 +208,7 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
       const back = performance.now();
       fleet.signal(owner, "SIGCONT");
       await fleet.until(() => fenced(owner) > before);
+      const fencedAt = performance.now();
       assert.equal(await stage.offer("desk"), "exists", "the new owner has the job");
       const next = fleet.ownerOf("desk")!;
       assert.notEqual(next, owner);
@@ -193,6 +216,11 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
       await fleet.until(() =>
         fleet.of("sound").some(({ worker, at }) => worker === next && at > back),
       );
+      const late = fleet
+        .of("sound")
+        .filter(({ worker, at }) => worker === owner && at > fencedAt + SILENT_MS);
+      assert.deepEqual(late, [], "who was fenced is silent");
+      t.diagnostic(`fenced ${(fencedAt - back).toFixed(0)} ms after it came back`);
     }
     const [records] = await stage.close(["desk"]);
     assertEpochs(records!);
