@@ -16,7 +16,7 @@ import type { CallFold } from "./call-fold.ts";
 import { EffectRunner } from "./effect-runner.ts";
 import type { CallContext, Runner, Runners } from "./effect.ts";
 import { LogWriter } from "./log-writer.ts";
-import { Outage, type OutageInput, type OutageText } from "./outage.ts";
+import { isSilencing, Outage, type OutageInput, type OutageText } from "./outage.ts";
 
 /**
  * The live shell of one call, the only place with side effects: it takes outside inputs one at a
@@ -374,12 +374,6 @@ export class CallHost {
     });
     this.#alarm = { due, cancel };
   }
-}
-
-function isSilencing({ type, command }: StoredInput): boolean {
-  if (type !== "command.received") return false;
-  const { name } = command as { readonly name: string };
-  return name === "interrupt" || name === "mute";
 }
 
 /** A record that cannot be stored must not be folded: refused here, it is its sender's matter. */

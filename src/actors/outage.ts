@@ -121,3 +121,10 @@ export class Outage {
     };
   }
 }
+
+/** What takes away the agent's voice takes these words too. */
+export function isSilencing({ type, command }: StoredInput): boolean {
+  if (type !== "command.received") return false;
+  const { name } = command as { readonly name: string };
+  return name === "interrupt" || name === "mute";
+}

@@ -69,7 +69,7 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>A room</title>
 
 /** The page and the client's bundle, as it is published. */
 async function pageServer(opened: AsyncDisposableStack): Promise<string> {
-  const client = join(ROOT, "node_modules/livekit-client/dist/livekit-client.umd.js");
+  const client = new URL("livekit-client.umd.js", import.meta.resolve("livekit-client"));
   const bundle = await readFile(client);
   const server = createServer(({ url }, response) => {
     const script = url === "/livekit-client.umd.js";
@@ -152,7 +152,7 @@ function overlaps(agent: readonly Level[], caller: readonly Level[]): readonly n
     .map(({ at }) => (loudAt(agent, at, at + 1_500).at(-1)?.at ?? at) - at);
 }
 
-test("a stock client asks aloud in a room, hears and reads the answer, interrupts it", async (t) => {
+test("a stock client asks in a room, hears and reads the answer, and interrupts it", async (t) => {
   if (!(await needModels(t))) return;
   await using opened = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), "turnfold-room-"));

@@ -219,7 +219,7 @@ suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false 
     }
   });
 
-  test("handed over while their callers listen: a short gap, and no sentence is lost", async (t) => {
+  test("handed over while callers listen: a short gap, and no sentence is lost", async (t) => {
     await using stage = await Stage.open(servers, ["w1"]);
     const rooms = Array.from({ length: CALLS }, (_, i) => `desk-${i + 1}`);
     const calls = await Promise.all(rooms.map((room) => stage.call(room)));
