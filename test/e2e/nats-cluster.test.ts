@@ -1,15 +1,12 @@
-import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { connect } from "@nats-io/transport-node";
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { Adapter, Bench } from "../contract/bench.ts";
 import { blobsContract } from "../contract/blobs.contract.ts";
 import { busContract } from "../contract/bus.contract.ts";
 import { eventLogContract } from "../contract/event-log.contract.ts";
 import { jobsContract } from "../contract/jobs.contract.ts";
 import { kvContract } from "../contract/kv.contract.ts";
-import { findNats, type NatsServer, NATS_VERSIONS, startCluster } from "../support/servers.ts";
-import { openNatsBench } from "./support.ts";
+import { findNats, NATS_VERSIONS, startCluster } from "../support/servers.ts";
+import { leaderOf, openNatsBench } from "./support.ts";
 
 /**
  * Three servers, each stream on all of them: the suites as they are, and again while the server
@@ -17,18 +14,6 @@ import { openNatsBench } from "./support.ts";
  * the patience for it; only what comes out counts here, not how fast.
  */
 const PATIENCE_MS = 40_000;
-
-async function leaderOf(servers: readonly NatsServer[], stream: string): Promise<NatsServer> {
-  const nc = await connect({ servers: servers.map(({ port }) => `127.0.0.1:${port}`) });
-  try {
-    const { cluster } = await (await jetstreamManager(nc)).streams.info(stream);
-    const leader = servers.find(({ name }) => name === cluster?.leader);
-    assert.ok(leader, "the stream has a leader");
-    return leader;
-  } finally {
-    await nc.close();
-  }
-}
 
 for (const version of NATS_VERSIONS) {
   const found = await findNats(version);

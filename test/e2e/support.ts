@@ -1,7 +1,11 @@
+import assert from "node:assert/strict";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import { openNats } from "../../src/broker/nats/nats-broker.ts";
 import { type Bench, unique } from "../contract/bench.ts";
+import type { NatsServer } from "../support/servers.ts";
 
 type NatsOptions = Parameters<typeof openNats>[0];
 
@@ -23,4 +27,20 @@ export async function openNatsBench(
     advance: (ms) => sleep(clock, ms),
     [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
   };
+}
+
+/** The server of a cluster that leads a stream. */
+export async function leaderOf(
+  servers: readonly NatsServer[],
+  stream: string,
+): Promise<NatsServer> {
+  const nc = await connect({ servers: servers.map(({ port }) => `127.0.0.1:${port}`) });
+  try {
+    const { cluster } = await (await jetstreamManager(nc)).streams.info(stream);
+    const leader = servers.find(({ name }) => name === cluster?.leader);
+    assert.ok(leader, "the stream has a leader");
+    return leader;
+  } finally {
+    await nc.close();
+  }
 }
