@@ -16,6 +16,7 @@ const WARMUP_TURNS = 300;
 const WARMUP = 8;
 const EXCHANGES = 50;
 const FRAMES_MS = [20, 100];
+const INTERRUPTIONS = 100;
 const LONG_TURNS = 1_000;
 const LONG_EXCHANGES = 25;
 
@@ -35,7 +36,7 @@ export const interruption: Bench = {
   name: "interruption",
   run: () =>
     withBoth(async (ours, peer) => {
-      const pairs = await talk(ours, peer, { count: EXCHANGES, framesMs: FRAMES_MS });
+      const pairs = await talk(ours, peer, { count: INTERRUPTIONS, framesMs: FRAMES_MS });
       return FRAMES_MS.map((frameMs) => {
         const same = pairs.filter((pair) => pair.playing === frameMs);
         return rowOf(`speech start to cleared output, ${frameMs} ms frames`, same, {

@@ -38,7 +38,7 @@ import type { Vad } from "./providers/vad.port.ts";
 /** The composition root: the one file that picks adapters. */
 export { lockHolder } from "./broker/embedded/data-lock.ts";
 export { readLogFile } from "./broker/embedded/read-log-file.ts";
-export { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
+export { CURRENT_VERSIONS, DECISIONS, MACHINES } from "./machines/machines.ts";
 export type { Broker } from "./broker/broker.ts";
 export type { PacedRoom } from "./media/paced-room.ts";
 export type { Recorder } from "./media/local/recorder.ts";

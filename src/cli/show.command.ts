@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import { Explainer } from "../actors/explain.ts";
 import { sleep, systemClock } from "../base/clock.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import { TURN_STATUSES } from "../events/turn.events.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
 import { Timeline, TIMELINE_KINDS, type TimelineEntry } from "../folds/timeline.ts";
-import { openStore } from "../main.ts";
+import { DECISIONS, MACHINES, openStore } from "../main.ts";
 import { parseCount } from "./arguments.ts";
 import { findLog, type FoundLog } from "./call-finder.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
@@ -55,6 +56,7 @@ export const ShowReport = z.strictObject({
 interface Options {
   readonly turn?: number;
   readonly actor?: string;
+  readonly why?: boolean;
   readonly follow?: boolean;
 }
 
@@ -72,9 +74,13 @@ export function register(program: Command, cli: Cli): void {
         flags: "--actor <address>",
         description: "only this actor: room, turn.2, or track for all tracks",
       },
+      {
+        flags: "--why",
+        description: "also what each chart compared, for every guard and every delay",
+      },
       { flags: "--follow", description: "read on until the call ends, beside whoever writes it" },
     ],
-    examples: ["show c0k3", "show c0k3 --turn 2", "show c0k3 --actor room", "show c0k3 --follow"],
+    examples: ["show c0k3", "show c0k3 --turn 2", "show c0k3 --turn 2 --why", "show c0k3 --follow"],
     run: runShow,
   });
 }
@@ -85,11 +91,14 @@ async function runShow({ args, options, config, out }: Invocation<Options>): Pro
   if (options.follow && !found.ref)
     throw usageError("a file cannot be followed", "name the call by its id");
   const timeline = new Timeline();
+  const explainer = options.why ? new Explainer(MACHINES, DECISIONS) : undefined;
   const entries: TimelineEntry[] = [];
   let ref: CallRef | undefined = found.ref;
   for await (const record of records(found, options.follow === true, out)) {
     if (record.input.type === "call.opened") ref ??= refOf(record);
-    const shown = timeline.apply(record).filter((entry) => isWanted(entry, options));
+    const told = timeline.apply(record);
+    const why = explainer ? timeline.explain(record, explainer.apply(record)) : [];
+    const shown = [...told, ...why].filter((entry) => isWanted(entry, options));
     if (out.isJson) entries.push(...shown);
     for (const entry of shown) out.line(format(entry, out));
   }
@@ -140,6 +149,7 @@ const STYLES: Partial<Readonly<Record<TimelineEntry["kind"], readonly Style[]>>>
   turn: ["bold"],
   effect: ["dim"],
   timer: ["dim"],
+  choice: ["dim"],
 };
 
 function format({ ms, actor, kind, text, ignored }: TimelineEntry, out: Output): string {

@@ -124,6 +124,25 @@ export function toolEndText(record: LogRecord, name: string): string {
   return `tool ${name} ${how}${then}${output === undefined ? "" : `: ${JSON.stringify(output)}`}`;
 }
 
+/** A guard a chart asked or a delay it took, with all that it was made of (T22). */
+export interface Explained {
+  readonly actor: string;
+  /** The guard or delay, by its name in the chart. */
+  readonly name: string;
+  /** What a guard said; ms of a delay. */
+  readonly gave: boolean | number;
+  /** `words 3 > 0: yes`, or for a delay what its ms are made of; all of it. */
+  readonly because: readonly string[];
+  /** Those of a guard that do not hold. */
+  readonly failed: readonly string[];
+}
+
+/** `mayAnswer: no (words 0 > 0: no)`, `endOfTurn 200 ms (the words sound complete: 500, …)`. */
+export function explainedText({ name, gave, because, failed }: Explained): string {
+  const verdict = typeof gave === "number" ? ` ${gave} ms` : `: ${gave ? "yes" : "no"}`;
+  return `${name}${verdict} (${(gave === false ? failed : because).join("; ")})`;
+}
+
 /** An effect's id is `<seq>.<k>.<child>`. */
 export function childOf(effect: string): string {
   return effect.split(".").slice(2).join(".");

@@ -1,6 +1,8 @@
 import type { EffectChange, Fact, Json, LogRecord } from "../events/record.ts";
 import {
   changeText,
+  explainedText,
+  type Explained,
   childOf,
   commandText,
   endText,
@@ -31,6 +33,7 @@ export const TIMELINE_KINDS = [
   "takeover",
   "turn",
   "failure",
+  "choice",
 ] as const;
 export type TimelineKind = (typeof TIMELINE_KINDS)[number];
 
@@ -84,6 +87,17 @@ export class Timeline {
       ...outcome.emitted.flatMap((fact) => this.#factLines(fact)),
     ];
     return lines.map((line) => ({ ...base, ...line }));
+  }
+
+  /** What the charts compared for this record; of a guard that said no, what failed. */
+  explain(record: LogRecord, decided: readonly Explained[]): readonly TimelineEntry[] {
+    if (isMany(record)) return [];
+    const { seq, at } = record;
+    const base = { seq, at, ms: at - this.#startAt, kind: "choice", ignored: false } as const;
+    return decided.map((one) => {
+      const { actor } = one;
+      return { ...base, actor, turn: turnNumber(actor), text: explainedText(one) };
+    });
   }
 
   #learnNames({ input }: LogRecord): void {

@@ -4,9 +4,22 @@ import type { Send } from "./host-actions.ts";
 import { agentNow, textOf, toTurn, type RoomContext, type RunningTool } from "./room.rules.ts";
 
 /** The room's rules of tools, of who goes on with the call, and of hooks after turns. */
-export function toolResult({ tools, agent }: RoomContext, event: RoomEvent): Send {
-  const child = event.type === "tool.ended" ? event.child : "";
-  const tool = tools.find((t) => `tool.${t.call}` === child);
+export function childOf(event: RoomEvent): string {
+  return "child" in event ? event.child : "";
+}
+
+export function howOf(event: RoomEvent): string {
+  return "how" in event ? event.how : "";
+}
+
+/** The tool whose end this is. */
+export function toolOf({ tools }: RoomContext, event: RoomEvent): RunningTool | undefined {
+  return tools.find(({ call }) => `tool.${call}` === childOf(event));
+}
+
+export function toolResult(context: RoomContext, event: RoomEvent): Send {
+  const tool = toolOf(context, event);
+  const { agent } = context;
   return toTurn(tool?.n ?? 0, { type: "tool.result", call: tool?.call ?? "", agent });
 }
 
@@ -32,6 +45,8 @@ export function newTools(context: RoomContext, event: RoomEvent): readonly Runni
   }));
   return [...context.tools, ...added];
 }
+
+export type ToolState = RunningTool["state"];
 
 /** What a tool's result says beside its output: who goes on, and whether the call is to end. */
 function directiveOf(event: RoomEvent): ToolDirective {
@@ -89,8 +104,8 @@ export function endHook({ afterTurns }: RoomContext, event: RoomEvent): RoomCont
 /** The first tool of one state goes on to the next. */
 export function moveTool(
   { tools }: RoomContext,
-  from: RunningTool["state"],
-  to: RunningTool["state"],
+  from: ToolState,
+  to: ToolState,
 ): readonly RunningTool[] {
   const first = tools.findIndex((tool) => tool.state === from);
   return tools.map((tool, i) => (i === first ? { ...tool, state: to } : tool));

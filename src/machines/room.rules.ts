@@ -263,8 +263,9 @@ export function someonePresent({ participants }: RoomContext): boolean {
   return participants.some((p) => p.present);
 }
 
-export function nothingLive({ older, newer }: RoomContext): boolean {
-  return older === null && newer === null;
+/** Turns that are not over: at most two. */
+export function liveTurns({ older, newer }: RoomContext): number {
+  return (older === null ? 0 : 1) + (newer === null ? 0 : 1);
 }
 
 export function toTurn(n: number, event: Send["event"]): Send {

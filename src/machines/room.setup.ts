@@ -1,14 +1,14 @@
 import { assign, emit, setup, spawnChild, stopChild } from "xstate";
 import type { CallHeader } from "../events/call.events.ts";
 import type { RoomEvent, Saying } from "../events/room.events.ts";
+import { delaysOf, guardsOf } from "./choice.ts";
 import { effect, open, send } from "./host-actions.ts";
+import { roomChoices, roomWaits } from "./room.choices.ts";
 import * as rules from "./room.rules.ts";
 import * as tools from "./room-tools.rules.ts";
 import type { RoomContext } from "./room.rules.ts";
 
 /** What the room's chart knows by name: its guards, delays and actions. */
-const REJOINS_MAX = 3;
-
 type Words = Extract<RoomEvent, { type: "user.words" }>;
 
 export const roomSetup = setup({
@@ -22,116 +22,8 @@ export const roomSetup = setup({
       | { type: "tool.finished"; call: string; how: string };
   },
   actors: { connection: effect, tool: effect, hook: effect },
-  delays: {
-    joinMax: ({ context }) => context.settings.room.join,
-    recoverMax: ({ context }) => context.settings.room.recover,
-    drainMax: ({ context }) => context.settings.room.drain,
-    leaveMax: ({ context }) => context.settings.room.leave,
-    grace: ({ context }) => context.settings.participant.grace,
-    away: ({ context, event }) => {
-      const { awayAfter, prompts, hangUpAfter } = context.settings.silence;
-      const total = context.prompts < prompts ? awayAfter : hangUpAfter;
-      return Math.max(0, total - (event.at - context.quietSince));
-    },
-  },
-  guards: {
-    isNewTrack: ({ context, event }) =>
-      event.type === "track.published" &&
-      event.kind === "audio" &&
-      !context.tracks.some((track) => track.sid === event.sid),
-    isKnownTrack: ({ context, event }) =>
-      "sid" in event && context.tracks.some((track) => track.sid === event.sid),
-    mayGreet: ({ context }) => !context.greeted && rules.textOf(context, "greeting") !== "",
-    isNobodyPresent: ({ context }) => !rules.someonePresent(context),
-    trackToClose: ({ context }) => context.tracks.some((track) => !track.closing),
-    isSomeonePresent: ({ context }) => rules.someonePresent(context),
-    leavesNobody: ({ context, event }) =>
-      event.type === "participant.left" &&
-      !context.participants.some((p) => p.present && p.identity !== event.identity),
-    hasListener: ({ context }) => context.newer !== null,
-    hasListenerBehind: ({ context, event }) =>
-      event.type === "turn.over" && context.older?.n === event.n && context.newer !== null,
-    endsForListener: ({ context, event }) =>
-      event.type === "user.ended" &&
-      context.newer !== null &&
-      context.ranges.some((r) => r.n === context.newer && r.sid === event.sid && r.to === null),
-    // What is not yet audible is held without waiting (3b).
-    holdsAtOnce: ({ context }) =>
-      rules.contestOf(context) === "pause" &&
-      (context.settings.interruption.pauseAfter === 0 || context.older?.phase === "thinking"),
-    isRepeated: ({ context, event }) => rules.isRepeated(context, event as Words),
-    isLateForDone: ({ context, event }) => rules.isLate(context, event as Words),
-    isLateForOlder: ({ context, event }) => {
-      const { older } = context;
-      if (older === null || rules.ownerOf(context, event as Words) !== older.n) return false;
-      const { final, changed, backchannel, echo, stable } = event as Words;
-      const real = stable >= context.settings.interruption.minWords && !backchannel && !echo;
-      const news = final && changed && real;
-      const cuts = older.phase === "thinking" && rules.contestOf(context) !== "none";
-      return !cuts || !news || context.newer !== null;
-    },
-    isEcho: ({ event }) => (event as Words).echo,
-    isMuted: ({ context }) => context.muted,
-    nothingLive: ({ context }) => rules.nothingLive(context),
-    somethingLive: ({ context }) => !rules.nothingLive(context),
-    maySay: ({ context }) =>
-      context.queue.length > 0 && rules.nothingLive(context) && !context.muted,
-    mayPrompt: ({ context }) =>
-      context.prompts < context.settings.silence.prompts && rules.textOf(context, "away") !== "",
-    mayWait: ({ context }) => context.prompts < context.settings.silence.prompts,
-    hasFarewell: ({ context }) => rules.textOf(context, "farewell") !== "",
-    needsApology: ({ context, event }) =>
-      event.type === "turn.over" &&
-      event.kind === "user" &&
-      event.status === "failed" &&
-      rules.textOf(context, "apology") !== "",
-    // Whoever speaks while the agent says goodbye has something to say.
-    isLastTurn: ({ context, event }) =>
-      event.type === "turn.over" && event.n === context.lastTurn && event.reason !== "floor taken",
-    mayDrain: ({ context }) =>
-      rules.nothingLive(context) && context.queue.length === 0 && context.tools.length === 0,
-    toolWanted: ({ context }) => context.tools.some((tool) => tool.state === "wanted"),
-    // The caller waits for a tool, or cannot be heard: silence says nothing of them (T19).
-    isOccupied: ({ context }) => tools.isOccupied(context),
-    isFree: ({ context }) => !tools.isOccupied(context),
-    joinedDone: ({ context }) => tools.joinedTool(context) !== undefined,
-    hookWanted: ({ context }) => context.afterTurns.some(({ running }) => !running),
-    handsOver: ({ event }) => tools.handsOver(event),
-    handsOverInTurn: ({ context, event }) => {
-      const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
-      return tools.handsOver(event) && tool !== undefined && context.older?.n === tool.n;
-    },
-    // Who speaks when the agent would leave is heard first.
-    hangsUpLate: ({ context, event }) =>
-      tools.hangsUp(event) && rules.nothingLive(context) && context.reason === "",
-    toolToStop: ({ context }) => context.tools.some((tool) => tool.state === "stop"),
-    toolMayRepeat: ({ context, event }) => {
-      const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
-      return how(event) === "lost" && tool !== undefined && (!tool.write || tool.idempotent);
-    },
-    isToolOfLiveTurn: ({ context, event }) => {
-      const tool = context.tools.find((t) => `tool.${t.call}` === child(event));
-      return tool !== undefined && context.older?.n === tool.n;
-    },
-    mayInterrupt: ({ context, event }) =>
-      context.older !== null &&
-      (context.older.pausable || (event.type === "command.interrupt" && event.force)),
-    maySayNow: ({ context, event }) =>
-      event.type === "command.say" && event.now && context.older?.pausable === true,
-    mayRejoin: ({ context, event }) =>
-      isCurrent(event) && context.reason === "" && context.rejoins < REJOINS_MAX,
-    wasClosed: ({ event }) => isCurrent(event) && how(event) === "done",
-    isLost: ({ event }) => isCurrent(event) && how(event) === "lost",
-    // A reason to leave stands from the moment that draining begins.
-    isLostWhileDraining: ({ context, event }) =>
-      isCurrent(event) && how(event) === "lost" && context.reason !== "",
-    isCurrent: ({ event }) => isCurrent(event),
-    allQuiet: ({ context }) =>
-      rules.nothingLive(context) &&
-      context.tracks.length === 0 &&
-      context.tools.length === 0 &&
-      context.afterTurns.length === 0,
-  },
+  delays: delaysOf(roomWaits),
+  guards: guardsOf(roomChoices),
   actions: {
     send,
     open,
@@ -282,11 +174,11 @@ export const roomSetup = setup({
     })),
     repeatTool: assign(({ context, event }) => ({
       tools: context.tools.map((tool) =>
-        `tool.${tool.call}` === child(event) ? { ...tool, state: "wanted" as const } : tool,
+        `tool.${tool.call}` === tools.childOf(event) ? { ...tool, state: "wanted" as const } : tool,
       ),
     })),
     dropTool: assign(({ context, event }) => ({
-      tools: context.tools.filter((tool) => `tool.${tool.call}` !== child(event)),
+      tools: context.tools.filter((tool) => `tool.${tool.call}` !== tools.childOf(event)),
       quietSince: event.at,
     })),
     lateFact: emit(({ context, event }) => ({
@@ -297,21 +189,12 @@ export const roomSetup = setup({
     echoFact: emit(({ event }) => ({ type: "words.echo" as const, ref: (event as Words).ref })),
     toolFact: emit(({ event }) => ({
       type: "tool.finished" as const,
-      call: child(event).replace("tool.", ""),
-      how: how(event),
+      call: tools.childOf(event).replace("tool.", ""),
+      how: tools.howOf(event),
     })),
   },
 });
 
-function child(event: RoomEvent): string {
-  return "child" in event ? event.child : "";
-}
-function how(event: RoomEvent): string {
-  return "how" in event ? event.how : "";
-}
-function isCurrent(event: RoomEvent): boolean {
-  return "current" in event && event.current;
-}
 function wantedTool(context: RoomContext) {
   return context.tools.find((tool) => tool.state === "wanted");
 }

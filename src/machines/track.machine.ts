@@ -1,6 +1,7 @@
 import { assign, setup } from "xstate";
 import type { TurnSettings } from "../events/settings.events.ts";
 import type { TrackEvent } from "../events/track.events.ts";
+import { delaysOf, guardsOf, is, type Choices, type Wait, type Waits } from "./choice.ts";
 import { effect, send, type Send } from "./host-actions.ts";
 
 /**
@@ -27,17 +28,31 @@ export interface TrackContext extends TrackInput {
   readonly detectorFailures: number;
 }
 
+interface Args {
+  readonly context: TrackContext;
+  readonly event: TrackEvent;
+}
+
+/** What a track's chart decides by: its delays and its guard, with all that they compare. */
+export const trackWaits = {
+  sttBackoff: ({ context: { sttFailures: n } }) => backoff(100, n),
+  detectorBackoff: ({ context: { detectorFailures: n } }) => backoff(50, n),
+  closeMax: () => ({ ms: 2_000, of: "time to close" }),
+} satisfies Waits<Args>;
+
+export const trackChoices = {
+  isEnd: ({ event }) => [is("the end of the one that runs", "current" in event && event.current)],
+} satisfies Choices<Args>;
+
+function backoff(firstMs: number, failures: number): Wait {
+  return { ms: Math.min(5_000, firstMs * 2 ** failures), of: `after ${failures} failures` };
+}
+
 const trackSetup = setup({
   types: {} as { context: TrackContext; input: TrackInput; events: TrackEvent },
   actors: { detector: effect, stt: effect },
-  delays: {
-    sttBackoff: ({ context }) => Math.min(5_000, 100 * 2 ** context.sttFailures),
-    detectorBackoff: ({ context }) => Math.min(5_000, 50 * 2 ** context.detectorFailures),
-    closeMax: 2_000,
-  },
-  guards: {
-    isEnd: ({ event }) => "current" in event && event.current,
-  },
+  delays: delaysOf(trackWaits),
+  guards: guardsOf(trackChoices),
   actions: {
     send,
     noteStart: assign(({ event }) =>

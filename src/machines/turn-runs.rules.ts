@@ -1,3 +1,5 @@
+import type { EndEvent } from "../events/effect.events.ts";
+import type { RequestedTool, TurnEvent } from "../events/turn.events.ts";
 import { NO_RUN, type Run, type TurnContext } from "./turn-context.ts";
 
 /** What an answer has said so far, how far it was heard, and what covers the wait for it. */
@@ -75,9 +77,10 @@ export function fillerFor(context: TurnContext): string {
   return context.runs.some((run) => run.segments.length > 0) ? "" : context.filler;
 }
 
-export function mayFill(context: TurnContext): boolean {
-  const filler = lastRun(context.runs, "filler");
-  return fillerFor(context) !== "" && (filler === undefined || filler.over);
+/** One covers a wait already, or is about to. */
+export function fillerIsLive({ runs }: TurnContext): boolean {
+  const filler = lastRun(runs, "filler");
+  return filler !== undefined && !filler.over;
 }
 
 /** 3d: the segment now playing asks, or at most `boundary` ms of speech is left. */
@@ -117,4 +120,31 @@ export function afterHold(context: TurnContext): Partial<TurnContext> {
   if (!isLost(context)) return asked;
   if (!hasSegments(context)) return { runs: withRun(runs, () => NO_RUN) };
   return { ...asked, saying: unheardRefs(context) };
+}
+
+type End = Extract<TurnEvent, { type: "reply.ended" }>;
+
+export function isEnd(event: TurnEvent): event is End {
+  return event.type === "reply.ended";
+}
+
+/** The tools that the reply which ends here has asked for. */
+export function toolCalls(event: TurnEvent): readonly RequestedTool[] {
+  return isEnd(event) ? ((event.result as { toolCalls?: [] } | undefined)?.toolCalls ?? []) : [];
+}
+
+/** The runs as this end leaves them; that of a run which was asked for anew changes nothing. */
+export function afterEnd({ runs }: TurnContext, event: TurnEvent): readonly Run[] {
+  if (event.type === "filler.ended") return withRun(runs, endOf(event), "filler");
+  return isEnd(event) && event.current ? withRun(runs, endOf(event)) : runs;
+}
+
+/** A run as its effect's end leaves it. */
+function endOf(event: EndEvent): (run: Run) => Run {
+  return (run) => ({
+    ...run,
+    over: true,
+    complete: event.how === "done",
+    positionMs: event.position ?? run.positionMs,
+  });
 }

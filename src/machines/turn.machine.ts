@@ -222,6 +222,7 @@ export const turnMachine = turnSetup.createMachine({
           on: {
             "user.started": { target: "hearing", actions: "hear" },
             "user.words": { target: "waiting", actions: "take" },
+            "user.judged": { target: "waiting", actions: "noteJudged" },
             "previous.ended": { target: "#turn.answering", actions: "merge" },
           },
         },

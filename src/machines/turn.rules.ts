@@ -6,20 +6,26 @@ import type {
   TurnWords,
   UserJudged,
 } from "../events/turn.events.ts";
+import { atLeast, is, saysYes, type Choice } from "./choice.ts";
 import { anyHeard } from "./turn-runs.rules.ts";
 import type { TurnContext } from "./turn-context.ts";
 
 /** The small rules a conversation turn's chart reads its context by. */
 
-/** Words that mean something to the turn: neither a back-channel nor the agent's own echo. */
-export function isReal(words: TurnWords, { settings, answerable }: TurnContext): boolean {
-  if (words.echo || words.stable < settings.interruption.minWords) return false;
-  return answerable || !words.backchannel;
+/**
+ * Words that mean something to the turn (I2): not the agent's own, sure enough, and no mere nod.
+ */
+export function realness(words: TurnWords, { settings, answerable }: TurnContext): Choice {
+  return [
+    is("echo", words.echo, false),
+    atLeast("sure words", words.stable, settings.interruption.minWords),
+    is("a mere nod", words.backchannel && !answerable, false),
+  ];
 }
 
 /** Stable real words of the whole turn. */
 export function realWords(context: TurnContext): number {
-  return context.words.reduce((sum, w) => sum + (isReal(w, context) ? w.stable : 0), 0);
+  return context.words.reduce((sum, w) => sum + (saysYes(realness(w, context)) ? w.stable : 0), 0);
 }
 
 /** Words of any kind but echo; what a turn can be answered for. */
@@ -139,24 +145,13 @@ export function overlaps(a: Span, b: Span): boolean {
 /** New or changed words make a running speculation stale. */
 export function changesRequest(context: TurnContext, next: TurnWords): boolean {
   const old = context.words.find((w) => w.ref === next.ref);
-  return !old || next.changed || next.words !== old.words;
+  return !old || next.changed || next.words !== old.words || next.echo !== old.echo;
 }
 
-/** 3e: while the user may still go on; not for words that clearly want more. */
-export function maySpeculate(context: TurnContext): boolean {
-  const { enabled, maxAttempts, maxSpeech } = context.settings.speculation;
-  const first = context.ranges[0]?.from ?? 0;
-  const spoken = (context.ranges.at(-1)?.to ?? first) - first;
-  return (
-    enabled &&
-    !context.speculating &&
-    context.previousDone &&
-    context.speculations < maxAttempts &&
-    spoken <= maxSpeech &&
-    spokenWords(context) > 0 &&
-    isSettled(context) &&
-    endClass(context) !== "hanging"
-  );
+/** From the first sign of speech to the last, in audio ms. */
+export function speechMs({ ranges }: TurnContext): number {
+  const first = ranges[0]?.from ?? 0;
+  return (ranges.at(-1)?.to ?? first) - first;
 }
 
 export function closeRange(

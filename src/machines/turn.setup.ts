@@ -1,8 +1,9 @@
 import { assign, emit, setup, spawnChild, stopChild } from "xstate";
-import type { EndEvent } from "../events/effect.events.ts";
-import type { RequestedTool, TurnEnded, TurnEvent, TurnWords } from "../events/turn.events.ts";
+import type { TurnEnded, TurnEvent } from "../events/turn.events.ts";
+import { delaysOf, guardsOf } from "./choice.ts";
 import { effect, send, tell, type Send } from "./host-actions.ts";
 import * as spoken from "./turn-runs.rules.ts";
+import { turnChoices, turnWaits } from "./turn.choices.ts";
 import * as rules from "./turn.rules.ts";
 import { NO_FILLER, NO_RUN, type Run, type TurnContext, type TurnInput } from "./turn-context.ts";
 
@@ -15,87 +16,8 @@ export const turnSetup = setup({
     emitted: TurnEnded;
   },
   actors: { reply: effect, filler: effect },
-  delays: {
-    endOfTurn: ({ context, event }) => rules.restOf(rules.endDelay(context), context, event.at),
-    lateFinal: ({ context, event }) => {
-      const { wait, sttWait } = context.settings.transcript;
-      const total = rules.endDelay(context) + (context.sttDown ? sttWait : wait);
-      return rules.restOf(total, context, event.at);
-    },
-    pauseMax: ({ context }) => context.settings.interruption.pauseMax,
-    resumeAfter: ({ context }) => context.settings.interruption.resumeAfter,
-    confirmDuration: ({ context }) => context.settings.interruption.confirmDuration,
-    listeningMax: ({ context }) => context.settings.listening.max,
-    pauseAfter: ({ context }) => context.settings.interruption.pauseAfter,
-    fillerAfter: ({ context, event }) =>
-      rules.restOfWait(context.settings.answer.fillerAfter, context, event.at),
-    sayWhileAfter: ({ context, event }) =>
-      rules.restOfWait(context.settings.tool.sayWhileAfter, context, event.at),
-    answerTotal: ({ context }) => context.settings.answer.total,
-    stall: ({ context }) => context.settings.answer.stall,
-    toolsMax: ({ context }) => context.settings.tool.timeout + 1_000,
-    heldMax: ({ context }) => context.settings.interruption.pauseMax + 1_000,
-    interruptedMax: ({ context }) => context.settings.interrupted.max,
-  },
-  guards: {
-    isAgentTurn: ({ context }) => context.kind === "agent",
-    allQuiet: ({ context }) => context.voices.length === 0,
-    isContested: ({ context }) => context.contest === "pause",
-    wordsAreReal: ({ context, event }) => rules.isReal(event as unknown as TurnWords, context),
-    onlyBackchannel: ({ context }) =>
-      context.words.length > 0 &&
-      !context.answerable &&
-      context.words.every((w) => w.backchannel || w.echo),
-    mayAnswer: ({ context }) => context.previousDone && rules.spokenWords(context) > 0,
-    mayAnswerSettled: ({ context }) =>
-      context.previousDone && rules.isSettled(context) && rules.spokenWords(context) > 0,
-    mustWaitForPrevious: ({ context }) => !context.previousDone && rules.spokenWords(context) > 0,
-    onlyPreviousMissing: ({ context }) =>
-      !context.previousDone && rules.isSettled(context) && rules.spokenWords(context) > 0,
-    cutsByEcho: ({ context, event }) =>
-      event.type === "user.words" &&
-      context.contest === "echo" &&
-      rules.realWords(context) >= context.settings.interruption.echoWords,
-    maySpeculate: ({ context }) => rules.maySpeculate(context),
-    isSpeculating: ({ context }) => context.speculating,
-    makesStale: ({ context, event }) =>
-      context.speculating && event.type === "user.words" && rules.changesRequest(context, event),
-    isPausable: ({ context }) => context.pausable,
-    hasSegments: ({ context }) => spoken.hasSegments(context),
-    sttIsDown: ({ context }) => context.sttDown,
-    isCurrent: ({ event }) => isEnd(event) && event.current,
-    isStale: ({ event }) => isEnd(event) && !event.current,
-    wantsTools: ({ event }) => isDone(event) && toolCalls(event).length > 0,
-    isDone: ({ event }) => isDone(event),
-    isEmpty: ({ context, event }) => endsEmpty(context, event),
-    fillerRuns: ({ context }) => spoken.fillerRuns(context),
-    onlyEndIsLost: ({ context }) =>
-      spoken.isLost(context) &&
-      spoken.hasSegments(context) &&
-      spoken.unheardRefs(context).length === 0,
-    replyIsOver: ({ context }) => spoken.replyIsOver(context),
-    isDoneAfterTools: ({ context, event }) => isDone(event) && spoken.hasAnswered(context),
-    wasHeardOut: ({ context, event }) =>
-      isDone(event) && toolCalls(event).length === 0 && spoken.hasSegments(context),
-    isEmptyAgain: ({ context, event }) => context.emptyReplies > 0 && endsEmpty(context, event),
-    hasFailed: ({ event }) => isEnd(event) && event.how === "failed",
-    wasLostAfterAll: ({ context, event }) =>
-      isEnd(event) && event.how !== "done" && spoken.unheardRefs(context).length === 0,
-    lastToolIn: ({ context, event }) =>
-      event.type === "tool.result" &&
-      context.tools.every((tool) => tool.done || tool.call === event.call),
-    hasTools: ({ context }) => context.tools.length > 0,
-    holdsLate: ({ context }) => context.settings.interruption.pauseAfter > 0,
-    mayFill: ({ context }) => spoken.mayFill(context),
-    fillerIsSilent: ({ context }) => spoken.fillerIsSilent(context),
-    nothingRuns: ({ context }) => spoken.liveRuns(context) === 0,
-    stillRuns: ({ context }) => spoken.liveRuns(context) > 1,
-    toolsDone: ({ context }) => context.tools.length > 0 && context.tools.every((t) => t.done),
-    nothingRunsAndHeard: ({ context }) =>
-      spoken.liveRuns(context) === 0 && spoken.anyHeard(context),
-    willHaveHeard: ({ context, event }) => spoken.anyHeard({ runs: afterEnd(context, event) }),
-    heardSome: ({ context }) => spoken.anyHeard(context),
-  },
+  delays: delaysOf(turnWaits),
+  guards: guardsOf(turnChoices),
   actions: {
     send,
     tell,
@@ -160,7 +82,7 @@ export const turnSetup = setup({
     forgetSpeculation: assign(({ context, event }) => {
       if (!context.speculating) return {};
       const { maxAttempts } = context.settings.speculation;
-      const failed = isEnd(event) && event.how === "failed";
+      const failed = spoken.isEnd(event) && event.how === "failed";
       const speculations = failed ? maxAttempts : context.speculations;
       return { speculating: false, speculations, runs: context.runs.slice(0, -1) };
     }),
@@ -191,9 +113,9 @@ export const turnSetup = setup({
       const move = (run: Run): Run => ({ ...run, started: true, positionMs: event.ms });
       return { runs: spoken.withRun(context.runs, move, childOf(event)) };
     }),
-    noteEnd: assign(({ context, event }) => ({ runs: afterEnd(context, event) })),
+    noteEnd: assign(({ context, event }) => ({ runs: spoken.afterEnd(context, event) })),
     wantTools: assign(({ event }) => ({
-      tools: toolCalls(event).map((call) => ({ ...call, asked: false, done: false })),
+      tools: spoken.toolCalls(event).map((call) => ({ ...call, asked: false, done: false })),
       waitsSince: event.at,
     })),
     noteResult: assign(({ context, event }) =>
@@ -301,37 +223,6 @@ export function tellOver(context: TurnContext, status: TurnEnded["status"]): Sen
   return toRoom("turn.over", context, { kind, status, reason, merge, spokenMs });
 }
 
-/** A run as its effect's end leaves it. */
-function endOf(event: EndEvent): (run: Run) => Run {
-  return (run) => ({
-    ...run,
-    over: true,
-    complete: event.how === "done",
-    positionMs: event.position ?? run.positionMs,
-  });
-}
-
-/** The runs as this end leaves them; that of a run which was asked for anew changes nothing. */
-function afterEnd({ runs }: TurnContext, event: TurnEvent): readonly Run[] {
-  if (event.type === "filler.ended") return spoken.withRun(runs, endOf(event), "filler");
-  return isEnd(event) && event.current ? spoken.withRun(runs, endOf(event)) : runs;
-}
-
-function endsEmpty(context: TurnContext, event: TurnEvent): boolean {
-  return isDone(event) && !spoken.hasAnswered({ runs: afterEnd(context, event) });
-}
-
 function childOf({ type }: TurnEvent): Run["child"] {
   return type.startsWith("filler.") ? "filler" : "reply";
-}
-
-type End = Extract<TurnEvent, { type: "reply.ended" }>;
-function isEnd(event: TurnEvent): event is End {
-  return event.type === "reply.ended";
-}
-function isDone(event: TurnEvent): boolean {
-  return isEnd(event) && event.how === "done";
-}
-function toolCalls(event: TurnEvent): readonly RequestedTool[] {
-  return isEnd(event) ? ((event.result as { toolCalls?: [] } | undefined)?.toolCalls ?? []) : [];
 }

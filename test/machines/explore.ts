@@ -5,7 +5,12 @@ import { roomMachine } from "../../src/machines/room.machine.ts";
 import type { RoomContext } from "../../src/machines/room.rules.ts";
 import { trackMachine, type TrackContext } from "../../src/machines/track.machine.ts";
 import { turnMachine } from "../../src/machines/turn.machine.ts";
-import { anyHeard, hasAnswered, hasSegments, mayFill } from "../../src/machines/turn-runs.rules.ts";
+import {
+  anyHeard,
+  fillerFor,
+  hasAnswered,
+  hasSegments,
+} from "../../src/machines/turn-runs.rules.ts";
 import type { TurnContext, TurnInput } from "../../src/machines/turn-context.ts";
 import { isSettled } from "../../src/machines/turn.rules.ts";
 import { armedIn, restOf, take, type Taken } from "./chart.ts";
@@ -212,7 +217,7 @@ function answeringKey({ context: untyped }: Snapshot): unknown {
   return [
     [emptyReplies, tools.map(({ done }) => done), hasSegments(context), anyHeard(context)],
     [(last("reply")?.positionMs ?? 0) > 0, last("reply")?.over, hasAnswered(context)],
-    [cover?.over, cover?.started, mayFill(context)],
+    [cover?.over, cover?.started, fillerFor(context)],
   ];
 }
 

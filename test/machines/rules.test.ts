@@ -6,6 +6,8 @@ import type { RoomEvent } from "../../src/events/room.events.ts";
 import * as room from "../../src/machines/room.rules.ts";
 import * as tools from "../../src/machines/room-tools.rules.ts";
 import type { Run, TurnContext } from "../../src/machines/turn-context.ts";
+import { saysYes } from "../../src/machines/choice.ts";
+import { turnChoices } from "../../src/machines/turn.choices.ts";
 import * as spoken from "../../src/machines/turn-runs.rules.ts";
 import * as rules from "../../src/machines/turn.rules.ts";
 import { SETTINGS, filler, run, turn, words } from "./fixtures.ts";
@@ -15,6 +17,7 @@ import { NOW } from "./table.ts";
 const asked = { write: false, idempotent: true, cancels: true, sayWhile: "", joins: "" };
 const tool = { call: "c1", name: "find", ...asked, asked: true, done: false };
 const slow = { ...tool, call: "c2", sayWhile: "tool.book" };
+const NO_EVENT = { type: "turn.stop", reason: "", at: NOW } as const;
 const silent = run({ started: false, segments: [], positionMs: 0 });
 
 test("a wait is covered by the words of a slow tool, else once by the filler", () => {
@@ -29,8 +32,19 @@ test("a wait is covered by the words of a slow tool, else once by the filler", (
   assert.equal(says({ tools: [tool, { ...slow, done: true }] }), "filler");
 });
 
+test("words told again make an early request stale where they are others, or nobody's", () => {
+  const context = turn({ words: [words()] });
+  const stale = (more: object) => rules.changesRequest(context, words(more));
+  assert.equal(stale({ changed: false }), false);
+  assert.equal(stale({ changed: true }), true);
+  assert.equal(stale({ changed: false, words: 3 }), true);
+  assert.equal(stale({ changed: false, ref: "w2" }), true);
+  assert.equal(stale({ changed: false, echo: true }), true, "the agent's own");
+});
+
 test("one filler speaks at a time", () => {
-  const may = (...runs: readonly Run[]) => spoken.mayFill(turn({ filler: "filler", runs }));
+  const may = (...runs: readonly Run[]) =>
+    saysYes(turnChoices.mayFill({ context: turn({ filler: "filler", runs }), event: NO_EVENT }));
   const unsaid = filler({ started: false, segments: [], positionMs: 0 });
   assert.equal(may(silent), true);
   assert.equal(may(silent, unsaid), false, "it runs");

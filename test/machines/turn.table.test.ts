@@ -574,7 +574,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "reply.ended": ownReply,
   },
   "listening.ready": {
-    "user.judged": "same",
+    "user.judged": "listening.waiting",
     "agent.changed": "same",
     "settings.changed": "same",
     "reply.context": "same",

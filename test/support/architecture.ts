@@ -103,8 +103,8 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
 const ROLES = new RegExp(
-  "^(events|machine|setup|rules|runner|runners|actor|port|worker|stt|tts|vad|endpointer|llm|" +
-    "projection|routes|command|upcast|contract|test|table|d)$",
+  "^(events|machine|setup|choices|rules|runner|runners|actor|port|worker|stt|tts|vad|endpointer|" +
+    "llm|projection|routes|command|upcast|contract|test|table|d)$",
 );
 
 const TIME_FILES = new Set(["src/base/clock.ts", "src/base/id.ts"]);

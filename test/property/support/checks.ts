@@ -22,6 +22,7 @@ export interface CheckOptions {
 const SLACK_MS = 50;
 /** Records with which a call is wound up, at most. */
 const CLOSING_MAX = 12;
+const REARMS = new Set(["reply.segment", "reply.position", "reply.switched", "filler.position"]);
 /** What else a reply may meet, and what covers its wait. */
 const COUNTED = new Set(["reply.context", "reply.switched", "filler.segment", "filler.position"]);
 const DONE = new Set(["completed", "cutOff", "abandoned", "failed"]);
@@ -154,14 +155,27 @@ export class LogChecks {
     if (type.startsWith("filler.") && !turn?.state.startsWith("answering"))
       this.#fault("T3-filler", `speaks at ${seq} while its turn is ${turn?.state}`);
     // Each of them arms the stall timer anew.
-    const sounds = ["reply.segment", "reply.position", "filler.position"].includes(type);
+    const sounds = REARMS.has(type);
     if (turn?.state === "answering.speaking" && sounds) turn.since = at;
     if (type === "stt.final") this.#finals.add(ref);
+  }
+
+  /** A filler that hangs is given up once for the answer behind it, which has its time then. */
+  #givesUpFiller({ at, input, outcome }: LogRecord): void {
+    if (input.type !== "timer.fired") return;
+    for (const [op, id] of outcome.effects) {
+      const filler = this.#started.get(id);
+      if (op !== "stop" || filler?.src !== "filler") continue;
+      const turn = this.#live.get(turnOf(filler.actor ?? "") ?? 0);
+      if (turn?.state === "answering.speaking") turn.since = at;
+      this.#options.coverage.count("filler.givenUp");
+    }
   }
 
   #effects(record: LogRecord): void {
     const { coverage, askedBy } = this.#options;
     const { seq, epoch, input, outcome } = record;
+    this.#givesUpFiller(record);
     if (input.type === "effect.ended") this.#end(record);
     for (const [op, id, src] of outcome.effects) {
       if (op === "start") {
@@ -347,8 +361,7 @@ export class LogChecks {
     else if (state === "answering.speaking")
       bound(
         "T16-speaking",
-        // Once more where a filler that hangs is given up for the answer behind it.
-        2 * longest(({ answer }) => answer.stall),
+        longest(({ answer }) => answer.stall),
       );
     else if (state === "answering.working")
       bound("T16-working", longest(({ tool }) => tool.timeout) + 1_000);
@@ -364,7 +377,7 @@ export class LogChecks {
   }
 }
 
-function turnOf(actor: string): number | undefined {
+export function turnOf(actor: string): number | undefined {
   return actor.startsWith("turn.") ? Number(actor.slice(5)) : undefined;
 }
 
@@ -383,7 +396,7 @@ function listens({ state }: LogRecord["outcome"]): boolean {
 }
 
 /** `answering.paused`, `listening`: as deep as the checks look. */
-function stateOf(value: Json): string {
+export function stateOf(value: Json): string {
   if (typeof value === "string") return value;
   const [[name, inner]] = Object.entries(value as Record<string, Json>) as [[string, Json]];
   return name === "answering" && typeof inner === "string" ? `${name}.${inner}` : name;

@@ -41,11 +41,14 @@ export const BOOM = "boom";
  * The real charts, with each event counted by the leaf state that met it. Room and turn throw on
  * marked words, as no chart of ours throws by itself.
  */
-export function watchedMachines(coverage: Coverage | undefined): MachineSet {
+export function watchedMachines(
+  coverage: Coverage | undefined,
+  machines: MachineSet = MACHINES,
+): MachineSet {
   const out: Record<string, Record<string, AnyStateMachine>> = {};
-  for (const [kind, versions] of Object.entries(MACHINES)) {
+  for (const [kind, versions] of Object.entries(machines)) {
     out[kind] = {};
-    for (const [version, machine] of Object.entries(versions) as [string, AnyStateMachine][])
+    for (const [version, machine] of Object.entries(versions))
       out[kind][version] = watched(kind, machine, coverage);
   }
   return out;

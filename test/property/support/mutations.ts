@@ -56,14 +56,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a guard that reads a counter of its module",
     edits: [
       {
-        file: "src/machines/turn.setup.ts",
-        find: "export const turnSetup = setup({",
-        put: "let asked = 0;\nexport const turnSetup = setup({",
+        file: "src/machines/turn.choices.ts",
+        find: "export const turnChoices = {",
+        put: "let asked = 0;\nconst NO = is('no', false);\nexport const turnChoices = {",
       },
       {
-        file: "src/machines/turn.setup.ts",
-        find: "maySpeculate: ({ context }) => rules.maySpeculate(context),",
-        put: "maySpeculate: ({ context }) => rules.maySpeculate(context) && asked++ % 3 > 0,",
+        file: "src/machines/turn.choices.ts",
+        find: "maySpeculate: ({ context }) => speculation(context),",
+        put: "maySpeculate: ({ context }) => (asked++ % 3 ? speculation(context) : [NO]),",
       },
     ],
   },
@@ -155,5 +155,42 @@ export const MUTANTS: readonly Mutant[] = [
   one("prompted although a tool works", "machines/room-tools.rules.ts", [
     "return muted || tools.length > 0;",
     "return muted;",
+  ]),
+  one("an answer while somebody speaks", "machines/turn.choices.ts", [
+    `allQuiet: ({ context }) => [is("tracks that speak", context.voices.length, 0)],`,
+    `allQuiet: () => [is("tracks that speak", 0, 0)],`,
+  ]),
+  one("an answer before its delay is over", "machines/turn.rules.ts", [
+    "return Math.max(0, delayMs - Math.max(0, at - context.silentSince));",
+    "return Math.max(0, delayMs - 120 - Math.max(0, at - context.silentSince));",
+  ]),
+  one("a letter of what was cut is lost", "folds/heard.ts", [
+    "text.slice(at);",
+    "text.slice(at + 1);",
+  ]),
+  one("the history has what was not heard", "folds/history.ts", [
+    "const { heard } = transcript.heard(run);",
+    `const heard = run.segments.map(({ text }) => text).join(" ");`,
+  ]),
+  one("a pause does not hold the answer", "machines/turn.machine.ts", [
+    `            { type: "tell", params: { child: "reply", command: "pause" } },\n`,
+    "",
+  ]),
+  one("an answer that goes on is not let go", "machines/turn.machine.ts", [
+    `{ type: "tell", params: { child: "reply", command: "resume" } },
+                  { type: "send"`,
+    `{ type: "send"`,
+  ]),
+  one("an early request is let out for other words", "machines/turn.choices.ts", [
+    `event.type === "user.words" && rules.changesRequest(context, event)`,
+    `event.type === "user.words" && context.n < 0`,
+  ]),
+  one("words stand in the order they came", "machines/turn.rules.ts", [
+    "rest.findIndex((w) => w.from > next.from)",
+    "-1",
+  ]),
+  one("a guard that does not say what it compares", "machines/room.choices.ts", [
+    `hasFarewell: ({ context }) => [hasText(context, "farewell")],`,
+    "hasFarewell: () => [],",
   ]),
 ];

@@ -46,3 +46,7 @@ export const SENTENCES: readonly string[] = [
 
 /** Names of the tools that a request offers. */
 export const TOOLS: readonly string[] = ["look", "book", "charge"];
+
+/** Begins each sentence of an agent, so that it is known wherever it stands. */
+export const markOf = (n: number): string => `S${n}E`;
+export const MARKS = /\bS\d+E\b/g;

@@ -3,7 +3,7 @@ import { requestedTools } from "../../../src/actors/effects/tool.runner.ts";
 import type { Tool } from "../../../src/providers/tool.port.ts";
 import { wordsOf } from "../../../src/folds/features.ts";
 import type { ReplyInput } from "../../../src/folds/history.ts";
-import { SENTENCES, TOOLS } from "./phrases.ts";
+import { markOf, SENTENCES, TOOLS } from "./phrases.ts";
 import type { FakeEffect, World } from "./world.ts";
 
 /**
@@ -119,7 +119,7 @@ function tellRequest(world: World, fx: FakeEffect): true {
 }
 
 function tellSentence(world: World, fx: FakeEffect): true {
-  const text = world.dice.pick(SENTENCES);
+  const text = `${markOf(++world.sentences)} ${world.dice.pick(SENTENCES)}`;
   const ref = `${fx.effect.id}.${fx.told.length}`;
   const words = wordsOf(text).length;
   const first = fx.told.length === 0 && fx.src === "reply" ? { ttftMs: 300 } : {};

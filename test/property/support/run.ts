@@ -1,9 +1,12 @@
+import { explaining } from "../../../src/actors/explain.ts";
 import { CallFold } from "../../../src/actors/call-fold.ts";
 import type { CallHost } from "../../../src/actors/call-host.ts";
 import type { MachineSet } from "../../../src/actors/machine-set.ts";
 import { refold } from "../../../src/actors/supervisor.ts";
 import { Replay } from "../../../src/actors/replay.ts";
 import type { LogRecord } from "../../../src/events/record.ts";
+import type { Explained } from "../../../src/folds/timeline-words.ts";
+import { DECISIONS, MACHINES } from "../../../src/machines/machines.ts";
 import type { RoomContext } from "../../../src/machines/room.rules.ts";
 import { LogChecks } from "./checks.ts";
 import { type Coverage, watchedMachines } from "./coverage.ts";
@@ -12,6 +15,7 @@ import { CLOSERS, HOST_MOVES } from "./host-moves.ts";
 import { MOVES, type Move } from "./moves.ts";
 import { SETTINGS } from "./settings.ts";
 import type { FateWeights } from "./scripted-log.ts";
+import { TurnChecks } from "./turn-checks.ts";
 import { settle } from "./test-clock.ts";
 import { hostOf, World } from "./world.ts";
 
@@ -185,6 +189,12 @@ function verdict(world: World): readonly string[] {
 }
 
 const plain = watchedMachines(undefined);
+/** The same, noting what they decide (T22). */
+const decided: Explained[] = [];
+const telling = watchedMachines(
+  undefined,
+  explaining(MACHINES, DECISIONS, (one) => decided.push(one)),
+);
 
 /** One copy of the charts for all runs that share a coverage. */
 const watchers = new WeakMap<Coverage, MachineSet>();
@@ -212,22 +222,29 @@ interface Replayed {
 }
 
 /** As from a file: nothing of the run's own objects is left. */
-function replayed({ log, options }: World): Replayed {
+function replayed({ log, options, coverage }: World): Replayed {
   const records = log.records.map((record) => JSON.parse(JSON.stringify(record)) as LogRecord);
   const actors = new Map<string, string>();
   const away: string[] = [];
-  const onRecord = ({ seq, outcome }: LogRecord, fold: CallFold): void => {
+  const turns = new TurnChecks(coverage);
+  const onRecord = (record: LogRecord, fold: CallFold): void => {
+    const { seq, outcome } = record;
     const { table } = fold;
     for (const [op, id] of outcome.effects)
       if (op === "start") actors.set(id, table.effect(id)?.actor ?? "");
+    turns.add(record, { fold, transcript: replay.transcript, decided });
+    decided.length = 0;
     const fault = awayFault(fold);
     if (fault) away.push(`T19-away: record ${seq}: ${fault}`);
   };
-  const replay = new Replay({ machines: plain, deep: true, onRecord });
+  decided.length = 0;
+  const replay = new Replay({ machines: telling, deep: true, onRecord });
   for (const record of records) if (!replay.add(record)) break;
   const { verdict: said, divergence } = replay.result();
+  turns.finish(replay.transcript);
   const told = `replay: ${said} ${JSON.stringify(divergence)}`;
-  const faults = said === "reproduced" ? away.slice(0, 1) : [told];
+  const kept = [...away.slice(0, 1), ...turns.faults];
+  const faults = said === "reproduced" ? kept : [told, ...kept];
   if (faults.length > 0 || options.seed % 50 !== 0) return { faults, actors };
   const fold = new CallFold(plain, { checks: true });
   try {

@@ -88,6 +88,7 @@ export class World {
   /** Outside inputs given so far. */
   inputs = 0;
   refs = 0;
+  sentences = 0;
   readonly #stalls: { readonly from: number; readonly to: number }[] = [];
 
   constructor(options: WorldOptions) {
