@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import net from "node:net";
 import { after, suite, test } from "node:test";
 import { promisify } from "node:util";
+import { Room, SimulateScenarioKind } from "@livekit/rtc-node";
 import { levelDb, type AudioFrame } from "../../src/base/audio.ts";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { LIMITS } from "../../src/base/limits.ts";
@@ -282,6 +283,28 @@ suite("how a stay ends", { skip }, () => {
     await rooms[Symbol.asyncDispose]();
     proxy.close();
     for (const wire of wires) wire.destroy();
+  });
+
+  test("a connection that is made anew gives tracks new names, and they are heard", async (t) => {
+    const room = newRoom();
+    const made = t.mock.method(Room.prototype, "connect");
+    await using caller = await LiveKitCaller.join(server, { room, identity: "ann" });
+    const { connection, events } = await join(room);
+    const first = sidOf(events);
+    const agent = made.mock.calls.at(-1)!.this as Room;
+    await agent.simulateScenario(SimulateScenarioKind.SIMULATE_FORCE_TCP);
+    await until("the way back", () => typesOf(events).includes("reconnected"));
+    assert.ok(events.some((event) => event.type === "track.unpublished" && event.sid === first));
+    assert.equal(sidOf(events), `${first}-2`);
+    const frames: AudioFrame[] = [];
+    const listening = connection.listen(`${first}-2`, (frame) => frames.push(frame));
+    const said = caller.say(tone(1_000));
+    await until("sound", () => frames.some(({ samples }) => isVoiced(samples)));
+    await said;
+    await speak(connection, 200);
+    await until("the agent", () => caller.heard.some(({ samples }) => isVoiced(samples)));
+    listening.close();
+    await connection.leave();
   });
 
   test("an error in one room's listener touches no other room", async () => {

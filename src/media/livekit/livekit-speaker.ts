@@ -31,7 +31,9 @@ const QUEUE_TIMES = 4;
  * M1: `clear` empties the native queue within the call. M2: the position is what has left that
  * queue, by the clock it is emptied by; what encoder and network add is not in it. M4: the first
  * frame waits until somebody has subscribed, for at most `firstListenerMs`; sound before that is
- * lost.
+ * lost. The track stays as it is while the agent is quiet. Measured: that costs 1.4 % of a core
+ * more than a joined room, and to mute it would save most of that; but sound that begins with the
+ * unmute loses its first 50 to 60 ms, and with one 300 ms ahead of it still comes 90 ms later.
  */
 export class LiveKitSpeaker implements Speaker {
   readonly rateHz: number;
