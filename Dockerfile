@@ -20,5 +20,5 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s CMD \
-  ["node", "-e", "fetch('http://127.0.0.1:4600/api/speech').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  ["node", "-e", "fetch('http://127.0.0.1:8081/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "bin/turnfold.js", "start", "--no-pull"]

@@ -34,6 +34,14 @@ const Environment = z.object({
   LIVEKIT_URL: z.url({ protocol: /^wss?$/, error: "use ws://host:7880 or wss://host" }).optional(),
   LIVEKIT_API_KEY: z.string().min(1).optional(),
   LIVEKIT_API_SECRET: z.string().min(1).optional(),
+  /** Who workers are to LiveKit's own dispatch; "" stands for every new room. */
+  TURNFOLD_AGENT_NAME: z.string().max(128).optional(),
+  /** Pattern with `*` of the new rooms that get an agent. */
+  TURNFOLD_ROOMS: z.string().min(1).optional(),
+  /** Whether as soon as there is a room, or only when somebody publishes in it. */
+  TURNFOLD_AGENT_PER: z.enum(["room", "publisher"]).default("room"),
+  /** Of `GET /health`; default 8081, where it is free. */
+  TURNFOLD_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
   /** Calls of one worker at a time. */
   TURNFOLD_WORKER_CAPACITY: z.coerce.number().int().min(1).max(10_000).default(20),
   /** Whose rooms they are where nobody says so. */
@@ -56,6 +64,15 @@ export interface LiveKitConfig {
   readonly url: string;
   readonly apiKey: string;
   readonly apiSecret: string;
+  /** Undefined: workers take no jobs of LiveKit. */
+  readonly dispatch: LiveKitDispatchConfig | undefined;
+}
+
+export interface LiveKitDispatchConfig {
+  readonly agentName: string;
+  readonly per: "room" | "publisher";
+  /** Undefined: every room. */
+  readonly rooms?: string;
 }
 
 export interface Config {
@@ -65,6 +82,8 @@ export interface Config {
   /** Undefined: no rooms but those of the page and of files. */
   readonly liveKit: LiveKitConfig | undefined;
   readonly workerCapacity: number;
+  /** Undefined: nobody has asked for a certain one. */
+  readonly healthPort: number | undefined;
   readonly tenant: string;
   readonly modelsDir: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
@@ -89,6 +108,7 @@ export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
     // A folder that is named on the command line is meant.
     nats: flags.data === undefined ? natsOf(values) : undefined,
     liveKit: liveKitOf(values),
+    healthPort: values.TURNFOLD_HEALTH_PORT,
     workerCapacity: values.TURNFOLD_WORKER_CAPACITY,
     tenant: values.TURNFOLD_TENANT,
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
@@ -114,9 +134,21 @@ function natsOf(values: z.infer<typeof Environment>): NatsConfig | undefined {
 function liveKitOf(values: z.infer<typeof Environment>): LiveKitConfig | undefined {
   const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = values;
   if (url === undefined) return undefined;
-  if (apiKey && apiSecret) return Object.freeze({ url, apiKey, apiSecret });
+  const dispatch = dispatchOf(values);
+  if (apiKey && apiSecret) return Object.freeze({ url, apiKey, apiSecret, dispatch });
   const missing = apiKey ? "LIVEKIT_API_SECRET" : "LIVEKIT_API_KEY";
   throw new AppError("config.invalid", `environment: LIVEKIT_URL is set and ${missing} is not`);
+}
+
+function dispatchOf(values: z.infer<typeof Environment>): LiveKitDispatchConfig | undefined {
+  const { TURNFOLD_ROOMS: rooms, TURNFOLD_AGENT_PER: per } = values;
+  const agentName = values.TURNFOLD_AGENT_NAME ?? (rooms === undefined ? undefined : "");
+  if (agentName === undefined) return undefined;
+  if (agentName === "" || rooms === undefined)
+    return Object.freeze({ agentName, per, ...(rooms !== undefined && { rooms }) });
+  const message = "environment: TURNFOLD_ROOMS is for rooms that ask for nobody by name";
+  const detail = { fix: "leave out TURNFOLD_ROOMS, or TURNFOLD_AGENT_NAME" };
+  throw new AppError("config.invalid", message, { detail });
 }
 
 /** The folder for things that can be fetched again, as each system has it. */

@@ -22,6 +22,8 @@ import type { CallRef } from "./events/record.ts";
 import { CallCommands } from "./fleet/commands.ts";
 import { FleetMember } from "./fleet/fleet-member.ts";
 import { ProcessLoad, type WorkerNow } from "./fleet/heartbeat.ts";
+import type { LiveKitDispatch } from "./fleet/livekit-dispatch.ts";
+import { endCallIn, hearEnds, type RoomEndPorts } from "./fleet/room-end.ts";
 import { Worker, type WorkerPorts } from "./fleet/worker.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { LocalBrowserRooms } from "./media/local/browser-room.ts";
@@ -163,6 +165,39 @@ export async function openLiveKitRooms(config: Config): Promise<RoomMedia & Asyn
   const { LiveKitMedia } = await import("./media/livekit/livekit-media.ts");
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   return new LiveKitMedia({ ...liveKit, rateHz: LOCAL_RATE_HZ, clock: systemClock, logger });
+}
+
+/**
+ * This process as a worker of the LiveKit server, where agents are to be asked for by way of it;
+ * `load` is the share of the process's room that is taken.
+ */
+export async function openLiveKitDispatch(
+  config: Config,
+  broker: Broker,
+  load: () => number,
+): Promise<LiveKitDispatch | undefined> {
+  const { liveKit, tenant } = config;
+  if (!liveKit?.dispatch) return undefined;
+  const { LiveKitDispatch } = await import("./fleet/livekit-dispatch.ts");
+  // Whether it is registered is said without being asked for.
+  const level = config.logLevel === "warn" ? "info" : config.logLevel;
+  const ends = roomEnds(config, broker);
+  return LiveKitDispatch.start(
+    { ...liveKit, ...liveKit.dispatch, tenant, version: BUILD },
+    {
+      jobs: broker.jobs,
+      endCall: (room, reason) => endCallIn(ends, { tenant, room }, reason),
+      hearEnds: (onEnd) => hearEnds(ends, tenant, onEnd),
+      load,
+      clock: systemClock,
+      logger: stderrLogger(level, () => systemClock.now()),
+    },
+  );
+}
+
+/** What the ends of calls are told by. */
+export function roomEnds(config: Config, broker: Broker): RoomEndPorts {
+  return { broker, clock: systemClock, ...prefixOf(config) };
 }
 
 /** The sample agent, with its own book of tables. */

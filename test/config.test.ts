@@ -16,9 +16,24 @@ test("NATS_URL chooses the server, and a folder named on the command line wins",
     assert.throws(() => readConfig({}, { ...env, ...bad }), { code: "config.invalid" });
 });
 
+test("LiveKit's dispatch: by name, of all new rooms, or of those of a pattern", () => {
+  const access = { LIVEKIT_URL: "ws://h:1", LIVEKIT_API_KEY: "k", LIVEKIT_API_SECRET: "s" };
+  const of = (env: object) => readConfig({}, { ...access, ...env }).liveKit?.dispatch;
+  assert.equal(of({}), undefined);
+  assert.deepEqual(of({ TURNFOLD_AGENT_NAME: "desk" }), { agentName: "desk", per: "room" });
+  assert.deepEqual(of({ TURNFOLD_AGENT_NAME: "" }), { agentName: "", per: "room" });
+  const rooms = { agentName: "", per: "publisher", rooms: "desk-*" };
+  assert.deepEqual(of({ TURNFOLD_ROOMS: "desk-*", TURNFOLD_AGENT_PER: "publisher" }), rooms);
+  assert.throws(() => of({ TURNFOLD_AGENT_NAME: "desk", TURNFOLD_ROOMS: "desk-*" }), {
+    code: "config.invalid",
+    message: /TURNFOLD_ROOMS/,
+  });
+});
+
 test("LIVEKIT_URL needs a key and its secret, and is an address of a WebSocket", () => {
   const env = { LIVEKIT_URL: "ws://host:7880", LIVEKIT_API_KEY: "k", LIVEKIT_API_SECRET: "s" };
-  const liveKit = { url: "ws://host:7880", apiKey: "k", apiSecret: "s" };
+  const dispatch = undefined;
+  const liveKit = { url: "ws://host:7880", apiKey: "k", apiSecret: "s", dispatch };
   assert.deepEqual(readConfig({}, env).liveKit, liveKit);
   assert.equal(readConfig({}, {}).liveKit, undefined);
   for (const name of ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"] as const)

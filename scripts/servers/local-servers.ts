@@ -36,7 +36,10 @@ export class LocalServers implements AsyncDisposable {
   readonly #servers: Readonly<Record<string, ServerProcess>>;
 
   private constructor({ nats, liveKit }: Ports, servers: Readonly<Record<string, ServerProcess>>) {
+    const { TURNFOLD_AGENT_NAME: asked, TURNFOLD_ROOMS: rooms = "*" } = process.env;
     this.environment = {
+      // Every new room gets an agent, where nothing else was said.
+      ...(asked === undefined && { TURNFOLD_ROOMS: rooms }),
       NATS_URL: `nats://engine:engine@127.0.0.1:${nats.client}`,
       NATS_MONITOR_URL: `http://127.0.0.1:${nats.monitor}`,
       LIVEKIT_URL: `ws://127.0.0.1:${liveKit.http}`,

@@ -1,6 +1,7 @@
 import { toAppError } from "../base/errors.ts";
 import { AgentWatch } from "./agent-watch.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
+import { serveHealth } from "./health.ts";
 import { advise, loadAgent } from "./load-agent.ts";
 import { EXIT } from "./output.ts";
 import { serve } from "./serve.ts";
@@ -27,6 +28,7 @@ async function runDev({ args, options, config, out }: Invocation<ServeFlags>): P
   await prepare(config, options, out);
   const port = options.port ?? config.port;
   await using serving = await serve({ ...config, port }, loaded.agent);
+  await using _health = await serveHealth(config, serving.health, out);
   using _ = await AgentWatch.open(file, loaded, {
     onAgent: async (agent) => {
       const calls = await serving.slot.swap(agent, "dev");

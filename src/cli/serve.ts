@@ -27,6 +27,7 @@ import {
   type LocalProviders,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
+import { storeHealth, type Health } from "./health.ts";
 import { canWork, openWork, type Work } from "./work.ts";
 import { allCharts } from "./charts.command.ts";
 import { simulateOn } from "./simulate/run.ts";
@@ -38,6 +39,7 @@ export interface Serving extends AsyncDisposable {
   readonly slot: AgentSlot;
   /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
   readonly work: Work | undefined;
+  readonly health: Health;
 }
 
 export type OnRecord = (ref: CallRef, record: LogRecord) => void;
@@ -106,7 +108,9 @@ export async function serve(
   opened.use(samples);
   void work?.worker.run();
   const all = opened.move();
-  return { url, slot, work, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  const speech = { check: async () => providers.missing, isNeeded: false };
+  const health = { ...storeHealth(config, broker), speech, ...work?.health };
+  return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** It takes no jobs: its calls are those of the page. */

@@ -2,6 +2,7 @@ import { toAppError } from "../base/errors.ts";
 import type { Config } from "../config.ts";
 import { parsePort } from "./arguments.ts";
 import { defineCommand, type Invocation, type OptionSpec, type Register } from "./command.ts";
+import { serveHealth } from "./health.ts";
 import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { ensureModels } from "./models.command.ts";
 import { EXIT, type Output } from "./output.ts";
@@ -70,6 +71,7 @@ async function run({ options, config, out }: Invocation<Options>): Promise<numbe
   await prepare(config, options, out);
   await using serving = await serve({ ...config, port: options.port ?? config.port }, agent);
   const { work } = serving;
+  await using _ = await serveHealth(config, serving.health, out);
   if (work) out.line(workLine(config, work.worker));
   out.line(`turnfold is ready at ${serving.url}  (stop with Ctrl-C)`);
   if (work) await workUntilDrained(work.worker, drainPorts(work, options, out));

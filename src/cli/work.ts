@@ -5,22 +5,27 @@ import type { Job } from "../broker/jobs.port.ts";
 import type { Config } from "../config.ts";
 import { parseJoin } from "../events/fleet.events.ts";
 import type { CallCommands } from "../fleet/commands.ts";
+import { sayingEnds, tellEnd } from "../fleet/room-end.ts";
 import type { Worker } from "../fleet/worker.ts";
 import {
   CURRENT_VERSIONS,
   openCommands,
+  openLiveKitDispatch,
   openLiveKitRooms,
   openLocalProviders,
   openLocalReceptionist,
   openStore,
   openSupervisor,
   openWorker,
+  roomEnds,
   storeName,
   type Broker,
   type LocalProviders,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
+import { liveKitHealth, storeHealth, type Health } from "./health.ts";
 import { parseDuration } from "./arguments.ts";
+import type { RoomMedia } from "../media/room.port.ts";
 import type { OptionSpec } from "./command.ts";
 import type { DrainPorts } from "./drain.ts";
 import type { Output } from "./output.ts";
@@ -28,6 +33,7 @@ import type { Output } from "./output.ts";
 /** A worker with an agent, on the rooms of a LiveKit server. */
 export interface Work extends AsyncDisposable {
   readonly worker: Worker;
+  readonly health: Health;
 }
 
 export interface WorkPorts {
@@ -43,9 +49,14 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
   const { broker, providers, slot, commands, onRecord } = ports;
   await using opened = new AsyncDisposableStack();
   const rooms = opened.use(await openLiveKitRooms(config));
+  const ends = roomEnds(config, broker);
   const agent = (): VoiceAgent => slot.now;
-  const parts = { providers, roomOf: () => rooms, agent };
-  const supervisor = openSupervisor(config, broker, parts);
+  const roomOf = (call: string): RoomMedia =>
+    sayingEnds(rooms, {
+      isOver: () => supervisor.get(call)?.fold.snapshotOf("room")?.matches("leaving") === true,
+      onOver: (tenant, room) => tellEnd(ends, tenant, room),
+    });
+  const supervisor = openSupervisor(config, broker, { providers, roomOf, agent });
   opened.defer(() => supervisor.abandonAll("the worker was stopped"));
   opened.use(slot.add(supervisor));
   commands.attach(supervisor);
@@ -61,8 +72,16 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
   });
   opened.use(worker);
   worker.member.follow(supervisor);
+  const load = (): number => (worker.isDraining ? 1 : worker.claims / worker.capacity);
+  const dispatch = await openLiveKitDispatch(config, broker, load);
+  if (dispatch) opened.use(dispatch);
+  const health = {
+    livekit: liveKitHealth(config, dispatch),
+    // In these rooms nobody types.
+    speech: { check: async () => providers.missing, isNeeded: true },
+  };
   const all = opened.move();
-  return { worker, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** A process that does nothing else. */
@@ -75,9 +94,10 @@ export async function openWorkAlone(
   const providers = opened.use(await openLocalProviders(config));
   const slot = new AgentSlot(agent, providers);
   const commands = openCommands(config, broker);
-  const { worker } = opened.use(await openWork(config, { broker, providers, slot, commands }));
+  const work = opened.use(await openWork(config, { broker, providers, slot, commands }));
+  const health = { ...storeHealth(config, broker), ...work.health };
   const all = opened.move();
-  return { worker, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { worker: work.worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** Error `config.invalid` for a job that asks for another agent: a worker that has it may do it. */

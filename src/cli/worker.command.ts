@@ -1,5 +1,6 @@
 import { defineCommand, type Invocation, type Register } from "./command.ts";
 import { workUntilDrained } from "./drain.ts";
+import { serveHealth } from "./health.ts";
 import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { EXIT } from "./output.ts";
 import { prepare, PULL_OPTION } from "./start.command.ts";
@@ -37,6 +38,7 @@ async function run({ options, config, out }: Invocation<Options>): Promise<numbe
   const agent = await agentOption(options.agent, out);
   await prepare(config, options, out);
   await using work = await openWorkAlone(config, agent);
+  await using _ = await serveHealth(config, work.health, out);
   out.line(workLine(config, work.worker));
   await workUntilDrained(work.worker, drainPorts(work, options, out));
   return EXIT.ok;

@@ -7,6 +7,8 @@ export interface Subjects {
   live(tenant: string, call: string, what: string): string;
   join(tenant: string, room: string): string;
   commands(tenant: string, target: string): string;
+  /** Of calls that are over, by their rooms. */
+  ended(tenant: string): string;
   usage(tenant: string, call: string): string;
   cost(tenant: string): string;
   budget(tenant: string): string;
@@ -24,6 +26,7 @@ export function subjects(prefix = "turnfold"): Subjects {
     live: (tenant, call, what) => of("live", tenant, call, what),
     join: (tenant, room) => of("join", tenant, toToken(room)),
     commands: (tenant, target) => of("commands", tenant, target),
+    ended: (tenant) => of("ended", tenant),
     usage: (tenant, call) => of("usage", tenant, call),
     cost: (tenant) => of("cost", tenant),
     budget: (tenant) => of("budget", tenant),

@@ -52,7 +52,12 @@ export interface DispatchOptions extends LiveKitAccess {
 export interface DispatchPorts {
   readonly jobs: Pick<Jobs, "offer">;
   /** Tells the call of a room to end, wherever it goes on; a room without one is fine. */
-  readonly endCall: (tenant: string, room: string, reason: string) => Promise<void>;
+  readonly endCall: (room: string, reason: string) => Promise<void>;
+  /**
+   * Calls back with each room whose call is over, in whatever process, to be told whether it was a
+   * job of this one; returns how to stop.
+   */
+  readonly hearEnds: (onEnd: (room: string) => boolean) => () => void;
   /** Share of the calls this process could have that it has, from 0 to 1. */
   readonly load: () => number;
   /** From this load on LiveKit is told to ask others. */
@@ -82,6 +87,7 @@ export class LiveKitDispatch implements AsyncDisposable {
   readonly #ports: DispatchPorts;
   readonly #rooms: LiveKitRooms;
   readonly #stop = new AbortController();
+  readonly #unhear: () => void;
   readonly #running: Promise<void>;
   /** Jobs that LiveKit counts as running here, by their id. */
   readonly #jobs = new Map<string, RunningJob>();
@@ -98,6 +104,7 @@ export class LiveKitDispatch implements AsyncDisposable {
     this.#options = options;
     this.#ports = ports;
     this.#rooms = new LiveKitRooms(options);
+    this.#unhear = ports.hearEnds((room) => this.#succeed(room));
     this.#running = this.#run();
   }
 
@@ -112,17 +119,16 @@ export class LiveKitDispatch implements AsyncDisposable {
     return { connected: true, url, workerId: this.#socket.workerId };
   }
 
-  /**
-   * Tells LiveKit that the call of a room is over. To be called before the agent leaves the room:
-   * LiveKit counts the job of an agent that has left as failed.
-   */
-  callEnded(room: string, failure?: string): void {
+  /** Heard before the agent leaves: LiveKit counts the job of one that has left as failed. */
+  #succeed(room: string): boolean {
+    let isOurs = false;
     for (const [jobId, job] of this.#jobs) {
       if (job.room !== room) continue;
       this.#jobs.delete(jobId);
-      const status = failure === undefined ? JobStatus.JS_SUCCESS : JobStatus.JS_FAILED;
-      job.socket.send({ case: "updateJob", value: { jobId, status, error: failure ?? "" } });
+      job.socket.send({ case: "updateJob", value: { jobId, status: JobStatus.JS_SUCCESS } });
+      isOurs = true;
     }
+    return isOurs;
   }
 
   /** No new rooms from here on; the running ones are still ended where LiveKit says so. */
@@ -132,6 +138,7 @@ export class LiveKitDispatch implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#unhear();
     this.#stop.abort();
     await this.#running;
   }
@@ -251,8 +258,7 @@ export class LiveKitDispatch implements AsyncDisposable {
     try {
       const fate = await this.#rooms.fateOf(job);
       if (fate !== "wanted" || isEnded) this.#jobs.delete(jobId);
-      if (fate === "deleted")
-        await this.#ports.endCall(this.#options.tenant, room, "dispatch deleted");
+      if (fate === "deleted") await this.#ports.endCall(room, "dispatch deleted");
     } catch (error) {
       this.#warn("a room could not be looked up in LiveKit, or its call not ended", error, room);
     }

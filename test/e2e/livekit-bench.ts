@@ -54,6 +54,8 @@ export interface Registered extends AsyncDisposable {
   readonly lines: readonly { readonly message: string; readonly fields: object }[];
   load: number;
   loadAsked: number;
+  /** The call of a room is over. */
+  end: (room: string) => boolean;
 }
 
 interface Given extends Partial<DispatchOptions> {
@@ -85,7 +87,11 @@ export function start(server: LiveKitServer, given: Given): Registered {
   const lines: { message: string; fields: object }[] = [];
   const ports: DispatchPorts = {
     jobs,
-    endCall: async (tenant, room, reason) => void ended.push(`${tenant} ${room}: ${reason}`),
+    endCall: async (room, reason) => void ended.push(`${room}: ${reason}`),
+    hearEnds: (onEnd) => {
+      registered.end = onEnd;
+      return () => void (registered.end = () => false);
+    },
     load: () => {
       registered.loadAsked++;
       return registered.load;
@@ -93,7 +99,14 @@ export function start(server: LiveKitServer, given: Given): Registered {
     clock,
     logger: { log: (_, message, fields = {}) => void lines.push({ message, fields }) },
   };
-  const registered = { jobs, ended, lines, load: 0, loadAsked: 0 };
+  const registered = {
+    jobs,
+    ended,
+    lines,
+    load: 0,
+    loadAsked: 0,
+    end: (_: string) => false,
+  };
   const dispatch = LiveKitDispatch.start(options, ports);
   return Object.assign(registered, {
     dispatch,
@@ -136,9 +149,8 @@ export class Callers implements AsyncDisposable {
     return dispatches.flatMap(({ state }) => (state?.jobs ?? []).map(({ id }) => id));
   }
 
-  /** Ends of jobs of a room as the server has written them down. */
-  async endsOf(room: string): Promise<readonly string[]> {
-    const ids = await this.jobsOf(room);
+  /** Ends of jobs as the server has written them down. */
+  async endsOf(ids: readonly string[]): Promise<readonly string[]> {
     const lines = (await readFile(join(this.#server.folder, "livekit.log"), "utf8")).split("\n");
     return lines
       .filter((line) => line.includes('"job ended"'))

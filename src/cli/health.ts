@@ -1,0 +1,67 @@
+import { createHealth, type HealthPart } from "../api/health.ts";
+import { listen } from "../api/server.ts";
+import { systemClock } from "../base/clock.ts";
+import { AppError, toAppError } from "../base/errors.ts";
+import { BUILD, type Config } from "../config.ts";
+import type { LiveKitDispatch } from "../fleet/livekit-dispatch.ts";
+import type { Broker } from "../main.ts";
+import type { Output } from "./output.ts";
+
+/** The parts of this process, by the names `GET /health` has for them. */
+export type Health = Readonly<Record<string, HealthPart>>;
+
+const DEFAULT_PORT = 8081;
+const CHECK_MAX_MS = 1_500;
+
+/**
+ * Serves `GET /health` on loopback. Where another process has the usual port, as with two workers
+ * on one machine, that is told and no reason not to work. Error `config.invalid` where the port
+ * that was asked for is taken.
+ */
+export async function serveHealth(
+  config: Config,
+  parts: Health,
+  out: Output,
+): Promise<AsyncDisposable> {
+  const { healthPort } = config;
+  const app = createHealth({ clock: systemClock, build: BUILD, parts });
+  try {
+    return await listen(app, healthPort ?? DEFAULT_PORT);
+  } catch (error) {
+    if (healthPort !== undefined) {
+      const message = `GET /health: port ${healthPort} is taken; set another TURNFOLD_HEALTH_PORT`;
+      throw new AppError("config.invalid", message, { cause: error });
+    }
+    out.note(`no GET /health here: port ${DEFAULT_PORT} is taken; set TURNFOLD_HEALTH_PORT`);
+    return { [Symbol.asyncDispose]: async () => undefined };
+  }
+}
+
+/** By a reading: what cannot be read cannot be gone on with. */
+export function storeHealth({ nats }: Config, broker: Broker): Health {
+  const check = async (): Promise<undefined> => void (await broker.kv.get("health"));
+  return { [nats ? "nats" : "data"]: { check, isNeeded: true } };
+}
+
+/** Registered, where workers take jobs of LiveKit; else that it answers. */
+export function liveKitHealth(config: Config, dispatch?: LiveKitDispatch): HealthPart {
+  const { url = "" } = config.liveKit ?? {};
+  const check = async (): Promise<string | undefined> => {
+    if (!dispatch) return await asked(url);
+    const { state } = dispatch;
+    return state.connected ? undefined : state.why;
+  };
+  return { check, isNeeded: true };
+}
+
+async function asked(url: string): Promise<string | undefined> {
+  try {
+    const signal = AbortSignal.timeout(CHECK_MAX_MS);
+    const { ok, status } = await fetch(url.replace(/^ws/, "http"), { signal });
+    return ok ? undefined : `it answers with status ${status}`;
+  } catch (error) {
+    const { message, cause } = toAppError(error, "livekit.unavailable");
+    const why = (cause as { cause?: { code?: string } } | undefined)?.cause?.code;
+    return why ?? message;
+  }
+}
