@@ -121,7 +121,7 @@ export class Supervisor {
   }
 
   #own(host: CallHost): CallHost {
-    for (const listener of this.#owned) listener(host);
+    for (const listener of this.#owned) this.#guarded(() => listener(host));
     return host;
   }
 
@@ -164,12 +164,14 @@ export class Supervisor {
     const subject = subjects(this.#ports.prefix).events(ref.tenant, ref.call, record.actor);
     const { text: _, ...voice } = record;
     this.#ports.broker.bus.publish(subject, voice as unknown as Json);
-    for (const listener of this.#listeners) {
-      try {
-        listener(ref, record);
-      } catch (error) {
-        this.#ports.logger.log("error", "a record listener threw", { error: String(error) });
-      }
+    for (const listener of this.#listeners) this.#guarded(() => listener(ref, record));
+  }
+
+  #guarded(listen: () => void): void {
+    try {
+      listen();
+    } catch (error) {
+      this.#ports.logger.log("error", "a listener threw", { error: String(error) });
     }
   }
 }

@@ -28,8 +28,6 @@ export interface TellOptions extends TellPlace {
 }
 
 const TIMEOUT_MS = 5_000;
-/** Whose a room is where nobody says so. */
-const TENANT = "local";
 /** Nobody was there to do it: it may be meant for another. */
 const MISSED: readonly string[] = ["bus.noResponder", "call.notFound"];
 
@@ -45,7 +43,8 @@ export async function tellFromOutside(
 }
 
 /**
- * `given` is a call's id or the start of it, or a room's name, each maybe behind `tenant/`. Errors:
+ * `given` is a call's id or the start of it, or a room's name, each maybe behind `tenant/`; a room
+ * without one is of `TURNFOLD_TENANT`. Errors:
  * those of the command, `call.notFound`, `call.ambiguous`, `call.closed`, `bus.noResponder` (nobody
  * has the call now), `bus.timeout` (it may have been done).
  */
@@ -58,7 +57,7 @@ export async function tellCall(
   await using broker = await openStore(config, true);
   const ask = async (at: CallTarget): Promise<CommandDone> => {
     const asked = config.nats
-      ? overBus(broker, config.nats.prefix, { at, request, place })
+      ? overBus(broker, config, { at, request, place })
       : overHttp(config, { at, request, place });
     const answer = CommandAnswer.parse(await asked);
     if (answer.ok) return answer;
@@ -96,10 +95,10 @@ function targetOf(given: string): CallTarget {
 
 function overBus(
   { bus }: Broker,
-  prefix: string,
-  { at: { target, tenant = TENANT }, request, place }: Telling,
+  config: Config,
+  { at: { target, tenant = config.tenant }, request, place }: Telling,
 ): Promise<unknown> {
-  const subject = subjects(prefix).commands(toToken(tenant), toToken(target));
+  const subject = subjects(config.nats?.prefix).commands(toToken(tenant), toToken(target));
   return bus.request(subject, request as Json, place.timeoutMs ?? TIMEOUT_MS);
 }
 

@@ -76,6 +76,8 @@ export class Admission {
     const ref = { tenant, call: entry.call };
     // Asked first, so that a call is not taken from who can go on with it.
     const call = newCall(claim.job, entry.call);
+    // Who stood still since it claimed the job takes no call from the one who has it now.
+    await claim.keepAlive();
     try {
       return await supervisor.resume(ref, entry.state === "handover" ? "handover" : "takeover");
     } catch (error) {

@@ -193,6 +193,10 @@ export class Worker implements Disposable {
       if (this.#dead) return host?.abandon("the worker was stopped");
       if (!host) return await this.#finish(held);
       held.host = host;
+      const { tenant, call } = host.ref;
+      const { epoch, header } = host.fold;
+      const about = { tenant, room: header.room, call, epoch };
+      this.#ports.logger.log("info", "Agent connecting to room", about);
       host.ended.then(
         () => this.#finish(held),
         () => this.#fenced(held),
@@ -209,6 +213,7 @@ export class Worker implements Disposable {
     const { tenant, room } = held.claim.job;
     const about = { tenant, room, code, error: message };
     this.#ports.logger.log("error", "a job was not admitted", about);
+    if (code === "job.lost") return this.#forget(held);
     if (code === "input.invalid") return this.#finish(held);
     const laterMs = Math.min(FAILED_MAX_MS, FAILED_MS * 2 ** held.claim.redeliveries);
     await this.#giveBack(held, ELSEWHERE.includes(code) ? ELSEWHERE_MS : laterMs);

@@ -7,7 +7,7 @@ export function kvContract({ name, open }: Adapter): void {
     test("gives back what was put, with the revision of the put", async () => {
       await using bench = await open();
       const { kv } = bench.broker;
-      const key = `${unique("k")}.worker-1`;
+      const key = `${unique("k")}.worker-1.a=20room`;
       assert.equal(await kv.get(key), undefined);
       const first = await kv.put(key, { load: 0.5, list: [null, "ü"] });
       assert.deepEqual(await kv.get(key), {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { connect } from "@nats-io/transport-node";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import type { Broker } from "../../src/broker/broker.ts";
@@ -21,18 +22,22 @@ const STALLS = Number(process.env["FLEET_STALLS"] ?? 2);
 const STALL_MS = Number(process.env["FLEET_STALL_MS"] ?? 4_000);
 /** Of the moments every so many-th. */
 const MOMENTS_EVERY = Number(process.env["FLEET_MOMENTS_EVERY"] ?? 7);
+/** What was told before it was fenced has come by then. */
+const SILENT_MS = 50;
 const QUESTION = { say: "What are your opening hours?", ms: 1_250 };
 
 /** A fleet on a server, and what its calls say. */
 class Stage implements AsyncDisposable {
   readonly fleet: FleetProcesses;
   readonly broker: Broker;
+  readonly prefix: string;
   /** Each record of each call as it was told, in order. */
   readonly records: LogRecord[] = [];
 
   private constructor(fleet: FleetProcesses, broker: Broker, prefix: string) {
     this.fleet = fleet;
     this.broker = broker;
+    this.prefix = prefix;
     broker.bus.subscribe(`${prefix}.events.acme.*.>`, ({ data }) => {
       this.records.push(data as unknown as LogRecord);
       fleet.look();
@@ -107,6 +112,17 @@ function assertEpochs(records: readonly LogRecord[]): void {
   );
 }
 
+/** The first is told to go, and all its calls go on at the other. */
+async function restart(
+  fleet: FleetProcesses,
+  rooms: readonly string[],
+  [old, next]: readonly [string, string],
+): Promise<void> {
+  fleet.signal(old, "SIGTERM");
+  assert.equal(await fleet.exit(old), 0);
+  await fleet.until(() => rooms.every((room) => fleet.ownerOf(room) === next));
+}
+
 suite("a fleet of processes", { skip: "missing" in found && found.missing }, () => {
   if ("missing" in found) return;
   let server: NatsServer;
@@ -132,6 +148,23 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     const [records, ...others] = await stage.close(["desk"]);
     assert.equal(others.length, 0);
     assert.deepEqual(changesOf(records!), []);
+  });
+
+  test("a plain message of any client gets a room its agent", async () => {
+    await using stage = await Stage.open(server.url, []);
+    const { fleet, prefix } = stage;
+    const client = await connect({ servers: server.url });
+    const ask = async (payload: string): Promise<Json> =>
+      (await client.request(`${prefix}.join.acme.desk`, payload)).json();
+    const { stream } = (await ask("")) as { stream: string };
+    assert.equal(stream, `${prefix}_jobs`);
+    await fleet.start("w1");
+    await fleet.until(() => fleet.ownerOf("desk") === "w1");
+    const { error } = (await ask('{"identity":"other"}')) as { error: { err_code: number } };
+    assert.equal(error.err_code, 10_077);
+    await client.close();
+    await stage.close(["desk"]);
+    assert.equal(fleet.of("joined").length, 1);
   });
 
   test("thirty rooms are spread over three of them", async (t) => {
@@ -167,7 +200,7 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     assert.ok(turns.some(({ heardText }) => heardText === ANSWER));
   });
 
-  test(`SIGSTOP, then CONT: ${STALLS} times, who comes back is fenced`, async () => {
+  test(`SIGSTOP, then CONT: ${STALLS} times, who comes back is fenced`, async (t) => {
     await using stage = await Stage.open(server.url, ["w1", "w2"]);
     const { fleet } = stage;
     await stage.offer("desk");
@@ -186,13 +219,18 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
       const back = performance.now();
       fleet.signal(owner, "SIGCONT");
       await fleet.until(() => fenced(owner) > before);
+      const fencedAt = performance.now();
       assert.equal(await stage.offer("desk"), "exists", "the new owner has the job");
-      const next = fleet.ownerOf("desk")!;
-      assert.notEqual(next, owner);
+      assert.notEqual(fleet.ownerOf("desk"), owner);
       // The new owner goes on, and what the old one had to say is in nobody's ear.
-      await fleet.until(() =>
-        fleet.of("sound").some(({ worker, at }) => worker === next && at > back),
-      );
+      const from = stage.records.length;
+      fleet.order({ room: "desk", ...QUESTION });
+      await fleet.until(() => stage.records.slice(from).some(answeredIn(stall + 1)));
+      const late = fleet
+        .of("sound")
+        .filter(({ worker, at }) => worker === owner && at > fencedAt + SILENT_MS);
+      assert.deepEqual(late, [], "who was fenced is silent");
+      t.diagnostic(`fenced ${(fencedAt - back).toFixed(0)} ms after it came back`);
     }
     const [records] = await stage.close(["desk"]);
     assertEpochs(records!);
@@ -203,7 +241,7 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     );
   });
 
-  test("SIGTERM under several calls: each is handed over, no record lost", async (t) => {
+  test("a rolling restart under several calls: each is handed over, no record lost", async (t) => {
     await using stage = await Stage.open(server.url, ["w1"]);
     const { fleet } = stage;
     const rooms = ["a", "b", "c", "d", "e"];
@@ -212,13 +250,17 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     await fleet.start("w2");
     for (const room of rooms) fleet.order({ room, ...QUESTION });
     await fleet.until(() => stage.seen(MOMENTS["listening"]!));
-    fleet.signal("w1", "SIGTERM");
-    assert.equal(await fleet.exit("w1"), 0);
-    await fleet.until(() => rooms.every((room) => fleet.ownerOf(room) === "w2"));
+    await restart(fleet, rooms, ["w1", "w2"]);
+    await fleet.start("w3");
+    for (const room of rooms) fleet.order({ room, ...QUESTION });
+    await restart(fleet, rooms, ["w2", "w3"]);
     const logs = await stage.close(rooms);
     assert.equal(logs.length, rooms.length);
     for (const records of logs) {
-      assert.deepEqual(changesOf(records), [[2, "handover"]]);
+      assert.deepEqual(changesOf(records), [
+        [2, "handover"],
+        [3, "handover"],
+      ]);
       assertEpochs(records);
       assert.deepEqual(
         turnSummaries(records).filter(({ status }) => status === "failed"),
@@ -228,10 +270,12 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
     const stored = new Set(logs.flat().map(({ hash }) => hash));
     assert.ok(fleet.of("acked").every(({ hash }) => stored.has(hash)));
     assert.equal(new Set(fleet.of("acked").map(({ hash }) => hash)).size, stored.size);
-    const gaps = logs.map((records) => {
-      const at = records.findIndex(({ input }) => input.type === "owner.changed");
-      return records[at]!.at - records[at - 1]!.at;
-    });
+    const times = (message: string): readonly number[] =>
+      fleet.of("logged").flatMap((one) => (one.message === message ? [one.at] : []));
+    const gone = times("a call was handed over");
+    const gaps = times("Agent connecting to room")
+      .slice(rooms.length)
+      .map((at, index) => Math.round(at - gone[index]!));
     t.diagnostic(`between the owners: ${gaps.toSorted((a, b) => a - b).join(", ")} ms`);
   });
 

@@ -16,12 +16,13 @@ suite("workers", () => {
   test("a room asked for 50 times at once, and by several, has one agent", async () => {
     await using fleet = new Fleet();
     for (let i = 0; i < 4; i++) fleet.add().start();
-    const offers = await Promise.all(Array.from({ length: 50 }, () => fleet.offer("desk")));
+    const room = "front desk: *.>";
+    const offers = await Promise.all(Array.from({ length: 50 }, () => fleet.offer(room)));
     assert.equal(offers.filter((one) => one === "queued").length, 1);
     await fleet.run(5_000);
     assert.equal(fleet.joins.length, 1);
     assert.equal((await fleet.refs()).length, 1);
-    assert.equal(await fleet.offer("desk"), "exists");
+    assert.equal(await fleet.offer(room), "exists");
     assert.deepEqual(await fleet.close(), [{ epochs: 1, reasons: [] }]);
   });
 
