@@ -130,11 +130,12 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
     this.#sounds.clear();
     this.speaker.clear();
     const { clock, logger, name } = this.#options;
+    const thrownOut = this.#room.localParticipant !== undefined && !this.#room.isConnected;
     try {
       const away = new AbortController();
       const left = this.#room.disconnect().finally(() => away.abort());
       await Promise.race([left, sleep(clock, LIMITS.roomLeaveMsMax, away.signal)]);
-      await this.speaker.close();
+      await this.speaker.close(thrownOut);
     } catch (error) {
       this.#warn("leaving a room failed", error);
     } finally {
