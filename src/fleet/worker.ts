@@ -193,6 +193,10 @@ export class Worker implements Disposable {
       if (this.#dead) return host?.abandon("the worker was stopped");
       if (!host) return await this.#finish(held);
       held.host = host;
+      const { tenant, call } = host.ref;
+      const { epoch, header } = host.fold;
+      const about = { tenant, room: header.room, call, epoch };
+      this.#ports.logger.log("info", "Agent connecting to room", about);
       host.ended.then(
         () => this.#finish(held),
         () => this.#fenced(held),

@@ -23,8 +23,11 @@ import type { Order, Told } from "./fleet-process.ts";
 const [url, prefix, name, capacity] = process.argv.slice(2) as [string, string, string, string];
 const clock = systemClock;
 const TOOL_MS = 1_500;
-/** Who has left does not come back. */
-const SETTINGS = TurnSettings.parse({ participant: { grace: 300 } });
+/** Who has left does not come back; who says nothing for long is still there. */
+const SETTINGS = TurnSettings.parse({
+  participant: { grace: 300 },
+  silence: { awayAfter: 300_000, hangUpAfter: 600_000 },
+});
 
 const tell = (told: Told): void => void process.send?.(told);
 const logger: Logger = {
