@@ -135,7 +135,7 @@ function printState(done: Omit<CommandDone, "ok"> & { state: CallState }, out: O
     ["turn", turn ? `${turn.n}, ${turn.phase}` : "none"],
     ["user said", lastWords.user],
     ["agent said", lastWords.agent],
-    ["to be said", state.queued === 0 ? "" : `${state.queued} texts`],
+    ["to be said", state.queued === 1 ? "1 text" : state.queued ? `${state.queued} texts` : ""],
     ["tools", tools.join(", ")],
     ...state.actors.map(({ actor, state: at }) => [actor, stateText(at)] as const),
   ];
