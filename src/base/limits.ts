@@ -50,6 +50,8 @@ export const LIMITS = {
   microphoneGapMs: 1_000,
   /** Sound of a microphone that may run ahead of the clock before it is dropped. */
   microphoneBurstMs: 200,
+  /** As `playoutAheadMs` in a room: bridges what other calls do on the loop. */
+  roomAheadMs: 120,
   /** How long the first sound waits for somebody to have subscribed to it. */
   firstListenerMs: 1_500,
   /** From asking a LiveKit server to being in the room. */

@@ -5,6 +5,7 @@ import { BrowserRoom } from "../../src/media/local/browser-room.ts";
 import { PacedRoom } from "../../src/media/paced-room.ts";
 import { TestPage } from "../support/test-page.ts";
 import { roomMediaContract, type RoomBench } from "./room-media.contract.ts";
+import { countedSamples } from "./sound-codes.ts";
 
 function openPaced(): RoomBench {
   const clock = new SimulatedClock();
@@ -53,15 +54,18 @@ function openBrowser(): RoomBench {
   };
 }
 
+const exact = { code: countedSamples, wayMs: 0, jitterMs: 0 };
 roomMediaContract({
   name: "paced",
   open: openPaced,
+  ...exact,
   delayMs: 0,
   aheadMs: LIMITS.playoutAheadMs,
 });
 roomMediaContract({
   name: "browser",
   open: openBrowser,
+  ...exact,
   delayMs: LIMITS.pageDelayMs,
   aheadMs: LIMITS.pageAheadMs,
 });

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import net from "node:net";
 import { after, suite, test } from "node:test";
+import { promisify } from "node:util";
+import { Room, SimulateScenarioKind } from "@livekit/rtc-node";
 import { levelDb, type AudioFrame } from "../../src/base/audio.ts";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { LIMITS } from "../../src/base/limits.ts";
@@ -14,6 +17,7 @@ import { LiveKitCaller, roomService, until } from "../support/livekit-caller.ts"
 
 /** What a room of a LiveKit server does beyond what every room must do (test/contract). */
 const RATE_HZ = 16_000;
+const run = promisify(execFile);
 const found = await findLiveKit();
 const skip = "missing" in found && found.missing;
 const server = "path" in found ? await LiveKitServer.start(found) : (undefined as never);
@@ -205,6 +209,29 @@ suite("the agent's voice", { skip }, () => {
   });
 });
 
+suite("the process", { skip }, () => {
+  test("prints nothing of what the library logs, and ends when its rooms are left", async () => {
+    const from = (path: string): string => JSON.stringify(import.meta.resolve(`../../src/${path}`));
+    const lines = [
+      `import { LiveKitMedia } from ${from("media/livekit/livekit-media.ts")};`,
+      `import { systemClock } from ${from("base/clock.ts")};`,
+      `import { silentLogger } from ${from("base/logger.ts")};`,
+      "const [url, apiKey, apiSecret] = process.argv.slice(1);",
+      "const options = { url, apiKey, apiSecret, rateHz: 16000, clock: systemClock };",
+      "const media = new LiveKitMedia({ ...options, logger: silentLogger });",
+      'const place = { tenant: "acme", room: "still", identity: "agent", on: () => undefined };',
+      "const room = await media.join({ ...place, signal: new AbortController().signal });",
+      "const frame = { samples: new Int16Array(320), rateHz: 16000 };",
+      "await room.speaker.write(frame);",
+      "await media[Symbol.asyncDispose]();",
+    ];
+    const { url, apiKey, apiSecret } = server;
+    const line = ["--input-type=module", "-e", lines.join("\n"), url, apiKey, apiSecret];
+    const { stdout, stderr } = await run(process.execPath, line, { timeout: 20_000 });
+    assert.deepEqual([stdout, stderr], ["", ""]);
+  });
+});
+
 suite("how a stay ends", { skip }, () => {
   const lastOf = (events: readonly RoomEvent[]): RoomEvent => events.at(-1)!;
 
@@ -256,6 +283,28 @@ suite("how a stay ends", { skip }, () => {
     await rooms[Symbol.asyncDispose]();
     proxy.close();
     for (const wire of wires) wire.destroy();
+  });
+
+  test("a connection that is made anew gives tracks new names, and they are heard", async (t) => {
+    const room = newRoom();
+    const made = t.mock.method(Room.prototype, "connect");
+    await using caller = await LiveKitCaller.join(server, { room, identity: "ann" });
+    const { connection, events } = await join(room);
+    const first = sidOf(events);
+    const agent = made.mock.calls.at(-1)!.this as Room;
+    await agent.simulateScenario(SimulateScenarioKind.SIMULATE_FORCE_TCP);
+    await until("the way back", () => typesOf(events).includes("reconnected"));
+    assert.ok(events.some((event) => event.type === "track.unpublished" && event.sid === first));
+    assert.equal(sidOf(events), `${first}-2`);
+    const frames: AudioFrame[] = [];
+    const listening = connection.listen(`${first}-2`, (frame) => frames.push(frame));
+    const said = caller.say(tone(1_000));
+    await until("sound", () => frames.some(({ samples }) => isVoiced(samples)));
+    await said;
+    await speak(connection, 200);
+    await until("the agent", () => caller.heard.some(({ samples }) => isVoiced(samples)));
+    listening.close();
+    await connection.leave();
   });
 
   test("an error in one room's listener touches no other room", async () => {

@@ -7,6 +7,7 @@ import {
   ParticipantKind,
   Room,
   RoomEvent,
+  TrackKind,
   TrackPublishOptions,
   TrackSource,
   VideoSource,
@@ -70,7 +71,10 @@ export class LiveKitCaller implements AsyncDisposable {
           () => undefined,
         );
       });
-    this.room.on(RoomEvent.TrackSubscribed, (track) => void this.#listen(track));
+    this.room.on(RoomEvent.TrackSubscribed, (track) => {
+      // It throws where the track is gone by now.
+      if (track.kind === TrackKind.KIND_AUDIO) this.#listen(track).catch(() => undefined);
+    });
     this.room.on(RoomEvent.ParticipantAttributesChanged, (changed, { kind: of }) => {
       const state = changed["lk.agent.state"];
       if (of === ParticipantKind.AGENT && state !== undefined) this.states.push(state);

@@ -31,6 +31,12 @@ export interface SeatOptions {
   readonly onLeft: () => void;
 }
 
+interface Published {
+  readonly publication: RemoteTrackPublication;
+  /** The sid it was told under. */
+  readonly told: string;
+}
+
 /** After these the agent has no place in the room any more. */
 const FINAL: ReadonlySet<DisconnectReason> = new Set([
   DisconnectReason.CLIENT_INITIATED,
@@ -49,8 +55,11 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
   readonly #room: Room;
   readonly #options: SeatOptions;
   readonly #outbox: Outbox;
-  readonly #published = new Map<string, RemoteTrackPublication>();
+  /** By the sid that LiveKit knows them by. */
+  readonly #published = new Map<string, Published>();
   readonly #sounds = new Map<string, TrackSound>();
+  /** How often a sid was published: after a break of the connection the same comes again. */
+  readonly #times = new Map<string, number>();
   readonly #dropped: Record<string, number> = {};
   #chats = 0;
   #left: Promise<void> | undefined;
@@ -82,6 +91,7 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
 
   override listen(sid: string, on: (frame: AudioFrame) => void): { close(): void } {
     const listening = super.listen(sid, on);
+    const own = ownSid(sid);
     const { rateHz, clock } = this.#options;
     const sound = new TrackSound({
       rateHz,
@@ -90,16 +100,16 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
       onDrop: (ms) => this.#drop("heardMs", ms),
       onError: (error) => this.#warn("a track failed", error),
     });
-    this.#sounds.get(sid)?.close();
-    this.#sounds.set(sid, sound);
-    this.#subscribe(sid, true);
+    this.#sounds.get(own)?.close();
+    this.#sounds.set(own, sound);
+    this.#subscribe(own, true);
     return {
       close: () => {
         listening.close();
         sound.close();
-        if (this.#sounds.get(sid) !== sound) return;
-        this.#sounds.delete(sid);
-        this.#subscribe(sid, false);
+        if (this.#sounds.get(own) !== sound) return;
+        this.#sounds.delete(own);
+        this.#subscribe(own, false);
       },
     };
   }
@@ -130,11 +140,12 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
     this.#sounds.clear();
     this.speaker.clear();
     const { clock, logger, name } = this.#options;
+    const thrownOut = this.#room.localParticipant !== undefined && !this.#room.isConnected;
     try {
       const away = new AbortController();
       const left = this.#room.disconnect().finally(() => away.abort());
       await Promise.race([left, sleep(clock, LIMITS.roomLeaveMsMax, away.signal)]);
-      await this.speaker.close();
+      await this.speaker.close(thrownOut);
     } catch (error) {
       this.#warn("leaving a room failed", error);
     } finally {
@@ -186,17 +197,24 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
     const kind = kindOf(publication);
     const { sid } = publication;
     if (!kind || !sid || !from || !isPerson(from) || this.#published.has(sid)) return;
-    this.#published.set(sid, publication);
-    this.tell({ type: "track.published", sid, identity: from.identity, kind });
+    // For a chart a track that has ended stays so.
+    const times = (this.#times.get(sid) ?? 0) + 1;
+    this.#times.set(sid, times);
+    const told = times === 1 ? sid : `${sid}-${times}`;
+    this.#published.set(sid, { publication, told });
+    this.tell({ type: "track.published", sid: told, identity: from.identity, kind });
   }
 
   #unpublish(sid: string): void {
-    if (this.#published.delete(sid)) this.tell({ type: "track.unpublished", sid });
+    const published = this.#published.get(sid);
+    if (!published) return;
+    this.#published.delete(sid);
+    this.tell({ type: "track.unpublished", sid: published.told });
   }
 
   /** Nothing is sent to us, or decoded, that nobody here listens to. */
   #subscribe(sid: string, wanted: boolean): void {
-    const publication = this.#published.get(sid);
+    const { publication } = this.#published.get(sid) ?? {};
     if (!publication || this.gone) return;
     try {
       publication.setSubscribed(wanted);
@@ -216,7 +234,7 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
   }
 
   async #caption(text: Extract<RoomText, { readonly topic: "lk.transcription" }>): Promise<void> {
-    const sid = text.of?.sid ?? this.speaker.sid;
+    const sid = text.of ? ownSid(text.of.sid) : this.speaker.sid;
     const stream = await this.#room.localParticipant!.streamText({
       topic: text.topic,
       ...(text.of && { senderIdentity: text.of.identity }),
@@ -239,6 +257,11 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
     const { logger, name } = this.#options;
     logger.log("warn", message, { room: name, error: String(error) });
   }
+}
+
+/** The sid without what tells one time from another. */
+function ownSid(sid: string): string {
+  return sid.split("-")[0]!;
 }
 
 /** Other agents and recorders are nobody to talk to. */

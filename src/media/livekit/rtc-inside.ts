@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { dispose, type Room } from "@livekit/rtc-node";
+import { AudioSource, dispose, type Room } from "@livekit/rtc-node";
 import type { Logger } from "../../base/logger.ts";
 
 /**
@@ -31,9 +31,28 @@ export function guardRoom(room: Room, onError: (error: unknown) => void): void {
 
 /** A room that the server has closed stays in the list of those who are told of every event. */
 export function forgetRoom(room: Room): void {
-  const { _ffiClientInstance: ffi } = globalThis;
-  ffi?.off("ffi_event", (room as unknown as Inside).onFfiEvent);
+  globalThis._ffiClientInstance?.off("ffi_event", (room as unknown as Inside).onFfiEvent);
   room.removeAllListeners();
+}
+
+/**
+ * A source of a room that the server has closed is never freed, and keeps its thread (measured: one
+ * for each such room). So the next room takes it, and each after that.
+ */
+const spare: AudioSource[] = [];
+const undying = new WeakSet<AudioSource>();
+
+export function takeSource(rateHz: number, queueMs: number): AudioSource {
+  const fits = spare.findIndex((one) => one.sampleRate === rateHz && one.queueSize === queueMs);
+  const [source] = fits < 0 ? [] : spare.splice(fits, 1);
+  return source ?? new AudioSource(rateHz, 1, queueMs);
+}
+
+/** `thrownOut`: the server has closed the room, or the agent's place in it. */
+export async function giveSource(source: AudioSource, thrownOut: boolean): Promise<void> {
+  if (thrownOut) undying.add(source);
+  if (undying.has(source)) spare.push(source);
+  else await source.close();
 }
 
 let holders = 0;
@@ -47,6 +66,7 @@ export function holdRtc(): () => Promise<void> {
     held = false;
     if (--holders > 0) return;
     globalThis._ffiClientInstance = undefined;
+    spare.length = 0;
     await dispose();
   };
 }
