@@ -18,6 +18,8 @@ const BACK_OFF_MAX_MS = 5_000;
 /** LiveKit takes an answer for 10 s, and asks nobody else before. */
 const OFFER_MAX_MS = 8_000;
 const OFFER_AGAIN_MS = 200;
+/** A worker with this load is full to LiveKit, whatever status it tells. */
+const FULL_LOAD = 0.7;
 /** Who asked longer ago than this has gone away. */
 const FORGOTTEN_MAX_MS = 5 * 60_000;
 
@@ -58,10 +60,8 @@ export interface DispatchPorts {
    * job of this one; returns how to stop.
    */
   readonly hearEnds: (onEnd: (room: string) => boolean) => () => void;
-  /** Share of the calls this process could have that it has, from 0 to 1. */
+  /** Share of the calls this process could have that it has; from 1 on it is given no more. */
   readonly load: () => number;
-  /** From this load on LiveKit is told to ask others. */
-  readonly loadMax?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -188,11 +188,10 @@ export class LiveKitDispatch implements AsyncDisposable {
   }
 
   #load() {
-    const { load, loadMax = 0.7 } = this.#ports;
-    const share = Math.min(1, Math.max(0, load()));
-    const isFull = this.#isDraining || share >= loadMax;
+    const taken = this.#ports.load();
+    const isFull = this.#isDraining || taken >= 1;
     if (isFull) this.#isBehind = true;
-    return { share, isFull, jobs: this.#jobs.size };
+    return { load: FULL_LOAD * Math.min(1, taken), isFull, jobs: this.#jobs.size };
   }
 
   async #answer(socket: LiveKitSocket, job: LiveKitJob): Promise<void> {

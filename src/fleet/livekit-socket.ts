@@ -30,8 +30,8 @@ export interface SocketOptions extends LiveKitAccess {
   readonly jobType: JobType;
   readonly version: string;
   readonly clock: Clock;
-  /** Share of this worker's room that is taken, from 0 to 1, and whether it takes no more. */
-  readonly load: () => { readonly share: number; readonly isFull: boolean; readonly jobs: number };
+  /** As LiveKit understands it, and whether this worker takes no more. */
+  readonly load: () => { readonly load: number; readonly isFull: boolean; readonly jobs: number };
   readonly onMessage: (socket: LiveKitSocket, message: ServerMessage["message"]) => void;
   /** Each time the load has been told. */
   readonly onTick: () => void;
@@ -102,9 +102,9 @@ export class LiveKitSocket {
   }
 
   tellLoad(): void {
-    const { share, isFull, jobs } = this.#options.load();
+    const { load, isFull, jobs } = this.#options.load();
     const status = isFull ? WorkerStatus.WS_FULL : WorkerStatus.WS_AVAILABLE;
-    this.send({ case: "updateWorker", value: { status, load: share, jobCount: jobs } });
+    this.send({ case: "updateWorker", value: { status, load, jobCount: jobs } });
   }
 
   #close(): void {

@@ -174,13 +174,22 @@ suite("LiveKit's dispatch", { skip: missing, concurrency: 6 }, () => {
   test("above its threshold a worker is given nothing while another has room", async () => {
     await using full = await register(server, { agentName: "spread", clock: hasty });
     await using free = await register(server, { agentName: "spread" });
-    full.load = 0.8;
+    full.load = 1;
     const told = full.loadAsked;
     await until("the load is told", () => full.loadAsked > told);
     const rooms = Array.from({ length: 6 }, (_, i) => `spread-${i}`);
     for (const room of rooms) await callers.dispatches.createDispatch(room, "spread");
     await until("all are queued", () => free.jobs.queued.length >= 6);
     assert.deepEqual(full.jobs.queued, []);
+  });
+
+  test("a worker that is nearly full is given one more", async () => {
+    await using px = await register(server, { agentName: "nearly", clock: hasty });
+    px.load = 0.95;
+    const told = px.loadAsked;
+    await until("the load is told", () => px.loadAsked > told);
+    await callers.dispatches.createDispatch("nearly", "nearly");
+    await until("it is queued", () => px.jobs.queued.length > 0);
   });
 
   test("a worker that drains is given nothing, and ends what it has", async () => {
