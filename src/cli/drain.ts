@@ -1,3 +1,4 @@
+import { systemClock } from "../base/clock.ts";
 import type { Worker } from "../fleet/worker.ts";
 
 export interface DrainPorts {
@@ -14,8 +15,12 @@ export interface DrainPorts {
 export async function workUntilDrained(worker: Worker, ports: DrainPorts): Promise<void> {
   const { signal, limitMs, onDrain } = ports;
   const drained = Promise.withResolvers<void>();
+  let since = Infinity;
   const stop = (): void => {
-    if (worker.isDraining) return worker.cutShort();
+    const now = systemClock.now();
+    if (now - since >= SECOND_MS) worker.cutShort();
+    if (worker.isDraining) return;
+    since = now;
     onDrain();
     worker.drain(limitMs).then(drained.resolve, drained.reject);
   };
@@ -29,4 +34,6 @@ export async function workUntilDrained(worker: Worker, ports: DrainPorts): Promi
   }
 }
 
+/** Ctrl-C reaches the program twice where another stands before it: that is one wish. */
+const SECOND_MS = 500;
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;

@@ -16,7 +16,10 @@ import { findNats, NATS_VERSIONS, NatsServer } from "../support/servers.ts";
 import { FleetProcesses } from "./fleet-process.ts";
 import { MOMENTS, type Moment } from "./moments.ts";
 
-/** Worker processes on a real server: killed, stopped, and asked to go. */
+/**
+ * Worker processes on a real server: killed, stopped, and asked to go. For more of it:
+ * FLEET_STALLS=10 FLEET_STALL_MS=10000 FLEET_MOMENTS_EVERY=1.
+ */
 const found = await findNats(NATS_VERSIONS.at(-1)!);
 const STALLS = Number(process.env["FLEET_STALLS"] ?? 2);
 const STALL_MS = Number(process.env["FLEET_STALL_MS"] ?? 4_000);
@@ -24,6 +27,8 @@ const STALL_MS = Number(process.env["FLEET_STALL_MS"] ?? 4_000);
 const MOMENTS_EVERY = Number(process.env["FLEET_MOMENTS_EVERY"] ?? 7);
 /** What was told before it was fenced has come by then. */
 const SILENT_MS = 50;
+/** Signals that come sooner are one wish. */
+const SECOND_SIGNAL_MS = 600;
 const QUESTION = { say: "What are your opening hours?", ms: 1_250 };
 
 /** A fleet on a server, and what its calls say. */
@@ -277,6 +282,23 @@ suite("a fleet of processes", { skip: "missing" in found && found.missing }, () 
       .slice(rooms.length)
       .map((at, index) => Math.round(at - gone[index]!));
     t.diagnostic(`between the owners: ${gaps.toSorted((a, b) => a - b).join(", ")} ms`);
+  });
+
+  test("a second SIGTERM cuts short, and the call waits for whoever comes", async () => {
+    await using stage = await Stage.open(server.url, ["w1"]);
+    const { fleet } = stage;
+    await stage.offer("desk");
+    await fleet.until(() => stage.seen(MOMENTS["greeting half heard"]!));
+    fleet.signal("w1", "SIGTERM");
+    await fleet.until(() => fleet.of("draining").length === 1);
+    await pause(SECOND_SIGNAL_MS);
+    assert.equal(stage.records.filter(({ epoch }) => epoch > 1).length, 0);
+    fleet.signal("w1", "SIGTERM");
+    assert.equal(await fleet.exit("w1"), 0);
+    await fleet.start("w2");
+    await fleet.until(() => fleet.ownerOf("desk") === "w2");
+    const [records] = await stage.close(["desk"]);
+    assert.deepEqual(changesOf(records!), [[2, "handover"]]);
   });
 
   const moments = Object.keys(MOMENTS).filter((_, index) => index % MOMENTS_EVERY === 0);
