@@ -70,7 +70,7 @@ async function worker(opened: AsyncDisposableStack, env: NodeJS.ProcessEnv): Pro
   assert.fail("the worker ended before it worked");
 }
 
-test("asked for 50 times at once, by NATS, LiveKit and the command line, a room has one agent", async (t) => {
+test("asked for 50 times at once, in every way there is, a room has one agent", async (t) => {
   const python = await needNatsPy(t);
   if (!python) return;
   await using opened = new AsyncDisposableStack();
