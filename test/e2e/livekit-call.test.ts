@@ -98,8 +98,8 @@ suite("a call in a room", { skip: "missing" in found && found.missing }, () => {
   test("is heard, answered aloud, interrupted, shown, and replays", async (t) => {
     if (!(await needModels(t))) return;
     const [question, interruption] = [await soundOf(QUESTION), await soundOf(INTERRUPTION)];
-    const host = await open("one");
     await using caller = await LiveKitCaller.join(server, { room: "one", identity: "ann" });
+    const host = await open("one");
     await until("the greeting", () => isAnswered(host, /^$/));
     assert.ok(voicedMs(caller) > 500, "it is audible");
     await caller.say(question);
@@ -141,8 +141,8 @@ suite("a call in a room", { skip: "missing" in found && found.missing }, () => {
     await Promise.all(
       asked.map(async ([room, text, words]) => {
         const sound = await soundOf(text);
-        const host = await open(room);
         await using caller = await LiveKitCaller.join(server, { room, identity: "ann" });
+        const host = await open(room);
         await until("the greeting", () => isAnswered(host, /^$/));
         await caller.say(sound);
         await until(`the answer to ${text}`, () => isAnswered(host, words));
