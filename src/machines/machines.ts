@@ -20,11 +20,11 @@ export const MACHINES = {
 export const CURRENT_VERSIONS = { room: ROOM_VERSION, track: TRACK_VERSION, turn: TURN_VERSION };
 
 /** What each of them decides by, to be asked of a log. */
-export const DECISIONS = {
+export const DECISIONS: Readonly<Record<string, Readonly<Record<string, Decisions>>>> = {
   room: { [ROOM_VERSION]: { choices: roomChoices, waits: roomWaits } },
   track: { [TRACK_VERSION]: { choices: trackChoices, waits: trackWaits } },
   turn: { [TURN_VERSION]: { choices: turnChoices, waits: turnWaits } },
-} satisfies Record<string, Record<string, Decisions>>;
+};
 
 /** Guards and delays of one chart; what they are asked with is the chart's own. */
 export interface Decisions {
