@@ -11,6 +11,7 @@ import type { Logger } from "../../src/base/logger.ts";
 import { openNats } from "../../src/broker/nats/nats-broker.ts";
 import { workUntilDrained } from "../../src/cli/drain.ts";
 import type { Json } from "../../src/events/record.ts";
+import { TurnSettings } from "../../src/events/settings.events.ts";
 import { Worker } from "../../src/fleet/worker.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../../src/machines/machines.ts";
 import { LiveKitMedia } from "../../src/media/livekit/livekit-media.ts";
@@ -29,6 +30,8 @@ const [url, prefix, name, capacity, roomsUrl, apiKey, apiSecret] = process.argv.
 ];
 const clock = systemClock;
 const TOOL_MS = 1_500;
+/** An empty room is left before the server closes it. */
+const SETTINGS = TurnSettings.parse({ participant: { grace: 300 } });
 
 const tell = (told: Told): void => void process.send?.(told);
 const logger: Logger = {
@@ -108,7 +111,7 @@ const worker = new Worker({
   clock,
   ids: systemIds,
   logger,
-  newCall,
+  newCall: (job, call) => ({ ...newCall(job, call), settings: SETTINGS }),
   name,
   capacity: Number(capacity),
   join: (now) => memberOf({ broker, clock, worker: name, now, capacity: Number(capacity), prefix }),

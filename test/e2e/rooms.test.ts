@@ -15,7 +15,7 @@ import { assertWhole } from "../actors/support/stage.ts";
 import { collect, unique } from "../contract/bench.ts";
 import { findLiveKit, LiveKitServer } from "../support/livekit-server.ts";
 import { findNats, NATS_VERSIONS, NatsServer } from "../support/servers.ts";
-import { ToneCaller } from "../support/tone-caller.ts";
+import { Callers, type HeardVoice } from "./callers.ts";
 import { FleetProcesses } from "./fleet-process.ts";
 import { MOMENTS, type Moment } from "./moments.ts";
 
@@ -27,9 +27,9 @@ const nats = await findNats(NATS_VERSIONS.at(-1)!);
 const liveKit = await findLiveKit();
 const missing = [nats, liveKit].flatMap((one) => ("missing" in one ? [one.missing] : []));
 /** Of the moments every so many-th. */
-const MOMENTS_EVERY = Number(process.env["ROOMS_MOMENTS_EVERY"] ?? 5);
+const MOMENTS_EVERY = Number(process.env["ROOMS_MOMENTS_EVERY"] ?? 2);
 const STALL_MS = Number(process.env["ROOMS_STALL_MS"] ?? 6_000);
-const CALLS = Number(process.env["ROOMS_CALLS"] ?? 4);
+const CALLS = Number(process.env["ROOMS_CALLS"] ?? 6);
 /** A caller who hears nothing says it again. */
 const PATIENCE_MS = 7_000;
 
@@ -37,15 +37,14 @@ const PATIENCE_MS = 7_000;
 class Stage implements AsyncDisposable {
   readonly fleet: FleetProcesses;
   readonly broker: Broker;
-  readonly liveKit: LiveKitServer;
   /** Each record as it was told, by call. */
   readonly records = new Map<string, LogRecord[]>();
-  readonly callers = new Map<string, ToneCaller>();
+  readonly callers: Callers;
 
   private constructor(fleet: FleetProcesses, broker: Broker, server: LiveKitServer) {
     this.fleet = fleet;
     this.broker = broker;
-    this.liveKit = server;
+    this.callers = new Callers([server.url, server.apiKey, server.apiSecret], () => fleet.look());
   }
 
   static async open(
@@ -59,7 +58,9 @@ class Stage implements AsyncDisposable {
     const stage = new Stage(fleet, broker, server);
     broker.bus.subscribe(`${prefix}.events.acme.*.>`, ({ subject, data }) => {
       const call = subject.split(".")[3]!;
-      stage.records.set(call, [...(stage.records.get(call) ?? []), data as unknown as LogRecord]);
+      const records = stage.records.get(call) ?? [];
+      records.push(data as unknown as LogRecord);
+      stage.records.set(call, records);
       fleet.look();
       return undefined;
     });
@@ -69,15 +70,14 @@ class Stage implements AsyncDisposable {
 
   /** The caller sits in the room, and an agent is asked for. */
   async call(room: string): Promise<RoomCall> {
-    const caller = await ToneCaller.join(this.liveKit, room);
-    this.callers.set(room, caller);
+    await this.callers.join(room);
     await this.broker.jobs.offer({ tenant: "acme", room, payload: null });
-    return new RoomCall(this, room, caller);
+    return new RoomCall(this, room);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.fleet[Symbol.asyncDispose]();
-    for (const caller of this.callers.values()) await caller[Symbol.asyncDispose]();
+    await this.callers[Symbol.asyncDispose]();
     await this.broker[Symbol.asyncDispose]();
   }
 }
@@ -85,27 +85,48 @@ class Stage implements AsyncDisposable {
 /** One room: its caller, its log, its owner. */
 class RoomCall {
   readonly room: string;
-  readonly caller: ToneCaller;
   readonly #stage: Stage;
+  readonly #looked = new Map<Moment, { readonly at: number; readonly found: boolean }>();
+  #records: readonly LogRecord[] | undefined;
 
-  constructor(stage: Stage, room: string, caller: ToneCaller) {
+  constructor(stage: Stage, room: string) {
     this.#stage = stage;
     this.room = room;
-    this.caller = caller;
+  }
+
+  /** The voices of its owners, one after the other, as last told. */
+  get voices(): readonly HeardVoice[] {
+    return this.#stage.callers.voices(this.room);
+  }
+
+  /** The same as they are now. */
+  hear(): Promise<readonly HeardVoice[]> {
+    return this.#stage.callers.report(this.room);
+  }
+
+  hangUp(): Promise<void> {
+    return this.#stage.callers.leave(this.room);
   }
 
   get records(): readonly LogRecord[] {
     const header = ([first]: LogRecord[]) =>
       (first?.input["header"] as { room?: string } | undefined)?.room;
-    return [...this.#stage.records.values()].find((one) => header(one) === this.room) ?? [];
+    this.#records ??= [...this.#stage.records.values()].find((one) => header(one) === this.room);
+    return this.#records ?? [];
   }
 
+  /** Each record is looked at once for each moment. */
   seen(moment: Moment): boolean {
-    return this.records.some(moment);
+    const { at, found } = this.#looked.get(moment) ?? { at: 0, found: false };
+    if (found) return true;
+    const { records } = this;
+    const now = records.slice(at).some(moment);
+    this.#looked.set(moment, { at: records.length, found: now });
+    return now;
   }
 
   get ended(): boolean {
-    return this.seen(({ input }) => input.type === "call.ended");
+    return this.seen(isEnd);
   }
 
   until(holds: () => boolean): Promise<void> {
@@ -117,9 +138,14 @@ class RoomCall {
     const from = this.records.length;
     const heard = (): boolean => taken(this.records.slice(from));
     for (let tries = 0; tries < 4 && !heard() && !stop(); tries++) {
-      this.caller.say(n);
-      const late = AbortSignal.timeout(PATIENCE_MS);
-      await this.until(() => heard() || stop() || late.aborted);
+      this.#stage.callers.say(this.room, n);
+      let late = false;
+      const over = setTimeout(() => {
+        late = true;
+        this.#stage.fleet.look();
+      }, PATIENCE_MS);
+      await this.until(() => heard() || stop() || late);
+      clearTimeout(over);
     }
     return heard();
   }
@@ -132,7 +158,7 @@ class RoomCall {
 
   /** The caller leaves; the whole log once the call has ended. */
   async close(): Promise<readonly LogRecord[]> {
-    await this.caller[Symbol.asyncDispose]();
+    await this.hangUp();
     await this.until(() => this.ended);
     const { call } = this.records[0]!.input["header"] as { call: string };
     const records = await collect(this.#stage.broker.log.read({ tenant: "acme", call }));
@@ -141,6 +167,8 @@ class RoomCall {
   }
 }
 
+const isEnd: Moment = ({ input }) => input.type === "call.ended";
+const isTakenOver: Moment = ({ epoch }) => epoch === 2;
 const userTurnOver: Moment = ({ outcome }) =>
   outcome.emitted.some((fact) => fact.type === "turn.ended" && fact["kind"] === "user");
 const some = (moment: Moment) => (since: readonly LogRecord[]) => since.some(moment);
@@ -159,7 +187,7 @@ async function playUntil(call: RoomCall, moment: Moment): Promise<void> {
   await call.say(2, some(MOMENTS["tool running"]!), there);
   await call.until(() => there() || call.seen(MOMENTS["answer after the tool"]!));
   if (there()) return;
-  await call.caller[Symbol.asyncDispose]();
+  await call.hangUp();
   await call.until(there);
 }
 
@@ -178,7 +206,8 @@ suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false 
     await using stage = await Stage.open(servers, ["w1"]);
     const call = await stage.call("desk");
     await playUntil(call, MOMENTS["answer after the tool"]!);
-    assert.ok(call.caller.heardMs > 3_000, `${call.caller.heardMs} ms of the agent were heard`);
+    const [voice] = await call.hear();
+    assert.ok(voice!.soundMs > 3_000, `${voice!.soundMs} ms of the agent were heard`);
     await call.close();
     assert.equal(stage.fleet.of("tool").length, 1);
   });
@@ -199,7 +228,7 @@ suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false 
     await stage.fleet.start("w2");
     stage.fleet.signal("w1", "SIGSTOP");
     const stopped = performance.now();
-    const isTaken = (call: RoomCall) => call.seen(({ epoch }) => epoch === 2);
+    const isTaken = (call: RoomCall) => call.seen(isTakenOver);
     await stage.fleet.until(() => calls.every(isTaken));
     const answer = (call: RoomCall) => call.say(0, some(MOMENTS["answering"]!), () => false);
     await Promise.all(calls.map(answer));
@@ -208,7 +237,7 @@ suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false 
     await stage.fleet.until(() => stage.fleet.of("logged").some(isFenced));
     await Promise.all(calls.map((call) => call.until(() => call.seen(userTurnOver))));
     for (const call of calls) {
-      assertOneVoice(call.caller);
+      assertOneVoice(await call.hear());
       const records = await call.close();
       const epochs = records.map(({ epoch }) => epoch);
       assert.deepEqual(
@@ -227,10 +256,10 @@ suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false 
     await stage.fleet.start("w2");
     stage.fleet.signal("w1", "SIGTERM");
     assert.equal(await stage.fleet.exit("w1"), 0);
-    for (const call of calls) await call.until(() => call.seen(({ epoch }) => epoch === 2));
-    await Promise.all(calls.map((call) => call.until(() => call.caller.heard.length > 1)));
-    const gaps = calls.map(({ caller }) => {
-      const [before, after] = caller.heard.slice(-2);
+    for (const call of calls) await call.until(() => call.seen(isTakenOver));
+    await Promise.all(calls.map((call) => call.until(() => call.voices.length > 1)));
+    const gaps = calls.map(({ voices }) => {
+      const [before, after] = voices.slice(-2);
       return after!.publishedAt - (before!.goneAt ?? Infinity);
     });
     t.diagnostic(`without an agent: ${gaps.map((ms) => ms.toFixed(0)).join(", ")} ms`);
@@ -251,10 +280,9 @@ suite("calls in rooms of a LiveKit server", { skip: missing.join("; ") || false 
 const isFenced = ({ code }: { readonly code: string }): boolean => code === "owner.fenced";
 
 /** Once the new owner's voice is there, no sound of the old one comes. */
-function assertOneVoice({ heard }: ToneCaller): void {
-  for (const [i, next] of heard.entries()) {
-    if (i === 0) continue;
-    const last = heard[i - 1]!.sounds.heard.at(-1)?.at ?? 0;
+function assertOneVoice(voices: readonly HeardVoice[]): void {
+  for (const [i, next] of voices.entries()) {
+    const last = voices[i - 1]?.lastSoundAt ?? 0;
     assert.ok(last <= next.publishedAt, `${last - next.publishedAt} ms of a second voice`);
   }
 }
@@ -270,7 +298,7 @@ async function killedAt(servers: Servers, name: string, tell: (said: string) => 
   const owner = await call.owner();
   stage.fleet.signal(owner, "SIGKILL");
   const killed = performance.now();
-  await call.until(() => call.ended || call.seen(({ epoch }) => epoch === 2));
+  await call.until(() => call.ended || call.seen(isTakenOver));
   const taken = performance.now() - killed;
   await call.until(() => call.ended || stage.fleet.ownerOf(room) !== owner);
   tell(`${name}: taken over after ${taken.toFixed(0)} ms`);

@@ -33,6 +33,11 @@ export interface HeardTrack {
   readonly sounds: ToneListener;
 }
 
+interface CallerOptions {
+  readonly identity?: string;
+  readonly onTrack?: () => void;
+}
+
 const FRAME_MS = 20;
 
 /**
@@ -53,15 +58,22 @@ export class ToneCaller implements AsyncDisposable {
     this.#room = room;
   }
 
-  static async join(place: RoomPlace, name: string, identity = "ann"): Promise<ToneCaller> {
+  /** `onTrack` is called when a voice comes or goes. */
+  static async join(
+    place: RoomPlace,
+    name: string,
+    { identity = "ann", onTrack = () => undefined }: CallerOptions = {},
+  ): Promise<ToneCaller> {
     const room = new Room();
     const caller = new ToneCaller(room);
-    room.on(RoomEvent.TrackSubscribed, (track, { sid }, { identity: who }) =>
-      caller.#listen(track, sid!, who),
-    );
+    room.on(RoomEvent.TrackSubscribed, (track, { sid }, { identity: who }) => {
+      caller.#listen(track, sid!, who);
+      onTrack();
+    });
     room.on(RoomEvent.TrackUnsubscribed, (_, { sid }) => {
       const heard = caller.heard.find((one) => one.sid === sid);
       if (heard) heard.goneAt = performance.now();
+      onTrack();
     });
     await room.connect(place.url, await tokenFor(place, name, identity), {
       autoSubscribe: true,
@@ -78,11 +90,6 @@ export class ToneCaller implements AsyncDisposable {
   /** Utterance `n`, from now on. */
   say(n: number, ms = 1_000): void {
     this.#saying = utterance(n, ms);
-  }
-
-  /** Ms of sound of all agents so far. */
-  get heardMs(): number {
-    return this.heard.reduce((sum, { sounds }) => sum + sounds.soundMs, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
