@@ -1,6 +1,7 @@
 import type { NewCall, RecordListener } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
-import { AppError } from "../base/errors.ts";
+import { sleep, systemClock } from "../base/clock.ts";
+import { AppError, codeOf } from "../base/errors.ts";
 import type { Job } from "../broker/jobs.port.ts";
 import type { Config } from "../config.ts";
 import { parseJoin } from "../events/fleet.events.ts";
@@ -29,6 +30,9 @@ import type { RoomMedia } from "../media/room.port.ts";
 import type { OptionSpec } from "./command.ts";
 import type { DrainPorts } from "./drain.ts";
 import type { Output } from "./output.ts";
+
+const STORE_AGAIN_MIN_MS = 250;
+const STORE_AGAIN_MAX_MS = 4_000;
 
 /** A worker with an agent, on the rooms of a LiveKit server. */
 export interface Work extends AsyncDisposable {
@@ -84,13 +88,14 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
   return { worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-/** A process that does nothing else. */
+/** A process that does nothing else; it may be started before the servers. */
 export async function openWorkAlone(
   config: Config,
+  out: Pick<Output, "note" | "signal">,
   agent: VoiceAgent = openLocalReceptionist(),
 ): Promise<Work> {
   await using opened = new AsyncDisposableStack();
-  const broker = opened.use(await openStore(config, false));
+  const broker = opened.use(await storeOnceThere(config, out));
   const providers = opened.use(await openLocalProviders(config));
   const slot = new AgentSlot(agent, providers);
   const commands = openCommands(config, broker);
@@ -98,6 +103,22 @@ export async function openWorkAlone(
   const health = { ...storeHealth(config, broker), ...work.health };
   const all = opened.move();
   return { worker: work.worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** Says once what is missing, and looks again and again until it is there. */
+async function storeOnceThere(
+  config: Config,
+  out: Pick<Output, "note" | "signal">,
+): Promise<Broker> {
+  for (let waitMs = STORE_AGAIN_MIN_MS; ; waitMs = Math.min(2 * waitMs, STORE_AGAIN_MAX_MS)) {
+    try {
+      return await openStore(config, false);
+    } catch (error) {
+      if (codeOf(error) !== "broker.unavailable" || out.signal?.aborted) throw error;
+      if (waitMs === STORE_AGAIN_MIN_MS) out.note(`waiting: ${(error as Error).message}`);
+      await sleep(systemClock, waitMs, out.signal);
+    }
+  }
 }
 
 /** Error `config.invalid` for a job that asks for another agent: a worker that has it may do it. */

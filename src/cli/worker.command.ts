@@ -37,7 +37,7 @@ async function run({ options, config, out }: Invocation<Options>): Promise<numbe
   needLiveKit(config);
   const agent = await agentOption(options.agent, out);
   await prepare(config, options, out);
-  await using work = await openWorkAlone(config, agent);
+  await using work = await openWorkAlone(config, out, agent);
   await using _ = await serveHealth(config, work.health, out);
   out.line(workLine(config, work.worker));
   await workUntilDrained(work.worker, drainPorts(work, options, out));

@@ -51,10 +51,11 @@ suite("turnfold worker", { skip: missing[0] ?? false }, () => {
   });
 
   function start(...line: readonly string[]): Program {
-    const stdio = ["ignore", "pipe", "inherit"] as const;
+    const stdio = ["ignore", "pipe", "pipe"] as const;
     const child = spawn(process.execPath, [CLI, ...line], { env, stdio: [...stdio] });
     const lines: string[] = [];
-    createInterface(child.stdout!).on("line", (text) => lines.push(text));
+    for (const said of [child.stdout!, child.stderr!])
+      createInterface(said).on("line", (text) => lines.push(text));
     const close = async (): Promise<void> => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGKILL");
@@ -75,6 +76,15 @@ suite("turnfold worker", { skip: missing[0] ?? false }, () => {
     assert.deepEqual([code, stderr], [0, ""]);
     return DispatchReport.parse(JSON.parse(stdout));
   }
+
+  test("started before NATS is there, it says so and waits", async () => {
+    await broker.kill();
+    await using program = start("worker", "--no-pull");
+    await until("the word", () => program.lines.some((line) => line.startsWith("waiting: ")));
+    await broker.restart();
+    await nameOf(program);
+    assert.equal(program.lines.filter((line) => line.startsWith("waiting: ")).length, 1);
+  });
 
   test("a room gets its agent; killed, it comes back; the talk goes on", async (t) => {
     await using caller = await LiveKitCaller.join(rooms, {
