@@ -42,7 +42,10 @@ async function main(args: readonly string[]): Promise<number> {
   const { folder, "any-ports": anyPorts } = values;
   await using servers = await LocalServers.start({ folder, anyPorts, note });
   note(`nats-server and livekit-server run; their logs and data are in ${folder}`);
-  if (command.length > 0) return await runCommand(command, servers, signals);
+  if (command.length > 0) {
+    note(`in another terminal: export NATS_URL=${servers.environment["NATS_URL"]}`);
+    return await runCommand(command, servers, signals);
+  }
   for (const [name, value] of Object.entries(servers.environment))
     process.stdout.write(`export ${name}=${value}\n`);
   note("stop with Ctrl-C");
