@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import { LocalServers } from "../../scripts/servers/local-servers.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import { openNats } from "../../src/broker/nats/nats-broker.ts";
+import { startProgram } from "../support/program.ts";
 import { ToneCaller } from "../support/tone-caller.ts";
 
 /**
@@ -50,26 +50,6 @@ async function needNatsPy(t: TestContext): Promise<NodeJS.ProcessEnv | undefined
   }
 }
 
-/** A command of turnfold as a process of its own, from its ready line to its end. */
-async function worker(opened: AsyncDisposableStack, env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(process.execPath, [join(ROOT, "bin/turnfold.js"), "worker", "--no-pull"], {
-    env,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const gone = once(child, "exit");
-  opened.defer(async () => {
-    child.kill("SIGTERM");
-    child.kill("SIGINT");
-    await gone;
-  });
-  for await (const chunk of child.stdout) {
-    if (!String(chunk).includes("worker ")) continue;
-    child.stdout.resume();
-    return;
-  }
-  assert.fail("the worker ended before it worked");
-}
-
 test("asked for 50 times at once, in every way there is, a room has one agent", async (t) => {
   const python = await needNatsPy(t);
   if (!python) return;
@@ -87,7 +67,8 @@ test("asked for 50 times at once, in every way there is, a room has one agent", 
   const env = { ...process.env, ...places, TURNFOLD_AGENT_NAME: AGENT };
   const { NATS_URL, LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET } =
     servers.environment as Record<string, string>;
-  await Promise.all([worker(opened, env), worker(opened, env)]);
+  const worker = { line: ["worker", "--no-pull"], word: "worker " };
+  await Promise.all([startProgram(opened, env, worker), startProgram(opened, env, worker)]);
   const place = { url: LIVEKIT_URL!, apiKey: LIVEKIT_API_KEY!, apiSecret: LIVEKIT_API_SECRET! };
   opened.use(await ToneCaller.join(place, ROOM));
   const broker = opened.use(

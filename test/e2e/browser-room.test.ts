@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -14,13 +13,13 @@ import { LocalServers } from "../../scripts/servers/local-servers.ts";
 import { needBrowser } from "../support/browser.ts";
 import { microphone } from "../support/microphone.ts";
 import { needModels } from "../support/models.ts";
+import { startProgram } from "../support/program.ts";
 
 /**
  * A page with LiveKit's own client and nothing of ours, in a room of a real server: it asks aloud,
  * hears and reads the answer, and interrupts it. `turnfold start` is the one process beside the
  * servers, as `npm run ground` starts it.
  */
-const ROOT = join(import.meta.dirname, "../..");
 const ROOM = "front desk";
 const PATIENCE_MS = 120_000;
 
@@ -82,35 +81,6 @@ async function pageServer(opened: AsyncDisposableStack): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
-/** A command of turnfold as a process of its own; resolves with the line that has `word` in it. */
-async function turnfold(
-  opened: AsyncDisposableStack,
-  env: NodeJS.ProcessEnv,
-  { line, word }: { readonly line: readonly string[]; readonly word: string },
-): Promise<string> {
-  const child = spawn(process.execPath, [join(ROOT, "bin/turnfold.js"), ...line], {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const gone = once(child, "exit");
-  opened.defer(async () => {
-    // Twice: its call is not waited for.
-    child.kill("SIGTERM");
-    child.kill("SIGINT");
-    await gone;
-  });
-  let said = "";
-  for await (const chunk of child.stdout) {
-    said += String(chunk);
-    const found = said.split("\n").find((one) => one.includes(word));
-    if (found !== undefined) {
-      child.stdout.resume();
-      return found;
-    }
-  }
-  assert.fail(`turnfold ${line.join(" ")} ended without "${word}":\n${said}`);
-}
-
 interface Caption {
   readonly identity: string;
   readonly text: string;
@@ -167,7 +137,10 @@ test("a stock client asks in a room, hears and reads the answer, and interrupts 
     await LocalServers.start({ folder, anyPorts: true, note: () => undefined }),
   );
   const env = { ...servers.environment, TURNFOLD_DATA: join(dir, "data") };
-  await turnfold(opened, env, { line: ["start", "--port", "0", "--no-pull"], word: "is ready" });
+  await startProgram(opened, env, {
+    line: ["start", "--port", "0", "--no-pull"],
+    word: "is ready",
+  });
 
   const place = await pageServer(opened);
   const page = await browser.newPage();
@@ -179,7 +152,7 @@ test("a stock client asks in a room, hears and reads the answer, and interrupts 
   token.addGrant({ room: ROOM, roomJoin: true });
   const jwt = await token.toJwt();
   await page.evaluate(`enter(${JSON.stringify(LIVEKIT_URL)}, ${JSON.stringify(jwt)})`);
-  const asked = await turnfold(opened, env, { line: ["dispatch", ROOM], word: "call" });
+  const asked = await startProgram(opened, env, { line: ["dispatch", ROOM], word: "call" });
   t.diagnostic(asked);
 
   await until("the greeting", page, () => reads(page, "agent", /Juniper House/));
