@@ -27,9 +27,9 @@ const nats = await findNats(NATS_VERSIONS.at(-1)!);
 const liveKit = await findLiveKit();
 const missing = [nats, liveKit].flatMap((one) => ("missing" in one ? [one.missing] : []));
 /** Of the moments every so many-th. */
-const MOMENTS_EVERY = Number(process.env["ROOMS_MOMENTS_EVERY"] ?? 2);
+const MOMENTS_EVERY = Number(process.env["ROOMS_MOMENTS_EVERY"] ?? 3);
 const STALL_MS = Number(process.env["ROOMS_STALL_MS"] ?? 6_000);
-const CALLS = Number(process.env["ROOMS_CALLS"] ?? 6);
+const CALLS = Number(process.env["ROOMS_CALLS"] ?? 3);
 /** A caller who hears nothing says it again. */
 const PATIENCE_MS = 7_000;
 
@@ -298,14 +298,17 @@ async function killedAt(servers: Servers, name: string, tell: (said: string) => 
   const owner = await call.owner();
   stage.fleet.signal(owner, "SIGKILL");
   const killed = performance.now();
-  await call.until(() => call.ended || call.seen(isTakenOver));
+  // On a machine that is too busy for its claims it may have had another owner before.
+  const { epoch } = call.records.at(-1)!;
+  const isNext: Moment = (record) => record.epoch > epoch;
+  await call.until(() => call.ended || call.seen(isNext));
   const taken = performance.now() - killed;
   await call.until(() => call.ended || stage.fleet.ownerOf(room) !== owner);
   tell(`${name}: taken over after ${taken.toFixed(0)} ms`);
   const gone = name === "caller gone" || name === "leaving";
   // The talk goes on: a question is asked and answered, unless nobody is there any more.
   if (!gone) {
-    const answered: Moment = (record) => record.epoch === 2 && userTurnOver(record);
+    const answered: Moment = (record) => isNext(record) && userTurnOver(record);
     await call.say(0, some(answered), () => call.ended);
     assert.ok(call.ended || call.seen(answered), `${name}: the talk does not go on`);
   }
