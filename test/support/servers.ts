@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   findNatsServer,
   type FoundServer,
@@ -9,6 +10,8 @@ import {
 } from "../../scripts/servers/find-server.ts";
 import { answersNats, freePorts } from "../../scripts/servers/ports.ts";
 import { ServerProcess } from "../../scripts/servers/server-process.ts";
+
+const ELECTION_MS = 30_000;
 
 /** Real NATS servers for tests, each on free ports with a folder of its own. */
 export { NATS_VERSIONS } from "../../scripts/servers/find-server.ts";
@@ -106,9 +109,24 @@ export class NatsServer implements AsyncDisposable {
 /** Three servers that replicate to each other. */
 export async function startCluster(path: string): Promise<readonly NatsServer[]> {
   const routes = await freePorts(3);
-  return Promise.all(
+  const servers = await Promise.all(
     routes.map((port, i) =>
       NatsServer.start({ path, name: `n${i + 1}`, cluster: { port, routes } }),
     ),
   );
+  await Promise.all(servers.map(knowsLeader));
+  return servers;
+}
+
+/** Before a cluster has elected who leads it, its JetStream answers nobody. */
+async function knowsLeader({ monitorUrl }: NatsServer): Promise<void> {
+  const until = Date.now() + ELECTION_MS;
+  for (;;) {
+    const state = (await (await fetch(`${monitorUrl}/jsz`)).json()) as {
+      readonly meta_cluster?: { readonly leader?: string };
+    };
+    if (state.meta_cluster?.leader) return;
+    assert.ok(Date.now() < until, "the cluster elects no leader");
+    await pause(20);
+  }
 }
