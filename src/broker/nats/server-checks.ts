@@ -1,3 +1,4 @@
+import type { StreamInfo } from "@nats-io/jetstream";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Ids } from "../../base/id.ts";
@@ -5,6 +6,7 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
+import { apiCode, NOT_FOUND } from "./nats-error.ts";
 import type { Streams } from "./streams.ts";
 
 /** Older ones lack what we rely on, or break it. */
@@ -103,14 +105,23 @@ export async function checkCompareAndSet(
 export async function waitForReplicas(streams: Streams, name: string, clock: Clock): Promise<void> {
   const until = clock.now() + REPLICAS_MS;
   for (;;) {
-    const { cluster, config } = await streams.ask(() => streams.jsm.streams.info(name));
-    const current = (cluster?.replicas ?? []).filter((peer) => peer.current && !peer.offline);
-    const leads = config.num_replicas === 1 || Boolean(cluster?.leader);
-    if (leads && current.length + 1 >= config.num_replicas) return;
+    // Another server that leads by now may hear of a new stream a moment later.
+    const info = await streams
+      .ask(() => streams.jsm.streams.info(name))
+      .catch((error: unknown) => {
+        if (apiCode(error) !== NOT_FOUND.stream) throw error;
+      });
+    if (info && isUpToDate(info)) return;
     if (clock.now() > until)
       throw unfit(`${name}: not all replicas are up to date; start the other servers`);
     await sleep(clock, REPLICAS_EVERY_MS);
   }
+}
+
+function isUpToDate({ cluster, config }: StreamInfo): boolean {
+  const current = (cluster?.replicas ?? []).filter((peer) => peer.current && !peer.offline);
+  const leads = config.num_replicas === 1 || Boolean(cluster?.leader);
+  return leads && current.length + 1 >= config.num_replicas;
 }
 
 /** Check 8: our own user is confined to what is ours. */
