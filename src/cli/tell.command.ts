@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { durationMs } from "../base/duration.ts";
-import { CallState, type CommandDone, type CommandRequest } from "../events/fleet.events.ts";
+import { CommandDone, type CallState, type CommandRequest } from "../events/fleet.events.ts";
 import type { Json } from "../events/record.ts";
 import { parsePort } from "./arguments.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
@@ -8,15 +8,7 @@ import { EXIT, usageError, type Output } from "./output.ts";
 import { tellCall } from "./tell-call.ts";
 
 /** `turnfold tell --json`. */
-export const TellReport = z.strictObject({
-  call: z.string(),
-  tenant: z.string(),
-  seq: z.int(),
-  changed: z.boolean(),
-  did: z.string(),
-  turn: z.int().nullable(),
-  state: CallState.optional(),
-});
+export const TellReport = z.strictObject(CommandDone.omit({ ok: true }).shape);
 
 const COMMANDS =
   "say TEXT, interrupt, mute, unmute, instruct TEXT, set GROUP.NAME=VALUE…, end [REASON], state";

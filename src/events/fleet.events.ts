@@ -144,7 +144,7 @@ export const CallState = z.object({
 export type CallState = z.infer<typeof CallState>;
 
 /** What a command came to. */
-const CommandDone = z.object({
+export const CommandDone = z.object({
   ok: z.literal(true),
   call: z.string(),
   tenant: z.string(),

@@ -1,4 +1,5 @@
 import type { CallHost } from "../actors/call-host.ts";
+import { liveTurns } from "../machines/room.rules.ts";
 import { roomOf } from "./call-state.ts";
 
 /**
@@ -7,7 +8,7 @@ import { roomOf } from "./call-state.ts";
  */
 export function isBetweenTurns(host: CallHost): boolean {
   if (!host.fold.snapshotOf("room")?.matches({ present: "live" })) return false;
-  const { older, newer, queue, tools, afterTurns } = roomOf(host);
-  if (older !== null || newer !== null) return false;
-  return [queue, tools, afterTurns].every((list) => list.length === 0);
+  const room = roomOf(host);
+  const { queue, tools, afterTurns } = room;
+  return liveTurns(room) === 0 && [queue, tools, afterTurns].every((list) => list.length === 0);
 }
