@@ -7,7 +7,7 @@ import type { Logger } from "../../base/logger.ts";
 import { Token } from "../../events/record.ts";
 import type { Connection } from "./connection.ts";
 import { Layout, logStream, SHARDS_KEY, type WantedStream } from "./layout.ts";
-import { apiCode, NO_REPLICAS, NOT_FOUND, toBrokerError } from "./nats-error.ts";
+import { apiCode, NO_REPLICAS, toBrokerError } from "./nats-error.ts";
 import { Patience } from "./patience.ts";
 import {
   checkCompareAndSet,
@@ -69,7 +69,7 @@ async function findLayout({ streams, ...options }: Preparation): Promise<Layout>
   const { prefix = "turnfold", replicas = 1, shards } = options;
   if (!Token.safeParse(prefix).success)
     throw new AppError("config.invalid", `NATS_PREFIX ${prefix}: use letters, digits, - and _`);
-  const first = await findStream(streams, logStream(prefix, 0));
+  const first = await streams.find(logStream(prefix, 0));
   const made = Number(first?.config.metadata?.[SHARDS_KEY] ?? 0);
   if (made > 0 && shards !== undefined && shards !== made)
     throw new AppError(
@@ -87,7 +87,7 @@ async function openStream(
 ): Promise<StreamInfo> {
   const patience = new Patience(clock, PLACEMENT_MS);
   for (;;) {
-    const found = await findStream(streams, wanted.name);
+    const found = await streams.find(wanted.name);
     if (found) return found;
     try {
       // Two processes that start at once ask for the same, which the server takes as one.
@@ -103,15 +103,6 @@ function misplaced(error: unknown, { name, num_replicas = 1 }: WantedStream): un
   if (apiCode(error) !== NO_PEERS && apiCode(error) !== NO_REPLICAS) return error;
   const fix = "start more servers of the cluster, or set NATS_REPLICAS=1";
   return unfit(`${name} cannot have ${num_replicas} replicas on this server: ${fix}`);
-}
-
-async function findStream(streams: Streams, name: string): Promise<StreamInfo | undefined> {
-  try {
-    return await streams.ask(() => streams.jsm.streams.info(name));
-  } catch (error) {
-    if (apiCode(error) === NOT_FOUND.stream) return undefined;
-    throw error;
-  }
 }
 
 /** One consumer for all workers; claims without end, for rooms last as long as they last. */

@@ -6,7 +6,6 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
-import { apiCode, NOT_FOUND } from "./nats-error.ts";
 import type { Streams } from "./streams.ts";
 
 /** Older ones lack what we rely on, or break it. */
@@ -106,11 +105,7 @@ export async function waitForReplicas(streams: Streams, name: string, clock: Clo
   const until = clock.now() + REPLICAS_MS;
   for (;;) {
     // Another server that leads by now may hear of a new stream a moment later.
-    const info = await streams
-      .ask(() => streams.jsm.streams.info(name))
-      .catch((error: unknown) => {
-        if (apiCode(error) !== NOT_FOUND.stream) throw error;
-      });
+    const info = await streams.find(name);
     if (info && isUpToDate(info)) return;
     if (clock.now() > until)
       throw unfit(`${name}: not all replicas are up to date; start the other servers`);

@@ -5,6 +5,7 @@ import {
   type JetStreamManager,
   type JsMsg,
   type StoredMsg,
+  type StreamInfo,
   jetstream,
   jetstreamManager,
 } from "@nats-io/jetstream";
@@ -133,6 +134,16 @@ export class Streams {
       if (missed) found.set(subject, missed);
     }
     return [...found.values()];
+  }
+
+  /** Undefined where there is none of this name. */
+  async find(stream: string): Promise<StreamInfo | undefined> {
+    try {
+      return await this.ask(() => this.jsm.streams.info(stream));
+    } catch (error) {
+      if (apiCode(error) === NOT_FOUND.stream) return undefined;
+      throw error;
+    }
   }
 
   /** Asks again until there is an answer, as long as that is not one to give up at. */
