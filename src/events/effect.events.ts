@@ -7,14 +7,39 @@ import { z } from "zod";
 export const EffectHow = z.enum(["done", "failed", "stopped", "never-started", "lost", "unknown"]);
 export type EffectHow = z.infer<typeof EffectHow>;
 
+/**
+ * What is counted, each quantity once: tokens read from a cache are no `inputTokens`, tokens of
+ * reasoning no `outputTokens`. Times in ms.
+ */
+const METERS = [
+  "requests",
+  "inputTokens",
+  "cacheReadTokens",
+  "cacheWriteTokens",
+  "outputTokens",
+  "reasoningTokens",
+  "audioOutTokens",
+  "characters",
+  "audioMs",
+  "connectionMs",
+  "images",
+  "pixels",
+] as const;
+
 /** One metered quantity of a provider; the ledger rates it. */
 export const Usage = z.strictObject({
-  service: z.enum(["stt", "llm", "tts", "tool", "room"]),
+  service: z.enum(["stt", "llm", "tts", "vision", "embedding", "tool", "room"]),
   provider: z.string(),
+  /** The model that really answered. */
   model: z.string(),
-  meter: z.string(),
+  meter: z.enum(METERS),
   quantity: z.number().nonnegative(),
+  /** True where the provider was silent and the count is ours. */
   estimated: z.boolean(),
+  /** Which try at this model it was for, where it was not the first. */
+  attempt: z.int().min(2).optional(),
+  /** What became of the request, where it was not done: it costs all the same. */
+  how: z.enum(["stopped", "failed"]).optional(),
 });
 export type Usage = z.infer<typeof Usage>;
 

@@ -150,6 +150,6 @@ function lengthOf({ told }: FakeEffect): number {
 }
 
 function usageOf(service: "llm" | "tts" | "tool") {
-  const fake = { provider: "fake", model: "fake", meter: "units" };
+  const fake = { provider: "fake", model: "fake", meter: "requests" } as const;
   return { service, ...fake, quantity: 1, estimated: false } as const;
 }

@@ -1,0 +1,122 @@
+import { AppError, type ErrorCode } from "../base/errors.ts";
+
+/**
+ * What a vendor's SDK throws, as one of our codes. SDKs have error classes of their own, so it is
+ * told by what they share: a status, a name, a code of the network.
+ */
+export interface Vendor {
+  /** As it stands in logs: `openai`. */
+  readonly provider: string;
+  /** Name of the variable that holds its key: `OPENAI_API_KEY`. */
+  readonly keyName: string;
+  /** Never shown: blotted out of every message. */
+  readonly key: string;
+}
+
+interface Thrown {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly status?: unknown;
+  readonly statusCode?: unknown;
+  readonly code?: unknown;
+  readonly headers?: unknown;
+  readonly rawResponse?: { readonly headers?: unknown };
+  readonly cause?: unknown;
+}
+
+const ABORTS = new Set(["AbortError", "APIUserAbortError", "CanceledError"]);
+const NETWORK_CODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|UND_ERR_)/;
+const NETWORK_WORDS =
+  /^(fetch failed|terminated|socket hang up|connection error|premature close|other side closed)/i;
+const TIMEOUTS = new Set([408, 504]);
+
+/** Error of our own for anything a vendor's SDK threw; ours are left as they are. */
+export function providerError(vendor: Vendor, thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const status = statusOf(thrown);
+  const code = codeFor(thrown, status);
+  const retryAfterMs = retryAfterOf(thrown);
+  const hint = code === "provider.rejected" ? ` (see ${vendor.keyName})` : "";
+  const message = blotted(vendor, `${vendor.provider}: ${messageOf(thrown)}${hint}`);
+  return new AppError(code, message, {
+    cause: withoutSecrets(vendor, thrown),
+    detail: {
+      provider: vendor.provider,
+      ...(status !== undefined && { status }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    },
+  });
+}
+
+function codeFor(thrown: unknown, status: number | undefined): ErrorCode {
+  const { name, code } = (thrown ?? {}) as Thrown;
+  if (ABORTS.has(String(name))) return "effect.stopped";
+  if (code === "insufficient_quota") return "provider.rejected";
+  if (status !== undefined) return codeOfStatus(status);
+  if (chainOf(thrown).some(isNetwork)) return "provider.unavailable";
+  if (/timeout/i.test(String(name))) return "provider.timeout";
+  return thrown instanceof SyntaxError ? "provider.garbled" : "provider.failed";
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  if (status === 401 || status === 402 || status === 403) return "provider.rejected";
+  if (status === 429) return "provider.limited";
+  if (TIMEOUTS.has(status)) return "provider.timeout";
+  return status >= 400 && status < 500 ? "provider.refused" : "provider.failed";
+}
+
+function statusOf(thrown: unknown): number | undefined {
+  const { status, statusCode, code } = (thrown ?? {}) as Thrown;
+  return [status, statusCode, code].find(
+    (one): one is number => typeof one === "number" && one >= 400 && one < 600,
+  );
+}
+
+function isNetwork({ code, message }: Thrown): boolean {
+  return NETWORK_CODE.test(String(code)) || NETWORK_WORDS.test(String(message));
+}
+
+function chainOf(thrown: unknown): Thrown[] {
+  const chain: Thrown[] = [];
+  for (let at = thrown; at && typeof at === "object" && chain.length < 5;) {
+    chain.push(at as Thrown);
+    at = (at as Thrown).cause;
+  }
+  return chain;
+}
+
+/** `Retry-After` in seconds, or as the vendor's own header in ms. */
+function retryAfterOf(thrown: unknown): number | undefined {
+  const { headers, rawResponse } = (thrown ?? {}) as Thrown;
+  const given = headers ?? rawResponse?.headers;
+  const ms = Number(headerOf(given, "retry-after-ms"));
+  if (ms > 0) return ms;
+  const seconds = Number(headerOf(given, "retry-after"));
+  return seconds > 0 ? Math.ceil(seconds * 1000) : undefined;
+}
+
+function headerOf(headers: unknown, name: string): string | undefined {
+  if (headers instanceof Headers) return headers.get(name) ?? undefined;
+  const value = (headers as Record<string, unknown> | undefined)?.[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function messageOf(thrown: unknown): string {
+  const said = chainOf(thrown)
+    .map(({ message }) => message)
+    .filter((message) => typeof message === "string" && message !== "");
+  return said.length === 0 ? String(thrown) : said.slice(0, 2).join(": ");
+}
+
+function blotted({ key }: Vendor, text: string): string {
+  return key === "" ? text : text.replaceAll(key, "***");
+}
+
+/** SDKs keep the request with its headers in what they throw. */
+function withoutSecrets(vendor: Vendor, thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return blotted(vendor, String(thrown));
+  const bare = new Error(blotted(vendor, thrown.message));
+  bare.name = thrown.name;
+  if (thrown.stack !== undefined) bare.stack = blotted(vendor, thrown.stack);
+  return bare;
+}
