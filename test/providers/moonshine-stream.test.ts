@@ -110,7 +110,7 @@ test("an open range ends with the stream, and an aborted stream is still", async
   const { events, stream, play } = rig(() => "yes");
   await play(300, true);
   stream.speechStarted(0);
-  assert.deepEqual((await stream.finish()).audioMs, 300);
+  assert.deepEqual((await stream.finish())[0]?.audioMs, 300);
   assert.equal(events.length, 1);
   const other = rig(() => "yes");
   await other.play(300, true);

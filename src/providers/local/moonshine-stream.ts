@@ -124,18 +124,18 @@ export class MoonshineStream implements SttStream {
     this.#finals = this.#finals.then(async () => this.#emitFinal(range.fromMs, toMs, await parts));
   }
 
-  async finish(): Promise<SttUsage> {
+  async finish(): Promise<readonly SttUsage[]> {
     if (this.#range) this.speechEnded((this.#tail.to * 1000) / RATE_HZ);
     await this.#finals;
     return this.abort();
   }
 
-  abort(): SttUsage {
+  abort(): readonly SttUsage[] {
     this.#range?.eager?.stop.abort();
     this.#range = undefined;
     this.#stop.abort();
     const audioMs = Math.round((this.#tail.to * 1000) / RATE_HZ);
-    return { provider: "local", model: "moonshine-tiny-en", audioMs };
+    return [{ provider: "local", model: "moonshine-tiny-en", audioMs }];
   }
 
   #emitFinal(fromMs: number, toMs: number, parts: readonly string[]): void {
