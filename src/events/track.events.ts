@@ -53,7 +53,7 @@ export type WordFeatures = Omit<z.infer<typeof SttFinal>, "type">;
 export const SttDown = z.strictObject({ type: z.literal("stt.down"), resendFrom: z.number() });
 export const SttUp = z.strictObject({ type: z.literal("stt.up") });
 
-/** It is tried again in `waitMs`: `of` is `provider/model`, `attempt` 2 its first new connection. */
+/** Tried again in `waitMs`: `of` is `provider/model`, `attempt` 2 its first new connection. */
 export const SttRetried = z.strictObject({
   type: z.literal("stt.retried"),
   of: z.string(),

@@ -24,12 +24,21 @@ export type SttEvent =
       readonly text: string;
       readonly words: readonly TimedWord[];
     }
-  /** The provider's own word that the speaker has finished, and how sure it is (0 to 1). */
-  | { readonly type: "endOfTurn"; readonly toMs: number; readonly p: number }
+  /**
+   * The provider's own word on whether the speaker has finished, and how sure it is (0 to 1):
+   * `eager` may be followed by `resumed`, `ended` is its last word on it.
+   */
+  | {
+      readonly type: "endOfTurn";
+      readonly toMs: number;
+      readonly p: number;
+      readonly how: "eager" | "resumed" | "ended";
+    }
   /** Told once, by a stream of one connection: it is lost, and nothing more comes of it. */
   | { readonly type: "failed"; readonly error: AppError }
   /** Of a stream that mends itself: the words stand still until `up`; no audio is lost. */
   | { readonly type: "down" }
+  /** Its connection is there, for the first time or again; of one without any, at once. */
   | { readonly type: "up" }
   /** It tries again in `waitMs`; `of` is `provider/model`, `attempt` 2 the first new one. */
   | {
@@ -71,6 +80,10 @@ export interface Stt extends AsyncDisposable {
   open(on: (event: SttEvent) => void): SttStream;
 }
 
+/**
+ * What is told comes after `open` has returned. Once it has failed, it takes what it is given and
+ * tells nothing more.
+ */
 export interface SttStream {
   push(frame: AudioFrame): void;
   /** The voice detector's word, for engines without one of their own. Audio time in ms. */

@@ -147,6 +147,9 @@ function metersOf({ audioMs, connectionMs, ...of }: SttUsage): Usage[] {
   return [meter("audioMs", audioMs), ...open];
 }
 
+/** An eager end may be taken back, so the words may go on for a little. */
+const SOUNDS = { eager: "complete", resumed: "hanging", ended: "ended" } as const;
+
 /**
  * Turns a provider's words into features and text; interims at a bounded rate and on change only.
  */
@@ -157,6 +160,7 @@ class WordTeller {
   #before = "";
   #toldAt = 0;
   #interimText = "";
+  #isDown = false;
 
   constructor(effect: RunningEffect<SttInput>, base: () => number) {
     this.#effect = effect;
@@ -165,10 +169,11 @@ class WordTeller {
 
   tell(event: Exclude<SttEvent, { type: "failed" }>): void {
     if (event.type === "down") {
+      this.#isDown = true;
       const resendFrom = this.#effect.call.clock.now();
       return quietly(this.#effect.progress({ type: "stt.down", resendFrom }));
     }
-    if (event.type === "up") return quietly(this.#effect.progress({ type: "stt.up" }));
+    if (event.type === "up") return this.#up();
     if (event.type === "retried" || event.type === "switched")
       return quietly(this.#effect.progress({ ...event, type: `stt.${event.type}` }));
     if (event.type === "endOfTurn") return this.#judge(event);
@@ -204,12 +209,17 @@ class WordTeller {
     this.#interimText = "";
   }
 
+  #up(): void {
+    if (this.#isDown) quietly(this.#effect.progress({ type: "stt.up" }));
+    this.#isDown = false;
+  }
+
   /** The provider's own word counts where the call listens to it. */
-  #judge({ toMs, p }: { readonly toMs: number; readonly p: number }): void {
+  #judge({ toMs, p, how }: Extract<SttEvent, { type: "endOfTurn" }>): void {
     const { endpointer } = this.#effect.call.settings.endpointing;
     if (endpointer !== "provider") return;
     const to = Math.round(this.#base() + toMs);
-    quietly(this.#effect.progress({ type: "speech.judged", to, p, class: "ended" }));
+    quietly(this.#effect.progress({ type: "speech.judged", to, p, class: SOUNDS[how] }));
   }
 
   #isDue(text: string): boolean {
