@@ -64,6 +64,8 @@ export interface SttUsage {
   readonly audioMs: number;
   /** How long the connection was open, of those that have one. */
   readonly connectionMs?: number;
+  /** The provider has not said how much it was, and the count is ours. */
+  readonly estimated?: boolean;
   /** Which try at this model it was for, where it was not the first. */
   readonly attempt?: number;
   /** What became of it, where it was not done. */

@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { AppError } from "../../src/base/errors.ts";
 import { MoonshineStream } from "../../src/providers/local/moonshine-stream.ts";
 import type { DecodeOptions } from "../../src/providers/local/moonshine-stream.ts";
-import { cleanTranscript, spreadWords } from "../../src/providers/local/transcript-text.ts";
+import { cleanTranscript } from "../../src/providers/local/transcript-text.ts";
 import type { SttEvent } from "../../src/providers/stt.port.ts";
+import { spreadWords } from "../../src/providers/word-times.ts";
 
 interface Job {
   readonly ms: number;

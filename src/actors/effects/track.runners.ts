@@ -138,10 +138,10 @@ export function sttRunner(stt: Stt, media: CallMedia): Runner<SttInput> {
   };
 }
 
-function metersOf({ audioMs, connectionMs, ...of }: SttUsage): Usage[] {
+function metersOf({ audioMs, connectionMs, estimated = false, ...of }: SttUsage): Usage[] {
   const meter = (name: Usage["meter"], ms: number): Usage => {
     const quantity = Math.round(ms);
-    return { service: "stt", meter: name, estimated: false, quantity, ...of };
+    return { service: "stt", meter: name, estimated, quantity, ...of };
   };
   const open = connectionMs === undefined ? [] : [meter("connectionMs", connectionMs)];
   return [meter("audioMs", audioMs), ...open];

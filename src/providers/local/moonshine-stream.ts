@@ -2,10 +2,11 @@ import { samplesOf } from "../../base/audio.ts";
 import type { AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { SttEvent, SttStream, SttUsage } from "../stt.port.ts";
-import { AudioTail } from "./audio-tail.ts";
+import { AudioTail } from "../audio-tail.ts";
 import { SpeechLevel } from "./speech-level.ts";
-import { StreamResampler } from "./stream-resampler.ts";
-import { joinTranscripts, spreadWords } from "./transcript-text.ts";
+import { StreamResampler } from "../stream-resampler.ts";
+import { spreadWords } from "../word-times.ts";
+import { joinTranscripts } from "./transcript-text.ts";
 
 /**
  * Turns a recognizer of whole utterances into a stream: the voice detector gives the ranges, and
