@@ -7,27 +7,13 @@ import {
   type IBreaker,
 } from "cockatiel";
 import { systemClock } from "../base/clock.ts";
+import type { Ended, Guard, Guarded, Pass } from "./breaker.port.ts";
 
 /**
  * Circuit breakers of a process, shared by all its calls: one for each service, provider and model.
  * Who keeps failing is asked no more for a while; then one request tries whether it is back, and
  * everybody else is refused at once meanwhile. Time is the process's own (ADR 0017).
  */
-export interface Guarded {
-  readonly service: string;
-  readonly provider: string;
-  /** A model, or what a provider fails by on its own. */
-  readonly model: string;
-}
-
-/** `failed` is the provider's fault; `void`: stopped by us, or refused for what was asked. */
-export type Ended = "ok" | "failed" | "void";
-
-/** Leave to ask once; it must be ended, and only its first end counts. */
-export interface Pass {
-  end(how: Ended): void;
-}
-
 export type BreakerState = "closed" | "open" | "half-open";
 
 export interface BreakerView extends Guarded {
@@ -57,7 +43,7 @@ const BREAKER_RULES: BreakerRules = Object.freeze({
 
 type Listener = (view: BreakerView) => void;
 
-export class Breakers {
+export class Breakers implements Guard {
   readonly #rules: BreakerRules;
   readonly #breakers = new Map<string, Breaker>();
   readonly #listeners = new Set<Listener>();
@@ -66,7 +52,6 @@ export class Breakers {
     this.#rules = { ...BREAKER_RULES, ...rules };
   }
 
-  /** Undefined where it must not be asked now. */
   enter({ service, provider, model }: Guarded): Pass | undefined {
     const key = JSON.stringify([service, provider, model]);
     let breaker = this.#breakers.get(key);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { setImmediate as turnOfLoop } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
-import { Breakers, type Ended, type Pass } from "../../src/providers/breakers.ts";
+import type { Ended, Pass } from "../../src/providers/breaker.port.ts";
+import { Breakers } from "../../src/providers/breakers.ts";
 
-const MODEL = { service: "llm", provider: "acme", model: "large" };
+const MODEL = { service: "llm", provider: "acme", model: "large" } as const;
 
 /** The process's time, moved by hand, and what the breaker says of itself. */
 function open(t: TestContext, rules = {}) {
