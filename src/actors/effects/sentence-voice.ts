@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 import { frameMs, type AudioFrame } from "../../base/audio.ts";
 import { aborted, sleep, type Clock } from "../../base/clock.ts";
 import { AppError, codeOf } from "../../base/errors.ts";
@@ -5,11 +6,28 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
 import { spreadWordEnds } from "../../folds/heard.ts";
 import { charactersOf, type TtsUsage } from "../../providers/tts.port.ts";
+=======
+import type { AudioFrame } from "../../base/audio.ts";
+import { sleep, type Clock } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
+import { LIMITS } from "../../base/limits.ts";
+import type { Usage } from "../../events/effect.events.ts";
+import { spreadWordEnds } from "../../folds/heard.ts";
+import type { Guard } from "../../providers/breaker.port.ts";
+>>>>>>> wip-policy
 import type { Voice } from "../agent-parts.ts";
+import type { Left } from "./answer-stream.ts";
+import { askVoice, type Given } from "./asked-voice.ts";
+import { endedBy, failureCode, retryDelay, type Retried } from "./retry.ts";
+import { Tally } from "./tally.ts";
 
 /**
- * A sentence over the voices of an agent, in their order. Where one fails or gives no sound in its
- * time the next goes on from the first word that was not said to its end: no word is said twice.
+ * A sentence over the voices of an agent, in their order. One that fails before its first sound is
+ * tried again while its time lasts. Where it fails for good, or gives no sound in its time, the
+ * next goes on from the first word that was not said to its end: no word is said twice.
+ *
+ * Behind the last voice there is text, where that can be given: what is left, and all that follows
+ * of the answer, has no sound then.
  */
 export interface VoicePorts {
   readonly voices: readonly Voice[];
@@ -19,12 +37,18 @@ export interface VoicePorts {
   readonly living: LivingVoices;
   /** Whose voices they are, by its name in the call. */
   readonly agent: string;
+  readonly guard: Guard | undefined;
+  random(): number;
   write(frame: AudioFrame): void;
   /** Takes back sound behind this many ms of the sentence; returns the ms that are kept. */
   cutTo(ms: number): number;
-  onSwitch(from: Voice, to: Voice, why: string): void;
-  /** What a voice threw that is left for the next. */
-  onFailure(voice: Voice, error: unknown): void;
+  onRetry(voice: Voice, retried: Retried): void;
+  /** To text where there is no other voice. */
+  onSwitch(from: Voice, to: Voice | undefined, left: Left): void;
+  /** What a voice threw, and what is done about it. */
+  onFailure(voice: Voice, error: unknown, then: "again" | "next"): void;
+  /** False: without a voice there is an error. */
+  readonly mayBeText: boolean;
 }
 
 export interface Spoken {
@@ -38,8 +62,10 @@ export interface Spoken {
 
 /** Milliseconds of speech per character, where nothing better is known: 150 words a minute. */
 const MS_PER_CHAR = 65;
-const LATE = Symbol("late");
+/** Tries of the last voice: one that hangs is asked anew once, as there is no other. */
+const LAST_TRIES = 2;
 
+<<<<<<< HEAD
 interface Part {
   ms: number;
   ends: readonly number[] | undefined;
@@ -52,6 +78,11 @@ interface Part {
 interface Metered {
   readonly quantities: Map<Usage["meter"], number>;
   estimated: boolean;
+=======
+/** What one voice gave over its tries; `isLeft`: another is to go on. */
+interface Part extends Pick<Given, "ms" | "ends"> {
+  readonly isLeft: boolean;
+>>>>>>> wip-policy
 }
 
 /** The voices that live, over the replies of a call: none waits anew for one that is dead. */
@@ -71,7 +102,11 @@ export class LivingVoices {
 
 export class SentenceVoice {
   readonly #ports: VoicePorts;
+<<<<<<< HEAD
   readonly #metered = new Map<Voice, Metered>();
+=======
+  readonly #tally = new Tally();
+>>>>>>> wip-policy
   /** The voice that speaks now: one that failed is not asked again within the answer. */
   #index: number;
 
@@ -84,6 +119,7 @@ export class SentenceVoice {
 
   /** What each voice was given to say, and how much sound came of it. */
   get usage(): readonly Usage[] {
+<<<<<<< HEAD
     return [...this.#metered].flatMap(([{ tts }, { quantities, estimated }]) => {
       const { provider, model } = tts;
       return [...quantities].map(([meter, quantity]): Usage => {
@@ -91,40 +127,43 @@ export class SentenceVoice {
         return { service: "tts", provider, model, meter, quantity, estimated: guessed };
       });
     });
+=======
+    return this.#tally.rows;
+>>>>>>> wip-policy
   }
 
-  /** Throws what the last voice threw. */
+  /** Throws what the last voice threw, where it may not be text. */
   async speak(text: string): Promise<Spoken> {
-    const startedAt = this.#ports.clock.now();
+    const { clock, voices } = this.#ports;
+    const startedAt = clock.now();
     const ends: number[] = [];
     let ms = 0;
     let rest = text;
     let estimated = false;
     let ttfbMs: number | undefined;
-    for (;;) {
-      const part = await this.#part(rest, () => {
-        ttfbMs ??= this.#ports.clock.now() - startedAt;
-      });
-      const known = part.ends ?? spreadWordEnds(rest, part.why ? lengthOf(rest, part) : part.ms);
-      estimated ||= part.ends === undefined;
-      const said = part.why === undefined ? known : known.filter((end) => end <= part.ms);
+    const onSound = (): void => void (ttfbMs ??= clock.now() - startedAt);
+    while (rest !== "" && voices[this.#index]) {
+      const part = await this.#part(rest, onSound);
+      const known = part.ends ?? spreadWordEnds(rest, part.isLeft ? lengthOf(rest, part) : part.ms);
+      estimated ||= part.ends === undefined && part.ms > 0;
+      const said = part.isLeft ? known.filter((end) => end <= part.ms) : known;
       for (const end of said) ends.push(Math.round(ms + end));
-      if (part.why === undefined) {
-        ms += part.ms;
-        return { ms: Math.round(ms), wordEndsMs: ends, estimated, ttfbMs };
-      }
-      ms += said.at(-1) ?? 0;
-      rest = wordsFrom(rest, said.length);
+      ms += part.isLeft ? (said.at(-1) ?? 0) : part.ms;
+      rest = part.isLeft ? wordsFrom(rest, said.length) : "";
       // What has left cannot be taken back: the next voice is heard behind it.
-      ms = this.#ports.cutTo(ms);
-      if (rest === "") return { ms: Math.round(ms), wordEndsMs: ends, estimated, ttfbMs };
+      if (part.isLeft) ms = this.#ports.cutTo(ms);
     }
+    // Words without a sound are through when the sound before them is.
+    for (const _ of rest.matchAll(/\S+/g)) ends.push(Math.round(ms));
+    return { ms: Math.round(ms), wordEndsMs: ends, estimated, ttfbMs };
   }
 
-  /** As much of the text as one voice gives; `why` it gave up, and the next one is to go on. */
-  async #part(text: string, onAudio: () => void): Promise<Part> {
-    const { voices, signal } = this.#ports;
+  /** As much of the text as one voice gives. */
+  async #part(text: string, onSound: () => void): Promise<Part> {
+    const { voices, clock, signal, guard, firstAudioMs } = this.#ports;
+    const random = (): number => this.#ports.random();
     const voice = voices[this.#index]!;
+<<<<<<< HEAD
     const hasNext = this.#index + 1 < voices.length;
     const abort = new AbortController();
     const both = AbortSignal.any([signal, abort.signal]);
@@ -178,30 +217,67 @@ export class SentenceVoice {
 
   /** Any sound may be late, where another voice can go on; nothing is waited for once stopped. */
   async #inTime<T>(coming: Promise<T>, hasNext: boolean): Promise<T | typeof LATE> {
-    const { clock, signal, firstAudioMs } = this.#ports;
-    coming.catch(() => undefined);
-    const came = new AbortController();
-    const over = AbortSignal.any([signal, came.signal]);
-    const late = (hasNext ? sleep(clock, firstAudioMs, over) : aborted(over)).then(
-      (): typeof LATE => LATE,
-    );
-    try {
-      return await Promise.race([coming, late]);
-    } finally {
-      came.abort();
+=======
+    const isLast = this.#index + 1 === voices.length;
+    const { provider, model } = voice.tts;
+    const endsAt = clock.now() + firstAudioMs * (isLast ? LAST_TRIES : 1);
+    for (let attempt = 1; ; attempt++) {
+      const pass = guard?.enter({ service: "tts", provider, model });
+      if (guard && !pass) {
+        const error = new AppError("provider.open", `${provider}/${model} keeps failing`);
+        return this.#leave(NOTHING, { why: "provider.open" }, error);
+      }
+      const given = await this.#ask({ voice, text, attempt, endsAt }, onSound);
+      const { error, isLate } = given;
+      pass?.end(signal.aborted ? "void" : error === undefined ? "ok" : endedBy(error));
+      if (error === undefined || signal.aborted) return { ...given, isLeft: false };
+      const leftMs = given.ms > 0 ? 0 : endsAt - clock.now();
+      const waitMs = retryDelay({ error, attempt, leftMs, random });
+      const why = isLate ? "late" : failureCode(error);
+      const isThrown = isLast && waitMs === undefined && !this.#ports.mayBeText;
+      if (!isLate && !isThrown)
+        this.#ports.onFailure(voice, error, waitMs === undefined ? "next" : "again");
+      if (waitMs === undefined)
+        return this.#leave(given, { why, ...(isLate && { ms: firstAudioMs }) }, error);
+      this.#ports.onRetry(voice, { attempt: attempt + 1, why, waitMs });
+      await sleep(clock, waitMs, signal);
+      if (signal.aborted) return NOTHING;
     }
   }
 
-  #leave(part: Part, why: string): Part {
-    const { voices, living, agent, clock } = this.#ports;
+  #ask(one: Asked, onSound: () => void): Promise<Given> {
+>>>>>>> wip-policy
+    const { clock, signal, firstAudioMs } = this.#ports;
+    const { endsAt, ...asked } = one;
+    const firstMs = Math.min(firstAudioMs, endsAt - clock.now());
+    return askVoice(
+      { ...asked, firstMs, pieceMs: firstAudioMs },
+      {
+        clock,
+        signal,
+        tally: this.#tally,
+        write: (frame) => {
+          onSound();
+          this.#ports.write(frame);
+        },
+      },
+    );
+  }
+
+  /** Throws the error where nobody and nothing goes on. */
+  #leave({ ms, ends }: Pick<Part, "ms" | "ends">, left: Left, error: unknown): Part {
+    const { voices, living, agent, clock, mayBeText } = this.#ports;
     const from = voices[this.#index]!;
+    const to = voices[this.#index + 1];
+    if (!to && !mayBeText) throw error;
     this.#index++;
-    living.beginAt(agent, this.#index, clock.now());
-    this.#ports.onSwitch(from, voices[this.#index]!, why);
-    return { ...part, why };
+    if (to) living.beginAt(agent, this.#index, clock.now());
+    this.#ports.onSwitch(from, to, left);
+    return { ms, ends, isLeft: true };
   }
 }
 
+<<<<<<< HEAD
 function sumOf(one: TtsUsage | undefined, other: TtsUsage): TtsUsage {
   const sum: Record<string, number> = { ...one };
   for (const [meter, quantity] of Object.entries(other) as [string, number][])
@@ -209,6 +285,17 @@ function sumOf(one: TtsUsage | undefined, other: TtsUsage): TtsUsage {
   return sum;
 }
 
+=======
+interface Asked {
+  readonly voice: Voice;
+  readonly text: string;
+  readonly attempt: number;
+  readonly endsAt: number;
+}
+
+const NOTHING: Part = { ms: 0, ends: undefined, isLeft: false };
+
+>>>>>>> wip-policy
 /** How long the whole text would have been, judged by its characters. */
 function lengthOf(text: string, { ms }: { readonly ms: number }): number {
   return Math.max(ms, text.length * MS_PER_CHAR);
