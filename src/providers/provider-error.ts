@@ -28,8 +28,11 @@ interface Thrown {
 
 const ABORTS = new Set(["AbortError", "APIUserAbortError", "CanceledError"]);
 const NETWORK_CODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|UND_ERR_)/;
-const NETWORK_WORDS =
-  /^(fetch failed|terminated|socket hang up|connection error|premature close|other side closed|incomplete json segment)/i;
+const NETWORK_WORDS = new RegExp(
+  "^(fetch failed|terminated|socket hang up|connection error|premature close|other side closed|" +
+    "incomplete json segment)",
+  "i",
+);
 /** 498 is Groq's: no room left for now. */
 const LIMITS = new Set([429, 498]);
 const TIMEOUTS = new Set([408, 504]);

@@ -163,7 +163,7 @@ function lastUsage({ output, reasoning, input, cacheRead, cacheWrite }: Plan): o
 
 function stopOf({ end, bits }: Plan): string {
   if (end === "refused") return "refusal";
-  if (end === "length") return "max_tokens";
+  if (end === "length" || end === "badCalls") return "max_tokens";
   return bits.some(({ type }) => type === "call") ? "tool_use" : "end_turn";
 }
 

@@ -140,7 +140,7 @@ function* pieces(shape: Shape, emulator: LlmEmulator, plan: Plan): Generator<Pie
 
 function finishOf({ end, bits }: Plan): string {
   if (end === "refused") return "content_filter";
-  if (end === "length") return "length";
+  if (end === "length" || end === "badCalls") return "length";
   return bits.some(({ type }) => type === "call") ? "tool_calls" : "stop";
 }
 

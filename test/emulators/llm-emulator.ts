@@ -16,6 +16,8 @@ export interface Scripted {
   readonly cacheWriteTokens?: number;
   /** Ends with the vendor's word for a refusal. */
   readonly refused?: boolean;
+  /** Its tool calls end in their middle. */
+  readonly badCalls?: boolean;
   /** The model it says has answered; the asked one without it. */
   readonly model?: string;
 }
@@ -46,7 +48,7 @@ export type Bit =
 export interface Plan {
   readonly model: string;
   readonly bits: readonly Bit[];
-  readonly end: "whole" | "length" | "refused";
+  readonly end: "whole" | "length" | "refused" | "badCalls";
   readonly input: number;
   readonly cacheRead: number;
   readonly cacheWrite: number;
@@ -119,7 +121,8 @@ function planOf(told: Told, scripted: Scripted): Plan {
   const bits: readonly Bit[] = [
     ...words.map((word): Bit => ({ type: "text", text: word, tokens: count(word) })),
     ...toolCalls.map(({ name, input }, index): Bit => {
-      const json = JSON.stringify(input);
+      const whole = JSON.stringify(input);
+      const json = scripted.badCalls ? whole.slice(0, whole.length / 2) : whole;
       return { type: "call", index, name, input: json, tokens: count(name + json) };
     }),
   ];
@@ -127,13 +130,19 @@ function planOf(told: Told, scripted: Scripted): Plan {
   return {
     model: scripted.model ?? told.model,
     bits,
-    end: scripted.refused ? "refused" : text.length > charsMax ? "length" : "whole",
+    end: endOf(scripted, text.length > charsMax),
     input: all - cacheReadTokens - cacheWriteTokens,
     cacheRead: cacheReadTokens,
     cacheWrite: cacheWriteTokens,
     reasoning: reasoningTokens,
     output: bits.reduce((sum, { tokens }) => sum + tokens, 0),
   };
+}
+
+function endOf({ refused, badCalls }: Scripted, isLong: boolean): Plan["end"] {
+  if (refused) return "refused";
+  if (badCalls) return "badCalls";
+  return isLong ? "length" : "whole";
 }
 
 /** Tokens of each piece, so that their sum is what the whole has. */
