@@ -100,17 +100,11 @@ suite("a vendor's voice is metered", () => {
     await bench.clock.advance(stopAt ?? 30_000);
     bench.abort.abort();
     await bench.clock.advance(0);
-<<<<<<< HEAD
-    return end.value?.usage?.map(
-      ({ model, meter, quantity, estimated }) =>
-        `${model} ${meter} ${quantity}${estimated ? " estimated" : ""}`,
-=======
     return end.value?.usage?.map(({ model, meter, quantity, estimated, how, attempt }) =>
       [
         `${model} ${meter} ${quantity}${estimated ? " estimated" : ""}${how ? ` ${how}` : ""}`,
         ...(attempt ? [`try ${attempt}`] : []),
       ].join(", "),
->>>>>>> wip-policy
     );
   }
 
@@ -124,13 +118,6 @@ suite("a vendor's voice is metered", () => {
   });
 
   test("by what was sent where it is stopped before it told, and says so", async () => {
-<<<<<<< HEAD
-    assert.deepEqual(await usageOf(["hangs"], 500), ["hangs characters 16 estimated"]);
-  });
-
-  test("by nothing where it refused the request", async () => {
-    assert.equal((await usageOf(["refuses", "tells"]))?.[0], "tells characters 100");
-=======
     assert.deepEqual(await usageOf(["hangs"], 500), ["hangs characters 16 estimated stopped"]);
   });
 
@@ -141,7 +128,6 @@ suite("a vendor's voice is metered", () => {
       "refuses requests 1 failed, try 3",
       "tells characters 100",
     ]);
->>>>>>> wip-policy
   });
 });
 

@@ -18,7 +18,7 @@ import { startOpenAi } from "../emulators/openai.ts";
 import type { Fault, VendorServer } from "../emulators/vendor-server.ts";
 
 /** Two vendors of each kind, every one of which fails at random, behind their real SDKs. */
-const KEY = "sk-of-the-chaos";
+const KEY = "sk-secret-of-the-tests";
 /** Longer than any deadline of the calls. */
 const SLOW_MS = 3_000;
 

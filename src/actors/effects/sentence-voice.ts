@@ -1,12 +1,3 @@
-<<<<<<< HEAD
-import { frameMs, type AudioFrame } from "../../base/audio.ts";
-import { aborted, sleep, type Clock } from "../../base/clock.ts";
-import { AppError, codeOf } from "../../base/errors.ts";
-import { LIMITS } from "../../base/limits.ts";
-import type { Usage } from "../../events/effect.events.ts";
-import { spreadWordEnds } from "../../folds/heard.ts";
-import { charactersOf, type TtsUsage } from "../../providers/tts.port.ts";
-=======
 import type { AudioFrame } from "../../base/audio.ts";
 import { sleep, type Clock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
@@ -14,7 +5,6 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
 import { spreadWordEnds } from "../../folds/heard.ts";
 import type { Guard } from "../../providers/breaker.port.ts";
->>>>>>> wip-policy
 import type { Voice } from "../agent-parts.ts";
 import type { Left } from "./answer-stream.ts";
 import { askVoice, type Given } from "./asked-voice.ts";
@@ -65,24 +55,9 @@ const MS_PER_CHAR = 65;
 /** Tries of the last voice: one that hangs is asked anew once, as there is no other. */
 const LAST_TRIES = 2;
 
-<<<<<<< HEAD
-interface Part {
-  ms: number;
-  ends: readonly number[] | undefined;
-  why: string | undefined;
-  /** What the vendor counted, where it told. */
-  told: TtsUsage | undefined;
-}
-
-/** Quantities of one voice; `estimated` once a request's characters are only what we sent. */
-interface Metered {
-  readonly quantities: Map<Usage["meter"], number>;
-  estimated: boolean;
-=======
 /** What one voice gave over its tries; `isLeft`: another is to go on. */
 interface Part extends Pick<Given, "ms" | "ends"> {
   readonly isLeft: boolean;
->>>>>>> wip-policy
 }
 
 /** The voices that live, over the replies of a call: none waits anew for one that is dead. */
@@ -102,11 +77,7 @@ export class LivingVoices {
 
 export class SentenceVoice {
   readonly #ports: VoicePorts;
-<<<<<<< HEAD
-  readonly #metered = new Map<Voice, Metered>();
-=======
   readonly #tally = new Tally();
->>>>>>> wip-policy
   /** The voice that speaks now: one that failed is not asked again within the answer. */
   #index: number;
 
@@ -119,17 +90,7 @@ export class SentenceVoice {
 
   /** What each voice was given to say, and how much sound came of it. */
   get usage(): readonly Usage[] {
-<<<<<<< HEAD
-    return [...this.#metered].flatMap(([{ tts }, { quantities, estimated }]) => {
-      const { provider, model } = tts;
-      return [...quantities].map(([meter, quantity]): Usage => {
-        const guessed = estimated && meter === "characters";
-        return { service: "tts", provider, model, meter, quantity, estimated: guessed };
-      });
-    });
-=======
     return this.#tally.rows;
->>>>>>> wip-policy
   }
 
   /** Throws what the last voice threw, where it may not be text. */
@@ -163,61 +124,6 @@ export class SentenceVoice {
     const { voices, clock, signal, guard, firstAudioMs } = this.#ports;
     const random = (): number => this.#ports.random();
     const voice = voices[this.#index]!;
-<<<<<<< HEAD
-    const hasNext = this.#index + 1 < voices.length;
-    const abort = new AbortController();
-    const both = AbortSignal.any([signal, abort.signal]);
-    const part: Part = { ms: 0, ends: undefined, why: undefined, told: undefined };
-    try {
-      const events = voice.tts
-        .speak({ text, voice: voice.name, signal: both })
-        [Symbol.asyncIterator]();
-      for (;;) {
-        const came = await this.#inTime(events.next(), hasNext);
-        if (signal.aborted) return part;
-        if (came === LATE) return this.#leave(part, "late");
-        if (came.done) return part;
-        if (came.value.type === "alignment") {
-          part.ends = came.value.wordEndsMs;
-          continue;
-        }
-        if (came.value.type === "usage") {
-          part.told = sumOf(part.told, came.value.usage);
-          continue;
-        }
-        onAudio();
-        part.ms += frameMs(came.value.frame);
-        this.#ports.write(came.value.frame);
-      }
-    } catch (error) {
-      // What a vendor refuses with a status it does not make, nor bill.
-      if (error instanceof AppError && error.detail["status"]) part.told ??= { characters: 0 };
-      if (!hasNext || signal.aborted) throw error;
-      this.#ports.onFailure(voice, error);
-      return this.#leave(part, codeOf(error, "provider.failed"));
-    } finally {
-      abort.abort();
-      this.#meter(voice, text, part);
-    }
-  }
-
-  /** A vendor that was not asked to its end may not have told yet: then it is what we sent. */
-  #meter(voice: Voice, text: string, { ms, told }: Part): void {
-    const metered = this.#metered.get(voice) ?? { quantities: new Map(), estimated: false };
-    this.#metered.set(voice, metered);
-    const { quantities } = metered;
-    const sent = told?.characters ?? charactersOf(text);
-    for (const [meter, quantity] of Object.entries({ ...told, characters: sent, audioMs: ms })) {
-      if (quantity === 0) continue;
-      const name = meter as Usage["meter"];
-      quantities.set(name, (quantities.get(name) ?? 0) + quantity);
-    }
-    metered.estimated ||= told === undefined && voice.tts.voices.length === 0;
-  }
-
-  /** Any sound may be late, where another voice can go on; nothing is waited for once stopped. */
-  async #inTime<T>(coming: Promise<T>, hasNext: boolean): Promise<T | typeof LATE> {
-=======
     const isLast = this.#index + 1 === voices.length;
     const { provider, model } = voice.tts;
     const endsAt = clock.now() + firstAudioMs * (isLast ? LAST_TRIES : 1);
@@ -246,7 +152,6 @@ export class SentenceVoice {
   }
 
   #ask(one: Asked, onSound: () => void): Promise<Given> {
->>>>>>> wip-policy
     const { clock, signal, firstAudioMs } = this.#ports;
     const { endsAt, ...asked } = one;
     const firstMs = Math.min(firstAudioMs, endsAt - clock.now());
@@ -277,15 +182,6 @@ export class SentenceVoice {
   }
 }
 
-<<<<<<< HEAD
-function sumOf(one: TtsUsage | undefined, other: TtsUsage): TtsUsage {
-  const sum: Record<string, number> = { ...one };
-  for (const [meter, quantity] of Object.entries(other) as [string, number][])
-    sum[meter] = (sum[meter] ?? 0) + quantity;
-  return sum;
-}
-
-=======
 interface Asked {
   readonly voice: Voice;
   readonly text: string;
@@ -295,7 +191,6 @@ interface Asked {
 
 const NOTHING: Part = { ms: 0, ends: undefined, isLeft: false };
 
->>>>>>> wip-policy
 /** How long the whole text would have been, judged by its characters. */
 function lengthOf(text: string, { ms }: { readonly ms: number }): number {
   return Math.max(ms, text.length * MS_PER_CHAR);
