@@ -84,7 +84,9 @@ export class ChaosCalls {
         if (last && at - last.to < 50) last.to = at + frameMs(frame);
         else call.heard.push({ from: at, to: at + frameMs(frame) });
       },
-      onText: () => void call.shown.push(systemClock.now()),
+      onText: (text) => {
+        if (text.topic === "lk.chat" || !text.of) call.shown.push(systemClock.now());
+      },
     });
     this.#rooms.set(id, room);
     room.enter("caller");

@@ -105,7 +105,7 @@ export async function openVendors(options: {
       return FAULTS[Math.floor(random() * FAULTS.length)]!(random);
     };
   const breakers = new WatchedBreakers(options.openMs);
-  const at = (server: VendorServer) => ({ key: KEY, baseUrl: server.url });
+  const at = (server: VendorServer, path = "") => ({ key: KEY, baseUrl: server.url + path });
   const ears = { language: "en", clock: systemClock };
   const stt = stack.use(
     new SteadyStt({
@@ -125,7 +125,7 @@ export async function openVendors(options: {
   for (const tts of voices) stack.use(tts);
   const parts: AgentParts = {
     models: [
-      createOpenAiLlm({ ...at(openai.server), model: "gpt-6-luna" }),
+      createOpenAiLlm({ ...at(openai.server, "/v1"), model: "gpt-6-luna" }),
       createAnthropicLlm({ ...at(anthropic.server), model: "claude-haiku-5-5" }),
     ],
     voices: voices.map((tts) => ({ tts, name: "tone-1000" })),
