@@ -17,7 +17,7 @@ export interface LlmBench extends AsyncDisposable {
 
 export interface LlmAdapter {
   readonly name: string;
-  open(): Promise<LlmBench>;
+  readonly open: (effort?: string) => Promise<LlmBench>;
   /** The vendor tells what it writes to its cache. */
   readonly countsCacheWrites: boolean;
   /** The vendor tells the input before the first word, so that it is known of an aborted answer. */
@@ -158,10 +158,15 @@ function stopping({ open, tellsInputFirst }: LlmAdapter): void {
   });
 
   it("stopped while nothing comes any more, it ends too", async () => {
-    for (const after of [0, 3]) {
+    const faults: readonly Fault[] = [
+      { kind: "slow", ms: 100 },
+      { kind: "halfOpen", after: 0 },
+      { kind: "halfOpen", after: 3 },
+    ];
+    for (const fault of faults) {
       await using bench = await open();
       const { server } = bench.emulator;
-      server.script.faults.push({ kind: "halfOpen", after });
+      server.script.faults.push(fault);
       const stop = new AbortController();
       const ended = failed(bench.llm, asked("Hello, you there."), stop);
       await until(() => server.seen.length === 1);
@@ -231,6 +236,19 @@ function failing({ open, endPiece }: LlmAdapter): void {
     }
     assert.equal(server.seen.length, STATUSES.length);
     assert.equal(server.billed.length, 0);
+  });
+
+  it("tells an error that comes within the answer by its code", async () => {
+    await using bench = await open();
+    for (const [fails, code] of [
+      [429, "provider.limited"],
+      [500, "provider.failed"],
+    ] as const) {
+      bench.emulator.answers.push({ text: "one two", fails });
+      const { events, error } = await failed(bench.llm, asked("Count."));
+      assert.deepEqual([textOf(events), error.code], ["one two", code]);
+      assert.ok(error.message.endsWith(`: scripted ${fails}`), error.message);
+    }
   });
 
   it("broken off, it is an error and no shorter answer", async () => {
@@ -419,7 +437,7 @@ function counts(of: (name: (typeof TOKENS)[number]) => number): Counts {
 /** Looks until it is so; what never becomes so fails. */
 async function until(isSo: () => boolean): Promise<void> {
   for (let looks = 0; !isSo(); looks++) {
-    assert.ok(looks < LOOKS_MAX, `never: ${isSo}`);
+    assert.ok(looks < LOOKS_MAX, `never: ${String(isSo)}`);
     await wait(1);
   }
 }

@@ -112,6 +112,7 @@ function* pieces(emulator: LlmEmulator, plan: Plan): Generator<Piece> {
   };
   yield { data: event("ping", {}) };
   yield* blocks(emulator, plan);
+  if (plan.error) return yield { data: event("error", plan.error) };
   const delta = { stop_reason: stopOf(plan), stop_sequence: null };
   yield {
     data: event("message_delta", { delta, usage: lastUsage(plan) }),

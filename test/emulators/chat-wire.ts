@@ -45,9 +45,11 @@ export function chatWire(shape: Shape): Wire {
   return {
     provider: shape.provider,
     answer: (exchange, emulator) => answer(shape, exchange, emulator),
-    errorBody: (status, message) => ({
-      error: { message, type: TYPES[status] ?? "invalid_request_error", param: null, code: null },
-    }),
+    errorBody: (status, message) => {
+      const code = status === 429 ? "rate_limit_exceeded" : null;
+      const type = TYPES[status] ?? "invalid_request_error";
+      return { error: { message, type, param: null, code } };
+    },
   };
 }
 
@@ -127,6 +129,7 @@ function* pieces(shape: Shape, emulator: LlmEmulator, plan: Plan): Generator<Pie
     for (const piece of inPieces(input))
       yield { data: chunk({ tool_calls: [{ index, function: { arguments: piece } }] }) };
   }
+  if (plan.error) return yield { data: endedBy(shape, plan.error, chunk) };
   const finish = finishOf(plan);
   const usage = usageOf(plan);
   if (shape.usageInXGroq)
@@ -136,6 +139,16 @@ function* pieces(shape: Shape, emulator: LlmEmulator, plan: Plan): Generator<Pie
     yield { data: chunk({}, { choices: [], usage }), tellsUsage: true };
   }
   yield { data: "data: [DONE]\n\n" };
+}
+
+/** Groq may tell it in its own field, as one text. */
+function endedBy(
+  { usageInXGroq }: Shape,
+  error: object,
+  chunk: (delta: object, more: object) => string,
+): string {
+  const { message, code } = (error as { error: { message: string; code: string | null } }).error;
+  return usageInXGroq && code === null ? chunk({}, { x_groq: { error: message } }) : event(error);
 }
 
 function finishOf({ end, bits }: Plan): string {

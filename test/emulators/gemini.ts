@@ -143,6 +143,7 @@ function* pieces(emulator: LlmEmulator, plan: Plan): Generator<Piece> {
       yield { data: chunk([{ functionCall, ...signed }]), usage };
     }
   }
+  if (plan.error) return yield { data: event(plan.error) };
   yield { data: chunk([{ text: "" }], { finishReason: finishOf(plan) }), tellsUsage: true };
 }
 

@@ -16,6 +16,8 @@ export interface Scripted {
   readonly cacheWriteTokens?: number;
   /** Ends with the vendor's word for a refusal. */
   readonly refused?: boolean;
+  /** Fails with this status once its words are given, which is told within the stream. */
+  readonly fails?: number;
   /** Its tool calls end in their middle. */
   readonly badCalls?: boolean;
   /** The model it says has answered; the asked one without it. */
@@ -54,6 +56,8 @@ export interface Plan {
   readonly cacheWrite: number;
   readonly reasoning: number;
   readonly output: number;
+  /** Body of the error that its stream ends with. */
+  readonly error?: object;
 }
 
 const CHARS_PER_TOKEN = 4;
@@ -63,13 +67,13 @@ export const IMAGE_TOKENS = 85;
 export interface Wire {
   readonly provider: string;
   answer(exchange: Exchange, emulator: LlmEmulator): Promise<void>;
-  errorBody(status: number, message: string, retryAfterS?: number): unknown;
+  readonly errorBody: VendorServer["errorBody"];
 }
 
 export class LlmEmulator implements AsyncDisposable {
   readonly server: VendorServer;
-  /** The next answers; words said back where there is none. */
-  readonly answers: Scripted[] = [];
+  /** The next answers, or what finds one in what is told; words said back where there is none. */
+  readonly answers: (Scripted | ((told: Told) => Scripted))[] = [];
   readonly #provider: string;
 
   private constructor(provider: string, server: VendorServer) {
@@ -95,7 +99,11 @@ export class LlmEmulator implements AsyncDisposable {
 
   /** Takes a request on, which bills its input. */
   accept(told: Told): Plan {
-    const plan = planOf(told, this.answers.shift() ?? { text: `You said: ${told.said}` });
+    const next = this.answers.shift() ?? { text: `You said: ${told.said}` };
+    const scripted = typeof next === "function" ? next(told) : next;
+    const { fails } = scripted;
+    const error = fails && { error: this.server.errorBody(fails, `scripted ${fails}`) as object };
+    const plan = { ...planOf(told, scripted), ...error };
     const { input, cacheRead, cacheWrite } = plan;
     this.server.bill([
       ...this.tokens(plan, "inputTokens", input),
