@@ -78,7 +78,7 @@ export class CartesiaLine {
   #waiting = 0;
 
   constructor({ key, baseUrl }: LineOptions) {
-    const client = new Cartesia({ apiKey: key, baseURL: baseUrl ?? null });
+    const client = new Cartesia({ apiKey: key, token: null, baseURL: baseUrl ?? null });
     // The SDK makes every address a secure one.
     const isPlain = client.baseURL.startsWith("http:");
     this.#socket = new TTSWS(client, isPlain ? { createConnection: connectPlain } : {});
