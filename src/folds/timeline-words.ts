@@ -1,4 +1,5 @@
 import type { EffectChange, Json, LogRecord } from "../events/record.ts";
+import { failureText, retryText, switchText } from "./failure-words.ts";
 
 /**
  * Records in plain words. Everything here is a function of its arguments; who is who, and what was
@@ -58,7 +59,9 @@ export function progressText(record: LogRecord, names: Names): string | undefine
     case "reply.context":
       return contextText(record, event);
     case "reply.switched":
-      return switchText(event);
+      return switchText(event as unknown as Parameters<typeof switchText>[0]);
+    case "reply.retried":
+      return retryText(event as unknown as Parameters<typeof retryText>[0]);
     case "reply.segment":
       return `agent begins: ${textOf(record)}`;
     case "filler.segment":
@@ -76,11 +79,6 @@ function contextText(record: LogRecord, event: Event): string {
   const hook = `${event["hook"] as string} took ${event["ms"] as number} ms`;
   if (event["how"] === "done") return `${hook} and gives: ${textOf(record)}`;
   return `${hook} and gave nothing: ${event["how"] as string}`;
-}
-
-function switchText({ what, from, to, why }: Event): string {
-  const reason = why === "late" ? "gave nothing in its time" : `failed (${why as string})`;
-  return `${what as string} ${from as string} ${reason}: ${to as string} goes on`;
 }
 
 /** What a command asks, and who. */
@@ -120,7 +118,7 @@ export function endText({ input }: LogRecord): string {
     readonly error?: string;
   };
   const at = position === undefined ? "" : `, at ${position} ms of its sound`;
-  return `${childOf(effect)} ended: ${how}${error === undefined ? "" : ` (${error})`}${at}`;
+  return `${childOf(effect)} ended: ${how}${error === undefined ? "" : `: ${failureText(error)}`}${at}`;
 }
 
 /** A tool's end with what it gave. */
