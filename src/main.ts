@@ -31,6 +31,7 @@ import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
+import { Breakers } from "./providers/breakers.ts";
 import { openFlite } from "./providers/local/flite.tts.ts";
 import { findModels, findSmartTurn } from "./providers/local/models.ts";
 import { openMoonshine } from "./providers/local/moonshine.stt.ts";
@@ -66,6 +67,8 @@ const WORKER = [
   process.pid,
   systemIds.call().slice(-4),
 ].join("-");
+/** Of this process: all its calls ask the same providers. */
+export const BREAKERS = new Breakers();
 export const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
@@ -240,13 +243,14 @@ export function openSupervisor(
     ...prefixOf(config),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
+      const speaking = { partsOf: agentParts, media, guard: BREAKERS };
       return {
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner({ vad, ...(endpointer && { endpointer }) }, media),
         ...(stt && { stt: sttRunner(stt, media) }),
-        reply: replyRunner({ partsOf: agentParts, media }),
-        filler: replyRunner({ partsOf: agentParts, media }),
-        outage: outageRunner({ partsOf: agentParts, media }),
+        reply: replyRunner(speaking),
+        filler: replyRunner(speaking),
+        outage: outageRunner(speaking),
         tool: toolRunner(agentParts, broker.blobs),
         hook: hookRunner(agentParts),
       };
@@ -276,7 +280,9 @@ export function joinFleet(
   };
   const { now } = parts;
   const load = new ProcessLoad(systemClock);
-  return new FleetMember({ broker, clock: systemClock, ...prefixOf(config), about, now, load });
+  const names = prefixOf(config);
+  const breakers = BREAKERS;
+  return new FleetMember({ broker, clock: systemClock, ...names, about, now, load, breakers });
 }
 
 /** A worker of this process; it works once it is run. */

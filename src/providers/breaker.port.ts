@@ -18,3 +18,23 @@ export interface Guard {
   /** Undefined where it must not be asked. */
   enter(guarded: Guarded): Pass | undefined;
 }
+
+export type BreakerState = "closed" | "open" | "half-open";
+
+export interface BreakerView extends Guarded {
+  readonly state: BreakerState;
+  /** When it came to this, ms since the Unix epoch. */
+  readonly since: number;
+}
+
+/** How all that were asked so far stand. */
+export interface BreakerBoard {
+  states(): readonly BreakerView[];
+  /** Each change, once; returns how to be told no more. */
+  onChange(listener: (view: BreakerView) => void): () => void;
+}
+
+/** Those that are not asked as usual: one that is half-open is tried by one request at a time. */
+export function openOf(board: Pick<BreakerBoard, "states">): readonly BreakerView[] {
+  return board.states().filter(({ state }) => state !== "closed");
+}

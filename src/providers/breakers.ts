@@ -7,21 +7,21 @@ import {
   type IBreaker,
 } from "cockatiel";
 import { systemClock } from "../base/clock.ts";
-import type { Ended, Guard, Guarded, Pass } from "./breaker.port.ts";
+import type {
+  BreakerBoard,
+  BreakerState,
+  BreakerView,
+  Ended,
+  Guard,
+  Guarded,
+  Pass,
+} from "./breaker.port.ts";
 
 /**
  * Circuit breakers of a process, shared by all its calls: one for each service, provider and model.
  * Who keeps failing is asked no more for a while; then one request tries whether it is back, and
  * everybody else is refused at once meanwhile. Time is the process's own (ADR 0017).
  */
-export type BreakerState = "closed" | "open" | "half-open";
-
-export interface BreakerView extends Guarded {
-  readonly state: BreakerState;
-  /** When it came to this, ms since the Unix epoch. */
-  readonly since: number;
-}
-
 /** When a breaker opens, and for how long. */
 export interface BreakerRules {
   /** Failures in a row. */
@@ -43,7 +43,7 @@ const BREAKER_RULES: BreakerRules = Object.freeze({
 
 type Listener = (view: BreakerView) => void;
 
-export class Breakers implements Guard {
+export class Breakers implements Guard, BreakerBoard {
   readonly #rules: BreakerRules;
   readonly #breakers = new Map<string, Breaker>();
   readonly #listeners = new Set<Listener>();
@@ -63,12 +63,10 @@ export class Breakers implements Guard {
     return breaker.enter();
   }
 
-  /** All that were asked so far. */
   states(): readonly BreakerView[] {
     return [...this.#breakers.values()].map(({ view }) => view);
   }
 
-  /** Each change, once; returns how to be told no more. */
   onChange(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -35,7 +35,8 @@ export function breakerFaults(
     if (step.what === "refused" && state === "closed") say("refused");
     if (step.what === "ended" && step.how !== "void") {
       ends.push({ at: step.at, failed: step.how === "failed" });
-      if (state === "closed" && mustOpen(ends, step.at, 1) && !opensNext(steps, i)) say("not opened");
+      if (state === "closed" && mustOpen(ends, step.at, 1) && !opensNext(steps, i))
+        say("not opened");
     }
     if (step.what !== "changed") continue;
     if (step.to === "open") {
@@ -70,9 +71,9 @@ function mustOpen(
 
 /** Changes and ends of one moment are told in either order. */
 function opensNext(steps: readonly BreakerStep[], from: number): boolean {
-  return steps.slice(Math.max(0, from - 1), from + 3).some(
-    (step) => step.what === "changed" && step.to === "open",
-  );
+  return steps
+    .slice(Math.max(0, from - 1), from + 3)
+    .some((step) => step.what === "changed" && step.to === "open");
 }
 
 function endsWell(steps: readonly BreakerStep[], at: number): boolean {

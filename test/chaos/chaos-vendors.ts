@@ -2,8 +2,14 @@ import type { AgentParts } from "../../src/actors/agent-parts.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { seededRandom } from "../../src/base/id.ts";
 import { createAnthropicLlm } from "../../src/providers/anthropic/anthropic.llm.ts";
-import type { Ended, Guard, Guarded, Pass } from "../../src/providers/breaker.port.ts";
-import { Breakers, type BreakerState } from "../../src/providers/breakers.ts";
+import type {
+  BreakerState,
+  Ended,
+  Guard,
+  Guarded,
+  Pass,
+} from "../../src/providers/breaker.port.ts";
+import { Breakers } from "../../src/providers/breakers.ts";
 import { createCartesiaTts } from "../../src/providers/cartesia/cartesia.tts.ts";
 import { createDeepgramStt } from "../../src/providers/deepgram/deepgram.stt.ts";
 import { createElevenLabsTts } from "../../src/providers/elevenlabs/elevenlabs.tts.ts";
@@ -28,9 +34,10 @@ export const FAULTS: readonly ((random: () => number) => Fault)[] = [
   () => ({ kind: "status", status: 500 }),
   () => ({ kind: "status", status: 529 }),
   () => ({ kind: "lateUsage", ms: 100 }),
-  ...(["drop", "halfOpen", "garbage", "cut"] as const).map(
-    (kind) => (random: () => number) => ({ kind, after: Math.floor(random() * 4) }),
-  ),
+  ...(["drop", "halfOpen", "garbage", "cut"] as const).map((kind) => (random: () => number) => ({
+    kind,
+    after: Math.floor(random() * 4),
+  })),
 ];
 
 export type Step =

@@ -41,7 +41,9 @@ test(`${CALLS} calls, every provider faulty ${SHARE * 100} % of the time`, async
   for (const call of calls.calls) await checkCall(call);
   const gaps = calls.calls.flatMap(silences).sort((a, b) => a - b);
   const worst = gaps.at(-1) ?? 0;
-  t.diagnostic(`${gaps.length} sentences; silence p50 ${gaps[gaps.length >> 1]} ms, worst ${worst}`);
+  t.diagnostic(
+    `${gaps.length} sentences; silence p50 ${gaps[gaps.length >> 1]} ms, worst ${worst}`,
+  );
   assert.ok(gaps.length >= CALLS * TURNS, "every sentence was followed by sound or text");
   assert.ok(worst <= SILENCE_MAX_MS, `silence of ${worst} ms, at most ${SILENCE_MAX_MS}`);
 

@@ -1,4 +1,4 @@
-import { base64, hzOf, speechPieces, wrongKey } from "./tone-speech.ts";
+import { base64, hzOf, speechPieces, takeText, wrongKey } from "./tone-speech.ts";
 import { type Exchange, type Piece, VendorServer } from "./vendor-server.ts";
 
 /** OpenAI's `POST /v1/audio/speech`: bare samples, or events where the model has them. */
@@ -41,7 +41,9 @@ export async function openAiSpeech(exchange: Exchange): Promise<void> {
   const isEvents = stream_format === "sse";
   if (isEvents && model.startsWith("tts-"))
     return refuse(400, { message: "stream_format sse is not supported", param: "stream_format" });
-  const spoken = speechPieces({ provider: "openai", model, text: input, voice: `tone-${hz}` });
+  const asking = { provider: "openai", model, text: input, voice: `tone-${hz}` };
+  takeText(exchange.server, asking);
+  const spoken = speechPieces(asking);
   if (!isEvents) return exchange.stream("audio/pcm", spoken);
   const done = doneOf(model, input, spoken.at(-1)!.toMs);
   const deltas = spoken.map((piece): Piece => {
