@@ -56,6 +56,8 @@ test(`${CALLS} calls, every provider faulty ${SHARE * 100} % of the time`, async
   const billed = Object.values(vendors.servers).flatMap((server) => server.billed);
   const logged = calls.calls.flatMap(usageIn);
   compareUsage(billed, logged, (line) => t.diagnostic(line));
+  for (const provider of ["openai", "anthropic"])
+    assert.equal(triesOf(provider, logged), vendors.servers[provider]!.seen.length, provider);
 });
 
 /** Endpointing at its longest, then a filler over two voices that fail, and what a machine takes. */
@@ -101,7 +103,18 @@ interface Sums {
   billed: number;
   logged: number;
   estimated: number;
+  /** Requests and connections that were cut off: what was under way then, only one side knows. */
+  cutOff: number;
 }
+
+/** What may be under way when a request is cut off, by meter; all others agree to the last one. */
+const UNDER_WAY: Readonly<Partial<Record<Usage["meter"], number>>> = {
+  outputTokens: 5,
+  audioMs: 500,
+  connectionMs: 500,
+};
+/** Both sides round, and a connection is closed at one of them first. */
+const EACH_MS = 60;
 
 function compareUsage(
   billed: readonly Usage[],
@@ -111,15 +124,39 @@ function compareUsage(
   const sums = new Map<string, Sums>();
   const of = ({ service, provider, model, meter }: Usage): Sums => {
     const key = `${service} ${provider} ${model} ${meter}`;
-    const sum = sums.get(key) ?? { billed: 0, logged: 0, estimated: 0 };
+    const sum = sums.get(key) ?? { billed: 0, logged: 0, estimated: 0, cutOff: 0 };
     sums.set(key, sum);
     return sum;
   };
-  for (const usage of billed) of(usage).billed += usage.quantity;
-  for (const usage of logged) {
-    of(usage).logged += usage.quantity;
-    if (usage.estimated) of(usage).estimated += usage.quantity;
+  const counts = new Map<string, number>();
+  for (const usage of billed.filter(({ meter }) => meter !== "requests"))
+    of(usage).billed += usage.quantity;
+  // Turned down: nothing was made and nothing is billed.
+  for (const usage of logged.filter(({ meter }) => meter !== "requests")) {
+    const sum = of(usage);
+    sum.logged += usage.quantity;
+    if (usage.estimated) sum.estimated += usage.quantity;
+    if (usage.how) sum.cutOff++;
+    const key = `${usage.service} ${usage.provider} ${usage.model} ${usage.meter}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  for (const [key, { billed, logged, estimated }] of [...sums].sort())
-    say(`${key}: billed ${billed}, logged ${logged}, of that estimated ${estimated}`);
+  for (const [key, { billed, logged, estimated, cutOff }] of [...sums].sort()) {
+    say(
+      `${key}: billed ${Math.round(billed)}, logged ${Math.round(logged)}, of that estimated ` +
+        `${Math.round(estimated)}`,
+    );
+    const meter = key.split(" ").at(-1) as Usage["meter"];
+    const isTime = meter === "audioMs" || meter === "connectionMs";
+    const slack =
+      cutOff * (UNDER_WAY[meter] ?? 0) + (isTime ? (counts.get(key) ?? 0) * EACH_MS : 0);
+    assert.ok(Math.abs(billed - logged) <= slack, `${key}: ${billed} billed, ${logged} logged`);
+  }
+}
+
+/** Each request that a server saw stands in the logs once, with its tokens or as turned down. */
+function triesOf(provider: string, logged: readonly Usage[]): number {
+  return logged.filter(
+    ({ service, provider: of, meter }) =>
+      service === "llm" && of === provider && (meter === "inputTokens" || meter === "requests"),
+  ).length;
 }
