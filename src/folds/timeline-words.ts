@@ -59,9 +59,9 @@ export function progressText(record: LogRecord, names: Names): string | undefine
     case "reply.context":
       return contextText(record, event);
     case "reply.switched":
-      return switchText(event as unknown as Parameters<typeof switchText>[0]);
+      return switchText(event);
     case "reply.retried":
-      return retryText(event as unknown as Parameters<typeof retryText>[0]);
+      return retryText(event);
     case "reply.segment":
       return `agent begins: ${textOf(record)}`;
     case "filler.segment":
