@@ -10,6 +10,7 @@ export function openReceptionist(tools: readonly Tool[]): VoiceAgent {
       "Answer in one or two short sentences.",
     greeting: "Hello, this is Juniper House. How can I help you?",
     apology: "I am sorry, that did not work. Could you say it again?",
+    unheard: "I cannot hear you just now. Please type what you would like to say.",
     away: "Are you still there?",
     farewell: "Goodbye, and thank you for calling.",
     filler: "One moment, please.",

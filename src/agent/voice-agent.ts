@@ -23,6 +23,8 @@ export interface AgentOptions {
   readonly greeting?: string;
   /** Said when an answer failed. */
   readonly apology?: string;
+  /** Said once where somebody spoke while speech-to-text is down: they may type. */
+  readonly unheard?: string;
   /** Said when nobody speaks for `silence.awayAfter`. */
   readonly away?: string;
   /** Said before the agent leaves because nobody speaks, or because it was told to. */
@@ -76,7 +78,7 @@ export interface VoiceAgent {
   readonly agents: Readonly<Record<string, VoiceAgent>>;
 }
 
-const SPOKEN = ["greeting", "apology", "away", "farewell", "filler", "outage"] as const;
+const SPOKEN = ["greeting", "apology", "unheard", "away", "farewell", "filler", "outage"] as const;
 
 const text = z.string().trim().min(1);
 const Options = z.strictObject({
@@ -84,6 +86,7 @@ const Options = z.strictObject({
   instructions: text,
   greeting: text.optional(),
   apology: text.optional(),
+  unheard: text.optional(),
   away: text.optional(),
   farewell: text.optional(),
   filler: text.optional(),

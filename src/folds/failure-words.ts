@@ -1,4 +1,6 @@
-/** What became of models, voices and speech to text, in plain words. The code stands behind where it says more. */
+import type { Json } from "../events/record.ts";
+
+/** What became of models, voices and speech-to-text, in plain words; codes stand behind them. */
 const WHY: Readonly<Record<string, string>> = {
   empty: "gave nothing",
   "provider.failed": "failed",
@@ -11,54 +13,37 @@ const WHY: Readonly<Record<string, string>> = {
   "provider.open": "was refused by its breaker",
 };
 
-/** `ears`: speech to text. */
-type What = "model" | "voice" | "ears";
-
-export interface Switched {
-  readonly what: What;
-  readonly from: string;
-  readonly to: string;
-  readonly why: string;
-  readonly ms?: number | undefined;
-}
+/** A record of a switch or a retry; `what`: `model`, `voice`, `speech-to-text`. */
+type Told = Readonly<Record<string, Json>>;
 
 /** `gpt-x gave no word in 3 s: llama-y is asked`. */
-export function switchText({ what, from, to, why, ms }: Switched): string {
+export function switchText({ what, from, to, why, ms }: Told): string {
   const then =
-    to === "text" && what === "voice"
+    what === "voice" && to === "text"
       ? "no voice is left, the answer goes on as text"
-      : what === "model"
-        ? `${to} is asked`
-        : `${to} goes on`;
-  return `${named(what, from)} ${whyText(what, why, ms)}: ${then}`;
-}
-
-export interface Retried {
-  readonly what: What;
-  readonly of: string;
-  readonly attempt: number;
-  readonly why: string;
-  readonly waitMs: number;
+      : `${to as string} ${what === "model" ? "is asked" : "goes on"}`;
+  return `${named(what, from)} ${whyText(what, why as string, ms)}: ${then}`;
 }
 
 /** `gpt-x failed (provider.failed): it is asked again in 120 ms, try 2`. */
-export function retryText({ what, of, attempt, why, waitMs }: Retried): string {
-  return `${named(what, of)} ${whyText(what, why)}: it is asked again in ${waitMs} ms, try ${attempt}`;
+export function retryText({ what, of, attempt, why, waitMs }: Told): string {
+  const again = `it is asked again in ${Math.round(Number(waitMs))} ms, try ${Number(attempt)}`;
+  return `${named(what, of)} ${whyText(what, why as string)}: ${again}`;
 }
 
-/** Why an effect failed: `its breaker refused it (provider.open)`, or the bare code. */
+/** Why an effect failed, where a provider is to blame; else the bare code. */
 export function failureText(code: string): string {
   const words = WHY[code];
   return words === undefined ? code : `the provider ${words} (${code})`;
 }
 
-function named(what: What, name: string): string {
-  if (what === "voice") return `the voice ${name}`;
-  return what === "ears" ? `speech-to-text by ${name}` : name;
+function named(what: Json | undefined, name: Json | undefined): string {
+  if (what === "model") return name as string;
+  return `${what === "voice" ? "the voice" : (what as string)} ${name as string}`;
 }
 
-function whyText(what: What, why: string, ms?: number): string {
-  const inTime = ms === undefined ? "in its time" : `in ${ms / 1000} s`;
+function whyText(what: Json | undefined, why: string, ms?: Json): string {
+  const inTime = ms === undefined ? "in its time" : `in ${Number(ms) / 1000} s`;
   if (why === "late") return `gave no ${what === "voice" ? "sound" : "word"} ${inTime}`;
   const words = WHY[why];
   if (words === undefined) return `failed (${why})`;

@@ -1,11 +1,5 @@
 import type { EffectChange, Json, LogRecord } from "../events/record.ts";
-import {
-  failureText,
-  type Retried,
-  retryText,
-  type Switched,
-  switchText,
-} from "./failure-words.ts";
+import { failureText, retryText, switchText } from "./failure-words.ts";
 
 /**
  * Records in plain words. Everything here is a function of its arguments; who is who, and what was
@@ -60,18 +54,14 @@ export function progressText(record: LogRecord, names: Names): string | undefine
       return "speech-to-text is down";
     case "stt.up":
       return "speech-to-text is back";
-    case "stt.retried":
-      return retryText({ ...(event as unknown as Retried), what: "ears" });
-    case "stt.switched":
-      return switchText({ ...(event as unknown as Switched), what: "ears" });
     case "reply.requested":
       return `${event["provider"] as string}/${event["model"] as string} is asked`;
     case "reply.context":
       return contextText(record, event);
     case "reply.switched":
-      return switchText(event as unknown as Switched);
+      return switchText(event);
     case "reply.retried":
-      return retryText(event as unknown as Retried);
+      return retryText(event);
     case "reply.segment":
       return `agent begins: ${textOf(record)}`;
     case "filler.segment":
@@ -128,7 +118,8 @@ export function endText({ input }: LogRecord): string {
     readonly error?: string;
   };
   const at = position === undefined ? "" : `, at ${position} ms of its sound`;
-  return `${childOf(effect)} ended: ${how}${error === undefined ? "" : `: ${failureText(error)}`}${at}`;
+  const why = error === undefined ? "" : `: ${failureText(error)}`;
+  return `${childOf(effect)} ended: ${how}${why}${at}`;
 }
 
 /** A tool's end with what it gave. */
