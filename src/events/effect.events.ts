@@ -11,7 +11,7 @@ export type EffectHow = z.infer<typeof EffectHow>;
  * What is counted, each quantity once: tokens read from a cache are no `inputTokens`, tokens of
  * reasoning no `outputTokens`. Times in ms.
  */
-const METERS = [
+export const Meter = z.enum([
   "requests",
   "inputTokens",
   "cacheReadTokens",
@@ -24,7 +24,8 @@ const METERS = [
   "connectionMs",
   "images",
   "pixels",
-] as const;
+]);
+export type Meter = z.infer<typeof Meter>;
 
 /** One metered quantity of a provider; the ledger rates it. */
 export const Usage = z.strictObject({
@@ -32,7 +33,7 @@ export const Usage = z.strictObject({
   provider: z.string(),
   /** The model that really answered. */
   model: z.string(),
-  meter: z.enum(METERS),
+  meter: Meter,
   quantity: z.number().nonnegative(),
   /** True where the provider was silent and the count is ours. */
   estimated: z.boolean(),

@@ -62,7 +62,7 @@ suite("models by level, in a call", () => {
     await call.replaysExactly();
   });
 
-  test("the simple model fails: the other answers, and the log says that it was a fallback", async () => {
+  test("the simple model fails: the other answers, and the log tells of the fallback", async () => {
     const model = { simple: named("small", [], true), complex: named("large") };
     await using call = await simulate(desk({ model }));
     await call.says(EASY);

@@ -172,7 +172,7 @@ suite("the level of a frame", () => {
 });
 
 suite("labelled traffic", () => {
-  test("a hundred turns: each has a level and a rule, and the split is 70/30 within 3 points", () => {
+  test("a hundred turns: one level each, and a split of 70/30 within 3 points", () => {
     const turns = judgedTurns();
     assert.equal(turns.length, 100);
     const share = turns.filter(({ level }) => level === "complex").length;
@@ -180,7 +180,7 @@ suite("labelled traffic", () => {
     assert.deepEqual(judgedTurns(), turns);
   });
 
-  test("a hundred frames: the split is 85/15 within 3 points", () => {
+  test("a hundred frames: a split of 85/15 within 3 points", () => {
     const frames = judgedFrames();
     assert.equal(frames.length, 100);
     const share = frames.filter(({ level }) => level === "complex").length;
