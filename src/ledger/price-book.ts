@@ -6,8 +6,8 @@ import { divideHalfEven, type Pico } from "./pico.ts";
 
 /**
  * Prices as data with two times: when usage has a price, and when this book knew of it. P1: at any
- * moment of either there is at most one price for a selector; the book is refused otherwise. P2: what
- * has no price is said, and never costs nothing. P3: money is whole pico-USD.
+ * moment of either there is at most one price for a selector; the book is refused otherwise. P2:
+ * what has no price is said, and never costs nothing. P3: money is whole pico-USD.
  */
 export interface PriceRow extends Pick<PriceCard, "source" | "checkedOn" | "confidence"> {
   readonly priceId: string;

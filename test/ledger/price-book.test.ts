@@ -70,11 +70,13 @@ suite("data/prices.json", () => {
     });
 
   test("an hour of nova-3, a pixel of voyage and a second of rime divide without loss", () => {
-    const amount = (provider: string, model: string, meter: Usage["meter"], n: number) =>
-      usdText(amountOf(priceBook().priceOf({ provider, model, meter }, NOW)!, n));
-    assert.equal(amount("deepgram", "nova-3", "audioMs", 3_600_000), "0.288");
-    assert.equal(amount("voyage", "voyage-multimodal-3.5", "pixels", 1), "0.0000000006");
-    assert.equal(amount("rime", "coda", "audioMs", 1_000), "0.0005");
+    const amount = (name: string, meter: Usage["meter"], quantity: number): string => {
+      const [provider = "", model = ""] = name.split("/");
+      return usdText(amountOf(priceBook().priceOf({ provider, model, meter }, NOW)!, quantity));
+    };
+    assert.equal(amount("deepgram/nova-3", "audioMs", 3_600_000), "0.288");
+    assert.equal(amount("voyage/voyage-multimodal-3.5", "pixels", 1), "0.0000000006");
+    assert.equal(amount("rime/coda", "audioMs", 1_000), "0.0005");
   });
 
   test("a long request costs double for input and half more for output, as a whole", () => {
