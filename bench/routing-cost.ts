@@ -1,4 +1,5 @@
 import type { Usage } from "../src/events/effect.events.ts";
+import { costOf as listCost } from "../src/ledger/cost-of.ts";
 import type { PriceBook } from "../src/ledger/price-book.ts";
 
 /** One request as the rules have put it, and what it came to. */
@@ -59,7 +60,7 @@ function costOf(request: RoutedRequest, name: ModelName, { book, at }: Cards): b
     { ...one, meter: "inputTokens", quantity: request.inputTokens },
     { ...one, meter: "outputTokens", quantity: request.outputTokens },
   ];
-  const { pico, unpriced } = book.costOf(usage, at);
+  const { pico, unpriced } = listCost(book, usage, at);
   if (unpriced.length > 0) throw new RangeError(`${name.model} has no price`);
   return pico;
 }

@@ -111,6 +111,7 @@ function oldCard(model: string, price: string): object {
     priceId: `old/${model}`,
     provider: "old",
     model,
+    services: ["llm"],
     pricePico: { inputTokens: price, outputTokens: price },
     perUnits: 1_000_000,
     effectiveFrom: null,

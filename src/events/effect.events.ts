@@ -11,7 +11,7 @@ export type EffectHow = z.infer<typeof EffectHow>;
  * What is counted, each quantity once: tokens read from a cache are no `inputTokens`, tokens of
  * reasoning no `outputTokens`. Times in ms.
  */
-export const Meter = z.enum([
+const METERS = [
   "requests",
   "inputTokens",
   "cacheReadTokens",
@@ -24,12 +24,17 @@ export const Meter = z.enum([
   "connectionMs",
   "images",
   "pixels",
-]);
+] as const;
+export const Meter = z.enum(METERS);
 export type Meter = z.infer<typeof Meter>;
+
+/** What is paid for. */
+export const Service = z.enum(["stt", "llm", "tts", "vision", "embedding", "tool", "room"]);
+export type Service = z.infer<typeof Service>;
 
 /** One metered quantity of a provider; the ledger rates it. */
 export const Usage = z.strictObject({
-  service: z.enum(["stt", "llm", "tts", "vision", "embedding", "tool", "room"]),
+  service: Service,
   provider: z.string(),
   /** The model that really answered. */
   model: z.string(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Meter } from "./effect.events.ts";
+import { Meter, Service } from "./effect.events.ts";
 
 /** A day in UTC, as `2026-09-22`; a price holds from its first moment on. */
 const Day = z.iso.date();
@@ -15,6 +15,8 @@ export const PriceCard = z.strictObject({
   priceId: z.string().regex(/^[\w./-]+$/),
   provider: z.string().min(1),
   model: z.string().min(1),
+  /** What the model is asked for at this price. */
+  services: z.array(Service).min(1),
   /** Pico-USD (1e-12 USD) for `perUnits` of the meter, as digits. */
   pricePico: z.partialRecord(Meter, z.string().regex(/^(0|[1-9]\d*)$/)),
   perUnits: z.int().positive(),

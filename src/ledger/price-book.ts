@@ -1,29 +1,34 @@
 import priceFile from "../../data/prices.json" with { type: "json" };
+import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
-import type { Meter, Usage } from "../events/effect.events.ts";
+import type { Meter, Service } from "../events/effect.events.ts";
 import { PriceFile, type PriceCard } from "../events/prices.events.ts";
-import { divideHalfEven, type Pico } from "./pico.ts";
 
 /**
  * Prices as data with two times: when usage has a price, and when this book knew of it. P1: at any
- * moment of either there is at most one price for a selector; the book is refused otherwise. P2:
- * what has no price is said, and never costs nothing. P3: money is whole pico-USD.
+ * moment of either, one selector and threshold have one price at most; the book is refused
+ * otherwise. P2: what has no price has none, and not a price of zero. P3: money is pico-USD.
  */
-export interface PriceRow extends Pick<PriceCard, "source" | "checkedOn" | "confidence"> {
+export interface PriceRow extends Pick<
+  PriceCard,
+  "provider" | "model" | "services" | "source" | "checkedOn" | "confidence"
+> {
   readonly priceId: string;
-  readonly provider: string;
-  readonly model: string;
   readonly meter: Meter;
-  readonly pricePico: Pico;
+  readonly pricePico: bigint;
   readonly perUnits: bigint;
   /** In ms; usage at `effectiveTo` has another price already. */
   readonly effectiveFrom: number;
   readonly effectiveTo: number;
   readonly knownFrom: number;
   readonly revokedAt: number;
-  /** For requests of more input tokens than this; 0 for any. */
-  readonly above: number;
-  readonly quantum: bigint;
+  /** It is for the whole of requests whose input has more tokens than this. */
+  readonly threshold?: {
+    readonly on: "promptTokens";
+    readonly above: bigint;
+    readonly mode: "whole";
+  };
+  readonly rounding?: { readonly quantum: bigint; readonly scope: "request" };
   /** The vendor does not serve the model from here on. */
   readonly retiredAt: number;
 }
@@ -32,74 +37,62 @@ export interface PriceSelector {
   readonly provider: string;
   readonly model: string;
   readonly meter: Meter;
-  /** Of the whole request, cached ones among them: long ones may have a price of their own. */
-  readonly requestTokens?: number;
+  /** Input of the whole request, cached tokens among it: long ones may have their own price. */
+  readonly promptTokens?: bigint;
 }
 
 export class PriceBook {
-  readonly rows: readonly PriceRow[];
+  /** Of its content: what was rated with this book can be rated so again. */
+  readonly version: string;
+  readonly all: readonly PriceRow[];
+  readonly #byId: ReadonlyMap<string, PriceRow>;
   readonly #bySelector: ReadonlyMap<string, readonly PriceRow[]>;
 
   /** Error `config.invalid`, naming the entry. */
   constructor(file: unknown) {
     const parsed = PriceFile.safeParse(file);
     if (!parsed.success) throw invalid(parsed.error.message);
-    this.rows = parsed.data.prices.flatMap(rowsOf);
-    this.#bySelector = Map.groupBy(this.rows, keyOf);
-    const ids = this.rows.map(({ priceId }) => priceId);
+    this.version = shortHash(canonicalJson(parsed.data));
+    this.all = parsed.data.prices.flatMap(rowsOf);
+    this.#byId = new Map(this.all.map((row) => [row.priceId, row]));
+    this.#bySelector = Map.groupBy(this.all, keyOf);
+    const ids = this.all.map(({ priceId }) => priceId);
     const twice = ids.find((id, at) => ids.indexOf(id) !== at);
     if (twice !== undefined) throw invalid(`${twice} stands twice`);
-    for (const row of this.rows) checkDates(row);
+    for (const row of this.all) checkDates(row);
     for (const rows of this.#bySelector.values()) checkOverlap(rows);
   }
 
-  /** What holds for usage at `at`, by what the book knew at `knownAt`; both in ms. */
-  priceOf(selector: PriceSelector, at: number, knownAt = Infinity): PriceRow | undefined {
-    const { requestTokens = 0 } = selector;
-    const known = (this.#bySelector.get(keyOf(selector)) ?? []).filter(
-      (row) =>
-        row.effectiveFrom <= at &&
-        at < row.effectiveTo &&
-        isKnown(row, knownAt) &&
-        (row.above === 0 || requestTokens > row.above),
+  /** Also one that is history, or was revoked. */
+  row(priceId: string): PriceRow | undefined {
+    return this.#byId.get(priceId);
+  }
+
+  /**
+   * What holds for usage at `at`, in ms, by what the book knew at `knownAt`: one row, and one more
+   * for each threshold.
+   */
+  rows(query: PriceSelector & { readonly at: number }, knownAt = Infinity): readonly PriceRow[] {
+    const { at } = query;
+    return (this.#bySelector.get(keyOf(query)) ?? []).filter(
+      (row) => row.effectiveFrom <= at && at < row.effectiveTo && isKnown(row, knownAt),
     );
-    return known.toSorted((a, b) => b.above - a.above)[0];
   }
 
-  /** One request's usage; what has no price is given back (P2). */
-  costOf(usage: readonly Usage[], at: number, knownAt = Infinity): Cost {
-    const requestTokens = usage
-      .filter(({ meter }) => INPUT.has(meter))
-      .reduce((sum, { quantity }) => sum + quantity, 0);
-    const unpriced: Usage[] = [];
-    let pico = 0n;
-    for (const one of usage) {
-      const price = this.priceOf({ ...one, requestTokens }, at, knownAt);
-      if (price) pico += amountOf(price, one.quantity);
-      else if (one.quantity > 0) unpriced.push(one);
-    }
-    return { pico, unpriced };
+  /** The one of them for a request of this length. */
+  priceOf(selector: PriceSelector, at: number, knownAt = Infinity): PriceRow | undefined {
+    const { promptTokens = 0n } = selector;
+    return this.rows({ ...selector, at }, knownAt)
+      .filter((row) => !row.threshold || promptTokens > row.threshold.above)
+      .toSorted((a, b) => Number(aboveOf(b) - aboveOf(a)))[0];
   }
-}
 
-export interface Cost {
-  readonly pico: Pico;
-  /** What no price was found for: it costs something all the same. */
-  readonly unpriced: readonly Usage[];
-}
-
-/** Tokens that a vendor counts to the length of a request. */
-const INPUT: ReadonlySet<Meter> = new Set<Meter>([
-  "inputTokens",
-  "cacheReadTokens",
-  "cacheWriteTokens",
-]);
-
-/** One multiplication and one division, half to even. Fractions of a unit are billed as a whole. */
-export function amountOf({ pricePico, perUnits, quantum }: PriceRow, quantity: number): Pico {
-  const units = BigInt(Math.ceil(quantity));
-  const billed = ((units + quantum - 1n) / quantum) * quantum;
-  return divideHalfEven(billed * pricePico, perUnits);
+  /** The dearest that the meter is known to cost anywhere: for what has no price of its own. */
+  ceiling(service: Service, meter: Meter): PriceRow | undefined {
+    return this.all
+      .filter((row) => row.meter === meter && row.services.includes(service))
+      .toSorted((a, b) => Number(b.pricePico * a.perUnits - a.pricePico * b.perUnits))[0];
+  }
 }
 
 let loaded: PriceBook | undefined;
@@ -110,13 +103,15 @@ export function priceBook(): PriceBook {
 }
 
 function rowsOf({ pricePico, ...card }: PriceCard): readonly PriceRow[] {
-  const { priceId, provider, model, source, checkedOn, confidence } = card;
+  const { priceId, provider, model, services, source, checkedOn, confidence } = card;
+  const { threshold, rounding } = card;
   const time = (day: string | null | undefined, open: number): number =>
     day ? Date.parse(`${day}T00:00:00Z`) : open;
   return Object.entries(pricePico).map(([meter, price]) => ({
     priceId: `${priceId}#${meter}`,
     provider,
     model,
+    services,
     meter: meter as Meter,
     pricePico: BigInt(price),
     perUnits: BigInt(card.perUnits),
@@ -124,8 +119,10 @@ function rowsOf({ pricePico, ...card }: PriceCard): readonly PriceRow[] {
     effectiveTo: time(card.effectiveTo, Infinity),
     knownFrom: time(card.knownFrom, -Infinity),
     revokedAt: time(card.revokedAt, Infinity),
-    above: card.threshold?.above ?? 0,
-    quantum: BigInt(card.rounding?.quantum ?? 1),
+    ...(threshold && {
+      threshold: { on: "promptTokens", above: BigInt(threshold.above), mode: "whole" },
+    }),
+    ...(rounding && { rounding: { quantum: BigInt(rounding.quantum), scope: "request" } }),
     retiredAt: time(card.retiredAt, Infinity),
     source,
     checkedOn,
@@ -146,7 +143,7 @@ function checkOverlap(rows: readonly PriceRow[]): void {
     for (const b of rows.slice(i + 1)) {
       const atOnce = a.effectiveFrom < b.effectiveTo && b.effectiveFrom < a.effectiveTo;
       const knownAtOnce = a.knownFrom < b.revokedAt && b.knownFrom < a.revokedAt;
-      if (a.above === b.above && atOnce && knownAtOnce)
+      if (aboveOf(a) === aboveOf(b) && atOnce && knownAtOnce)
         throw invalid(`${a.priceId} and ${b.priceId} hold at once`);
     }
 }
@@ -156,7 +153,12 @@ function isKnown({ knownFrom, revokedAt }: PriceRow, at: number): boolean {
   return at === Infinity ? revokedAt === Infinity : knownFrom <= at && at < revokedAt;
 }
 
-function keyOf({ provider, model, meter }: Omit<PriceSelector, "requestTokens">): string {
+/** A row for any request stands below those with a threshold. */
+function aboveOf({ threshold }: PriceRow): bigint {
+  return threshold?.above ?? -1n;
+}
+
+function keyOf({ provider, model, meter }: PriceSelector): string {
   return JSON.stringify([provider, model, meter]);
 }
 

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import prices from "../../data/prices.json" with { type: "json" };
-import { divideHalfEven, usdText } from "../../src/ledger/pico.ts";
-import { amountOf, PriceBook, priceBook, type PriceRow } from "../../src/ledger/price-book.ts";
+import { divideHalfEven, usdText } from "../../src/ledger/money.ts";
 import type { Usage } from "../../src/events/effect.events.ts";
+import { costOf, listPrice } from "../../src/ledger/cost-of.ts";
+import { PriceBook, priceBook } from "../../src/ledger/price-book.ts";
 
 const day = (text: string): number => Date.parse(`${text}T00:00:00Z`);
 const NOW = day("2026-11-21");
@@ -14,6 +15,7 @@ const CARD = {
   priceId: "acme/one",
   provider: "acme",
   model: "one",
+  services: ["llm"],
   pricePico: { inputTokens: "2000000000000" },
   perUnits: 1_000_000,
   effectiveFrom: null,
@@ -37,12 +39,12 @@ function usage(meter: Usage["meter"], quantity: number, model = "one"): Usage {
 
 suite("data/prices.json", () => {
   test("is a book: dates, digits and no price that another one contradicts", () => {
-    assert.ok(priceBook().rows.length > 150);
+    assert.ok(priceBook().all.length > 150);
     assert.equal(priceBook(), priceBook());
   });
 
   test("every price says where it was read, when, and how sure that is", () => {
-    for (const { priceId, source, checkedOn, confidence } of priceBook().rows) {
+    for (const { priceId, source, checkedOn, confidence } of priceBook().all) {
       assert.ok(source.length > 0 && ["P", "S"].includes(confidence), priceId);
       assert.match(checkedOn, /^202[56]/, priceId);
     }
@@ -66,13 +68,13 @@ suite("data/prices.json", () => {
   for (const [provider, model, meter, on, usd] of KNOWN)
     test(`${model}: ${meter} on ${on}`, () => {
       const row = priceBook().priceOf({ provider, model, meter }, day(on));
-      assert.equal(amountOf(row!, 1e9), usd * 1_000n * BILLION);
+      assert.equal(listPrice(row!, 1e9), usd * 1_000n * BILLION);
     });
 
   test("an hour of nova-3, a pixel of voyage and a second of rime divide without loss", () => {
     const amount = (name: string, meter: Usage["meter"], quantity: number): string => {
       const [provider = "", model = ""] = name.split("/");
-      return usdText(amountOf(priceBook().priceOf({ provider, model, meter }, NOW)!, quantity));
+      return usdText(listPrice(priceBook().priceOf({ provider, model, meter }, NOW)!, quantity));
     };
     assert.equal(amount("deepgram/nova-3", "audioMs", 3_600_000), "0.288");
     assert.equal(amount("voyage/voyage-multimodal-3.5", "pixels", 1), "0.0000000006");
@@ -83,7 +85,7 @@ suite("data/prices.json", () => {
     const usd = (tokens: number): string => {
       const request = [usage("inputTokens", tokens), usage("outputTokens", 1_000)];
       const named = request.map((one) => ({ ...one, provider: "openai", model: "gpt-6-sol" }));
-      const { pico, unpriced } = priceBook().costOf(named, NOW);
+      const { pico, unpriced } = costOf(priceBook(), named, NOW);
       assert.deepEqual(unpriced, []);
       return usdText(pico);
     };
@@ -136,15 +138,41 @@ suite("a price book", () => {
     assert.equal(idAsKnown(), "after#inputTokens");
   });
 
+  test("a row is found by its id, and a meter's ceiling is the dearest of its service", () => {
+    const book = bookOf(
+      { priceId: "a" },
+      { priceId: "b", model: "two", pricePico: { inputTokens: "9000" }, perUnits: 1_000 },
+      { priceId: "c", model: "three", pricePico: { inputTokens: "9000000000000" } },
+      {
+        priceId: "d",
+        model: "four",
+        pricePico: { inputTokens: "99" },
+        perUnits: 1,
+        services: ["tts"],
+      },
+    );
+    assert.equal(book.row("b#inputTokens")?.model, "two");
+    assert.equal(book.row("b"), undefined);
+    assert.equal(book.ceiling("llm", "inputTokens")?.priceId, "c#inputTokens");
+    assert.equal(book.ceiling("tts", "inputTokens")?.priceId, "d#inputTokens");
+    assert.equal(book.ceiling("tts", "pixels"), undefined);
+  });
+
+  test("its version follows from its content alone", () => {
+    const dearer = bookOf({ pricePico: { inputTokens: "2000000000001" } });
+    assert.equal(bookOf({}).version, bookOf({}).version);
+    assert.notEqual(bookOf({}).version, dearer.version);
+  });
+
   test("what has no price is told and is not free", () => {
     const book = bookOf({});
     const known = usage("inputTokens", 500_000);
-    const { pico, unpriced } = book.costOf([known, usage("outputTokens", 5)], NOW);
+    const { pico, unpriced } = costOf(book, [known, usage("outputTokens", 5)], NOW);
     assert.equal(usdText(pico), "1");
     assert.deepEqual(unpriced, [usage("outputTokens", 5)]);
-    assert.deepEqual(book.costOf([usage("outputTokens", 0)], NOW).unpriced, []);
+    assert.deepEqual(costOf(book, [usage("outputTokens", 0)], NOW).unpriced, []);
     const other = usage("inputTokens", 1, "two");
-    assert.deepEqual(book.costOf([other], NOW), { pico: 0n, unpriced: [other] });
+    assert.deepEqual(costOf(book, [other], NOW), { pico: 0n, unpriced: [other] });
   });
 
   test("quantities are billed in whole quanta where the vendor rounds", () => {
@@ -155,7 +183,7 @@ suite("a price book", () => {
     });
     const row = book.priceOf({ ...SELECTOR, meter: "audioMs" }, NOW)!;
     assert.deepEqual(
-      [0, 1, 10_000, 10_001].map((ms) => usdText(amountOf(row, ms))),
+      [0, 1, 10_000, 10_001].map((ms) => usdText(listPrice(row, ms))),
       ["0", "0.1", "0.1", "0.2"],
     );
   });
@@ -186,6 +214,7 @@ suite("a price book", () => {
     ["a number", [{ pricePico: { inputTokens: 5 } }], /inputTokens/],
     ["a meter that is none", [{ pricePico: { tokens: "5" } }], /tokens/],
     ["a date that is none", [{ knownFrom: "2026-02-30" }], /knownFrom/],
+    ["a service that is none", [{ services: ["smoke"] }], /services/],
     ["no source", [{ source: "" }], /source/],
     ["units that are not whole", [{ perUnits: 0.5 }], /perUnits/],
     ["an unknown field", [{ pricePicos: {} }], /pricePicos/],
@@ -198,7 +227,7 @@ suite("a price book", () => {
 
 suite("money", () => {
   test("half to even, on both sides of zero", () => {
-    const by = (value: bigint) => divideHalfEven(value, 10n);
+    const by = (value: bigint) => divideHalfEven(value, 10n).quotient;
     assert.deepEqual([4n, 5n, 6n, 15n, 25n, 26n].map(by), [0n, 0n, 1n, 2n, 2n, 3n]);
     assert.deepEqual([-4n, -5n, -6n, -15n, -25n].map(by), [0n, 0n, -1n, -2n, -2n]);
   });
@@ -207,8 +236,9 @@ suite("money", () => {
     const big = fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n });
     fc.assert(
       fc.property(big, fc.bigInt({ min: 1n, max: 10n ** 12n }), (value, by) => {
-        const off = value - divideHalfEven(value, by) * by;
-        assert.ok(2n * (off < 0n ? -off : off) <= by);
+        const { quotient, remainder } = divideHalfEven(value, by);
+        assert.equal(quotient * by + remainder, value);
+        assert.ok(2n * (remainder < 0n ? -remainder : remainder) <= by);
       }),
     );
   });
@@ -219,10 +249,10 @@ suite("money", () => {
   });
 
   test("the more is used, the more it costs", () => {
-    const row: PriceRow = bookOf({}).rows[0]!;
+    const row = bookOf({}).all[0]!;
     fc.assert(
       fc.property(fc.nat(1e9), fc.nat(1e9), (a, b) => {
-        assert.ok(amountOf(row, Math.min(a, b)) <= amountOf(row, Math.max(a, b)));
+        assert.ok(listPrice(row, Math.min(a, b)) <= listPrice(row, Math.max(a, b)));
       }),
     );
   });
