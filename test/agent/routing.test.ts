@@ -101,6 +101,19 @@ suite("models by level, in a call", () => {
     ]);
   });
 
+  test("one voice says what either model answers", async () => {
+    const model = { simple: named("small"), complex: named("large") };
+    await using call = await simulate(desk({ model }));
+    await call.says(EASY);
+    await call.says(HARD);
+    const usage = usageOf(call.records);
+    const models = (service: string): readonly string[] => [
+      ...new Set(usage.filter((one) => one.service === service).map((one) => one.model)),
+    ];
+    assert.deepEqual(models("llm"), ["small", "large"]);
+    assert.equal(models("tts").length, 1);
+  });
+
   test("a level that the agent sets is every turn's, and no rule is looked at", async () => {
     const model = { simple: named("small"), complex: named("large") };
     await using call = await simulate(desk({ model, routing: { level: "complex" } }));
