@@ -39,27 +39,36 @@ export async function routeVision(
   const usage: Usage[] = [];
   let last: unknown;
   for (const model of routed(levels, level)) {
-    const parts: string[] = [];
-    const counted: VisionUsage[] = [];
-    const end = (how?: "stopped" | "failed"): void => {
-      const rows = counted.flatMap((one) => rowsOf(one, how));
-      usage.push(...rows);
-      onUsage?.(rows);
-    };
-    try {
-      for await (const event of model.look(request, signal))
-        if (event.type === "text") parts.push(event.text);
-        else counted.push(event.usage);
-      if (signal.aborted) throw new AppError("effect.stopped", "nobody waits for it any more");
-      end();
-      return { text: parts.join(""), model, usage };
-    } catch (error) {
-      end(signal.aborted ? "stopped" : "failed");
-      if (signal.aborted) throw new AppError("effect.stopped", "it was aborted", { cause: error });
-      last = error;
-    }
+    const { text, counted, error } = await look(model, request, signal);
+    const how = signal.aborted ? "stopped" : text === undefined ? "failed" : undefined;
+    const rows = counted.flatMap((one) => rowsOf(one, how));
+    usage.push(...rows);
+    onUsage?.(rows);
+    if (signal.aborted) throw new AppError("effect.stopped", "it was aborted", { cause: error });
+    if (text !== undefined) return { text, model, usage };
+    last = error;
   }
   throw last;
+}
+
+interface Told {
+  /** Undefined where it failed. */
+  readonly text?: string;
+  readonly counted: readonly VisionUsage[];
+  readonly error?: unknown;
+}
+
+async function look(model: Vision, request: LookRequest, signal: AbortSignal): Promise<Told> {
+  const counted: VisionUsage[] = [];
+  let text = "";
+  try {
+    for await (const event of model.look(request, signal))
+      if (event.type === "text") text += event.text;
+      else counted.push(event.usage);
+    return { text, counted };
+  } catch (error) {
+    return { counted, error };
+  }
 }
 
 function rowsOf(counts: VisionUsage, how: "stopped" | "failed" | undefined): readonly Usage[] {
