@@ -55,7 +55,7 @@ export function progressText(record: LogRecord, names: Names): string | undefine
     case "stt.up":
       return "speech-to-text is back";
     case "reply.requested":
-      return `${event["provider"] as string}/${event["model"] as string} is asked`;
+      return requestText(event);
     case "reply.context":
       return contextText(record, event);
     case "reply.switched":
@@ -69,6 +69,11 @@ export function progressText(record: LogRecord, names: Names): string | undefine
     default:
       return undefined;
   }
+}
+
+function requestText({ provider, model, level, rule }: Event): string {
+  const why = level === undefined ? "" : `: ${level as string} (${rule as string})`;
+  return `${provider as string}/${model as string} is asked${why}`;
 }
 
 function percent(p: Json | undefined): string {
