@@ -1,6 +1,8 @@
 /** The public API of the package `turnfold`: all it promises, and nothing else. */
 export { handoff, hangUp, tool } from "./agent/tool.ts";
 export type { ToolDefinition, ToolOptions } from "./agent/tool.ts";
+export { mcpTools } from "./mcp.ts";
+export type { McpOptions, McpServer, McpTools } from "./mcp.ts";
 export { rules } from "./agent/rules.ts";
 export type { Rule, RuleCall, RuleOutput, RulesOptions, RuleTurn } from "./agent/rules.ts";
 export { voiceAgent } from "./agent/voice-agent.ts";

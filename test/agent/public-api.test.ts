@@ -9,6 +9,7 @@ const NAMES = [
   "dispatch",
   "handoff",
   "hangUp",
+  "mcpTools",
   "rules",
   "start",
   "tell",

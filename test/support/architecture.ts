@@ -81,9 +81,12 @@ const LEVELS: Readonly<Record<string, number>> = {
   "start.ts": 6.5,
   "dispatch.ts": 6.5,
   "tell.ts": 6.5,
+  "mcp.ts": 6.5,
   "index.ts": 7,
 };
 const PORTS_ONLY_FROM = 4;
+/** Where adapters are picked: by the process, and by an agent's author who calls one by name. */
+const ROOTS = new Set(["src/main.ts", "src/mcp.ts"]);
 
 /** Where each npm package lives. A package that is not here may not be used in src. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
@@ -103,6 +106,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@livekit/local-inference": ["src/providers/local/"],
   openai: ["src/providers/openai/"],
   voyageai: ["src/providers/voyage/"],
+  "@modelcontextprotocol/sdk": ["src/providers/mcp/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
@@ -264,7 +268,7 @@ function goesDown({ from, to, fact }: Edge): boolean {
 function adapterRule({ edges }: World): readonly Finding[] {
   return edges
     .filter(({ from, to }) => from.startsWith("src/") && levelOf(to) === 3)
-    .filter(({ from }) => from !== "src/main.ts" && ownerOf(from) !== "testing")
+    .filter(({ from }) => !ROOTS.has(from) && ownerOf(from) !== "testing")
     .filter(({ from, to }) => {
       const adapter = /^src\/\w+\/[^/]+\//.exec(to)?.[0];
       if (adapter !== undefined) return !from.startsWith(adapter);
