@@ -34,8 +34,13 @@ function toolOf(tools: McpTools, name: string): Tool {
   return definition.named(name);
 }
 
-function run(tools: McpTools, name: string, input: Json = {}, signal = never): Promise<unknown> {
-  return Promise.try(() => toolOf(tools, name).run(input, { key: "call.7", signal }));
+function run(tools: McpTools, name: string, input: Json = {}): Promise<unknown> {
+  return runUntil(never)(tools, name, input);
+}
+
+function runUntil(signal: AbortSignal) {
+  return (tools: McpTools, name: string, input: Json): Promise<unknown> =>
+    Promise.try(() => toolOf(tools, name).run(input, { key: "call.7", signal }));
 }
 
 const never = new AbortController().signal;
@@ -118,7 +123,7 @@ for (const by of ["stdio", "http"] as const)
     test("a call that is stopped is cancelled at the server, and others go on", async () => {
       await using shop = await open();
       const stop = new AbortController();
-      const stopped = run(shop.tools, "wait", {}, stop.signal);
+      const stopped = runUntil(stop.signal)(shop.tools, "wait", {});
       await until(() => shop.seen().includes("calls wait"));
       stop.abort();
       await assert.rejects(stopped, { code: "effect.stopped" });
