@@ -107,6 +107,9 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   openai: ["src/providers/openai/"],
   voyageai: ["src/providers/voyage/"],
   "@modelcontextprotocol/sdk": ["src/providers/mcp/"],
+  "groq-sdk": ["src/providers/groq/"],
+  "@anthropic-ai/*": ["src/providers/anthropic/"],
+  "@google/*": ["src/providers/gemini/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
