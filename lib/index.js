@@ -7,4 +7,4 @@ import { load } from "./load.js";
 /** @type {typeof import("../src/index.ts")} */
 const api = await load("index");
 export const { AppError, dispatch, handoff, hangUp, mcpTools, rules, start, tell, tool } = api;
-export const { voiceAgent, z } = api;
+export const { liftLlm, liftStt, liftTts, voiceAgent, z } = api;

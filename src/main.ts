@@ -225,7 +225,7 @@ export function openSupervisor(
     readonly agent: () => VoiceAgent;
   },
 ): Supervisor {
-  const { stt, vad, shelf, endpointer } = parts.providers;
+  const { vad, shelf, endpointer } = parts.providers;
   const agentParts = (name: string) => partsOf(agentOf(parts.agent(), name), shelf);
   checkAgent(parts.agent(), parts.providers);
   return new Supervisor({
@@ -240,6 +240,7 @@ export function openSupervisor(
     ...prefixOf(config),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
+      const stt = parts.agent().stt ?? parts.providers.stt;
       return {
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner({ vad, ...(endpointer && { endpointer }) }, media),

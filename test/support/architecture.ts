@@ -82,18 +82,19 @@ const LEVELS: Readonly<Record<string, number>> = {
   "dispatch.ts": 6.5,
   "tell.ts": 6.5,
   "mcp.ts": 6.5,
+  "livekit-plugins.ts": 6.5,
   "index.ts": 7,
 };
 const PORTS_ONLY_FROM = 4;
 /** Where adapters are picked: by the process, and by an agent's author who calls one by name. */
-const ROOTS = new Set(["src/main.ts", "src/mcp.ts"]);
+const ROOTS = new Set(["src/main.ts", "src/mcp.ts", "src/livekit-plugins.ts"]);
 
 /** Where each npm package lives. A package that is not here may not be used in src. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
   zod: ["src/events/", "src/config.ts", "src/agent/", "src/api/", "src/cli/", "src/index.ts"],
   xstate: ["src/machines/", "src/actors/"],
   "@nats-io/*": ["src/broker/nats/"],
-  "@livekit/rtc-node": ["src/media/livekit/"],
+  "@livekit/rtc-node": ["src/media/livekit/", "src/providers/livekit-plugin/"],
   "@livekit/protocol": ["src/fleet/"],
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
@@ -109,7 +110,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   openai: ["src/providers/openai/"],
   voyageai: ["src/providers/voyage/"],
   "@modelcontextprotocol/sdk": ["src/providers/mcp/"],
-  "groq-sdk": ["src/providers/groq/"],
+  "@livekit/agents": ["src/providers/livekit-plugin/"],
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
 };

@@ -1,0 +1,140 @@
+import { stt } from "@livekit/agents";
+import { AudioFrame as RtcFrame } from "@livekit/rtc-node";
+import { frameMs, type AudioFrame } from "../../base/audio.ts";
+import { AppError } from "../../base/errors.ts";
+import type { Stt, SttEvent, SttStream, SttUsage, TimedWord } from "../stt.port.ts";
+import { connOptions, PluginCalls, type LiftOptions } from "./plugin-calls.ts";
+
+export interface LiftSttOptions extends LiftOptions {
+  /** What the plugin is given; default 16,000. It converts what its server wants otherwise. */
+  readonly rateHz?: number;
+}
+
+const CONNECT_MS = 10_000;
+const RATE_HZ = 16_000;
+
+/** Speech to text of a LiveKit Agents plugin. */
+export function createPluginStt(plugin: stt.STT, options: LiftSttOptions): Stt {
+  const calls = new PluginCalls(plugin, options);
+  if (!plugin.capabilities.streaming)
+    throw new AppError("config.invalid", `${calls.vendor.provider}: it does not listen in streams`);
+  return {
+    provider: calls.vendor.provider,
+    model: calls.model,
+    rateHz: options.rateHz ?? RATE_HZ,
+    warm: async () => undefined,
+    open: (on) => new PluginSttStream(plugin, calls, on),
+    [Symbol.asyncDispose]: () => plugin.close(),
+  };
+}
+
+/** A plugin mends its connection by itself where it can, untold; what it cannot is `failed`. */
+class PluginSttStream implements SttStream {
+  readonly #calls: PluginCalls;
+  readonly #stream: stt.SpeechStream;
+  readonly #failure: () => AppError | undefined;
+  readonly #on: (event: SttEvent) => void;
+  readonly #read: Promise<void>;
+  #pushedMs = 0;
+  #toldMs = 0;
+  #state: "open" | "finishing" | "over" = "open";
+  #how: SttUsage["how"];
+
+  constructor(plugin: stt.STT, calls: PluginCalls, on: (event: SttEvent) => void) {
+    this.#calls = calls;
+    this.#on = on;
+    const started = calls.start(() => plugin.stream({ connOptions: connOptions(CONNECT_MS) }));
+    this.#stream = started.stream;
+    this.#failure = started.failure;
+    this.#read = this.#readAll();
+  }
+
+  push({ samples, rateHz }: AudioFrame): void {
+    if (this.#state !== "open") return;
+    this.#pushedMs += frameMs({ samples, rateHz });
+    // Plugins send all of the buffer below, so it is one of its own.
+    this.#stream.pushFrame(new RtcFrame(samples.slice(), rateHz, 1, samples.length));
+  }
+
+  speechStarted(): void {}
+
+  /** Servers that wait for silence do not always get it: plugins may keep it back. */
+  speechEnded(): void {
+    if (this.#state === "open") this.#stream.flush();
+  }
+
+  async finish(): Promise<readonly SttUsage[]> {
+    if (this.#state === "open") {
+      this.#state = "finishing";
+      this.#stream.flush();
+      this.#stream.endInput();
+    }
+    await this.#read;
+    return this.#usage();
+  }
+
+  abort(): readonly SttUsage[] {
+    if (this.#state !== "over") this.#how = "stopped";
+    this.#close();
+    return this.#usage();
+  }
+
+  async #readAll(): Promise<void> {
+    await Promise.resolve();
+    // When its connection is there a plugin does not say.
+    if (this.#isOpen) this.#on({ type: "up" });
+    for await (const event of this.#stream) {
+      if (!this.#isOpen) break;
+      this.#take(event);
+    }
+    if (this.#state === "open") this.#fail();
+    this.#close();
+  }
+
+  get #isOpen(): boolean {
+    return this.#state !== "over";
+  }
+
+  #take({ type, alternatives, recognitionUsage }: stt.SpeechEvent): void {
+    this.#toldMs += (recognitionUsage?.audioDuration ?? 0) * 1000;
+    const heard = alternatives?.[0];
+    if (!heard || heard.text === "") return;
+    const span = { fromMs: msOf(heard.startTime), toMs: msOf(heard.endTime), text: heard.text };
+    if (type === stt.SpeechEventType.FINAL_TRANSCRIPT)
+      this.#on({ type: "final", ...span, words: (heard.words ?? []).map(wordOf) });
+    if (type === stt.SpeechEventType.INTERIM_TRANSCRIPT)
+      this.#on({ type: "interim", ...span, stableWords: 0 });
+  }
+
+  #fail(): void {
+    const { provider } = this.#calls.vendor;
+    const ended = new AppError("provider.unavailable", `${provider}: it listens no more`);
+    this.#how = "failed";
+    this.#on({ type: "failed", error: this.#failure() ?? ended });
+  }
+
+  #close(): void {
+    if (this.#state === "over") return;
+    this.#state = "over";
+    this.#stream.close();
+  }
+
+  /** What it sent the plugin tells now and then: of one that ended early, what it was given. */
+  #usage(): readonly SttUsage[] {
+    const { vendor, model } = this.#calls;
+    const estimated = this.#how !== undefined || this.#toldMs === 0;
+    const audioMs = estimated ? this.#pushedMs : this.#toldMs;
+    const how = this.#how && { how: this.#how };
+    return [{ provider: vendor.provider, model, audioMs, ...(estimated && { estimated }), ...how }];
+  }
+}
+
+function msOf(seconds: number): number {
+  return Math.round(seconds * 1000);
+}
+
+type PluginWord = NonNullable<stt.SpeechData["words"]>[number];
+
+function wordOf({ text, startTime = 0, endTime = 0 }: PluginWord): TimedWord {
+  return { text, fromMs: msOf(startTime), toMs: msOf(endTime) };
+}

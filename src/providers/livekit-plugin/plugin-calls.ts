@@ -1,0 +1,81 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { initializeLogger, loggerOptions } from "@livekit/agents";
+import { AppError } from "../../base/errors.ts";
+import { providerError, type Vendor } from "../provider-error.ts";
+
+/** What of a plugin's object is used beside its streams. */
+export interface PluginObject {
+  readonly model: string;
+  readonly provider: string;
+  on(event: "error", listener: (told: { readonly error: Error }) => void): unknown;
+}
+
+export interface LiftOptions {
+  /** As logs and prices name it; default: what the plugin calls itself. */
+  readonly provider?: string;
+  readonly model?: string;
+}
+
+/** Attempts are ours: each is seen, and nothing that was heard is said again. */
+export function connOptions(timeoutMs: number) {
+  return { maxRetry: 0, retryIntervalMs: 0, timeoutMs };
+}
+
+/**
+ * Plugins want the framework's logger before they are made. It writes to stdout, which is ours, so
+ * it is silent where nobody has set it up.
+ */
+export function setUpLogger(): void {
+  if (!loggerOptions()) initializeLogger({ pretty: false, level: "silent" });
+}
+
+interface PluginCall {
+  error?: Error;
+}
+
+/**
+ * The requests of one plugin object. It tells all errors on itself and its streams just end, so
+ * which request one belongs to is known by where it is told from.
+ */
+export class PluginCalls {
+  readonly vendor: Vendor;
+  readonly model: string;
+  readonly #calls = new AsyncLocalStorage<PluginCall>();
+
+  constructor(plugin: PluginObject, { provider, model }: LiftOptions) {
+    this.vendor = { provider: provider ?? plugin.provider, keyName: "the plugin's key", key: "" };
+    this.model = model ?? plugin.model;
+    // Without a listener a plugin's error would end the process.
+    plugin.on("error", ({ error }) => {
+      const call = this.#calls.getStore();
+      if (call) call.error ??= error;
+    });
+  }
+
+  /** Starts a stream; `failure` is what it failed with, once it has ended. */
+  start<T>(open: () => T): { readonly stream: T; readonly failure: () => AppError | undefined } {
+    const call: PluginCall = {};
+    const stream = this.#calls.run(call, open);
+    return { stream, failure: () => call.error && this.error(call.error) };
+  }
+
+  /** Plugins have error classes of the framework's, and words of their own. */
+  error(thrown: unknown): AppError {
+    const { name, message, statusCode } = thrown as Partial<Error & { statusCode: number }>;
+    const code = codeOf(String(name), String(message), statusCode);
+    if (code === undefined) return providerError(this.vendor, thrown);
+    const { provider } = this.vendor;
+    return new AppError(code, `${provider}: ${message}`, { cause: thrown, detail: { provider } });
+  }
+}
+
+function codeOf(name: string, message: string, status: number | undefined) {
+  if (/unexpected token|is not valid json|unterminated string/i.test(message))
+    return "provider.garbled";
+  // Also where a socket was closed: then the status is its close code.
+  if (status !== undefined) return status >= 400 && status < 600 ? undefined : CLOSED;
+  if (name === "APITimeoutError") return "provider.timeout";
+  return name === "APIConnectionError" ? CLOSED : undefined;
+}
+
+const CLOSED = "provider.unavailable";
