@@ -102,6 +102,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   ws: ["src/api/", "src/fleet/", "src/providers/deepgram/"],
   "@deepgram/sdk": ["src/providers/deepgram/"],
   "groq-sdk": ["src/providers/groq/"],
+  ws: ["src/api/", "src/fleet/", "src/providers/cartesia/"],
   commander: ["src/cli/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
@@ -113,6 +114,9 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@livekit/agents": ["src/providers/livekit-plugin/"],
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
+  "@cartesia/cartesia-js": ["src/providers/cartesia/"],
+  "@deepgram/sdk": ["src/providers/deepgram/"],
+  "@elevenlabs/elevenlabs-js": ["src/providers/elevenlabs/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
