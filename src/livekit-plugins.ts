@@ -1,4 +1,5 @@
 import type { Voice } from "./actors/agent-parts.ts";
+import { systemClock } from "./base/clock.ts";
 import { fromOptional } from "./base/optional-package.ts";
 import type { LiftLlmOptions } from "./providers/livekit-plugin/livekit-plugin.llm.ts";
 import type { LiftSttOptions } from "./providers/livekit-plugin/livekit-plugin.stt.ts";
@@ -68,7 +69,10 @@ export async function liftStt(
 ): Promise<Stt> {
   await setUp();
   const { createPluginStt } = await import("./providers/livekit-plugin/livekit-plugin.stt.ts");
-  return createPluginStt(make() as Parameters<typeof createPluginStt>[0], options);
+  return createPluginStt(make() as Parameters<typeof createPluginStt>[0], {
+    ...options,
+    clock: systemClock,
+  });
 }
 
 async function setUp(): Promise<void> {

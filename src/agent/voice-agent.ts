@@ -97,7 +97,7 @@ const Options = z.strictObject({
   language: z.string().min(2).optional(),
   voice: z.custom<AgentOptions["voice"]>().optional(),
   model: z.custom<AgentOptions["model"]>().optional(),
-  stt: z.custom<Stt>((one) => typeof one?.open === "function").optional(),
+  stt: z.custom<Stt>((one) => typeof (one as Partial<Stt> | null)?.open === "function").optional(),
   turn: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   tools: z.record(z.string().regex(/^\w{1,64}$/), z.custom<ToolDefinition>()).optional(),
   hooks: z.custom<Hooks>().optional(),
@@ -141,7 +141,7 @@ function checkParts(options: AgentOptions): void {
   for (const key of Object.keys(hooks))
     if (!HOOKS.has(key)) refuse(`hooks.${key}`, `there are: ${[...HOOKS].join(", ")}`);
   if (Array.isArray(voice) && voice.length === 0) refuse("voice", "name one at least");
-  for (const one of listOf(voice))
+  for (const one of listOf<VoiceChoice>(voice))
     if (typeof one !== "string" && typeof one?.tts?.speak !== "function")
       refuse("voice", "give a name or a voice, as liftTts() gives one");
   const names = Object.keys(tools);

@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate as soon, setTimeout as wait } from "node:timers/promises";
-import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Usage } from "../../src/events/effect.events.ts";
 
@@ -339,9 +338,6 @@ export class Channel {
 /** A timer is no less than a ms: without a beat the next piece leaves as soon as it can. */
 function beat(everyMs: number): Promise<void> {
   return everyMs > 0 ? wait(everyMs) : soon();
-/** A timer of 0 ms takes one. */
-function beat(ms: number): Promise<void> {
-  return ms > 0 ? wait(ms) : turn();
 }
 
 function half(data: string | Uint8Array): string | Uint8Array {

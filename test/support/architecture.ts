@@ -99,10 +99,9 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/", "src/fleet/", "src/providers/deepgram/"],
   "@deepgram/sdk": ["src/providers/deepgram/"],
   "groq-sdk": ["src/providers/groq/"],
-  ws: ["src/api/", "src/fleet/", "src/providers/cartesia/"],
+  ws: ["src/api/", "src/fleet/", "src/providers/cartesia/", "src/providers/deepgram/"],
   commander: ["src/cli/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
@@ -115,7 +114,6 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
   "@cartesia/cartesia-js": ["src/providers/cartesia/"],
-  "@deepgram/sdk": ["src/providers/deepgram/"],
   "@elevenlabs/elevenlabs-js": ["src/providers/elevenlabs/"],
 };
 

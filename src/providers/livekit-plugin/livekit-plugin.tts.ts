@@ -1,8 +1,8 @@
 import type { tts } from "@livekit/agents";
 import { samplesOf } from "../../base/audio.ts";
-import { AppError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Tts, TtsEvent, TtsRequest } from "../tts.port.ts";
+import { vendorTts } from "../vendor-tts.ts";
 import { connOptions, PluginCalls, type LiftOptions } from "./plugin-calls.ts";
 
 export interface LiftTtsOptions extends LiftOptions {
@@ -20,47 +20,29 @@ type Stream = tts.SynthesizeStream | tts.ChunkedStream;
 /** A voice of a LiveKit Agents plugin. */
 export function createPluginTts(plugin: tts.TTS, options: LiftTtsOptions): Tts {
   const calls = new PluginCalls(plugin, options);
-  const { vendor, model } = calls;
-  const streams = plugin.capabilities.streaming && !options.whole;
-  async function* speak({ text, signal }: TtsRequest): AsyncGenerator<TtsEvent> {
-    const stopped = (): AppError => new AppError("effect.stopped", `${vendor.provider}: stopped`);
-    if (signal.aborted) throw stopped();
-    const own = new AbortController();
-    const { stream, failure } = calls.start(() =>
-      streams ? streamed(plugin, text) : whole(plugin, text, own.signal),
-    );
-    const stop = (): void => {
-      own.abort();
-      stream.close();
-    };
-    signal.addEventListener("abort", stop, { once: true });
+  const open = plugin.capabilities.streaming && !options.whole ? streamed : whole;
+  async function* say(request: TtsRequest): AsyncGenerator<TtsEvent> {
+    const { stream, failure } = calls.start(() => open(plugin, request));
+    const stop = (): void => stream.close();
+    request.signal.addEventListener("abort", stop);
     try {
       for await (const audio of stream) {
-        if (signal.aborted) throw stopped();
         // The end of the text, which is all of it.
         if (typeof audio === "symbol") break;
         yield* framesOf(audio.frame);
       }
-      if (signal.aborted) throw stopped();
       const failed = failure();
-      if (failed) throw failed;
+      if (failed && !request.signal.aborted) throw failed;
     } finally {
-      signal.removeEventListener("abort", stop);
       stop();
     }
   }
-  return {
-    provider: vendor.provider,
-    model,
-    rateHz: plugin.sampleRate,
-    voices: [],
-    warm: async () => undefined,
-    speak,
-    [Symbol.asyncDispose]: () => plugin.close(),
-  };
+  const { vendor, model } = calls;
+  const close = (): Promise<void> => plugin.close();
+  return vendorTts({ vendor, model, rateHz: plugin.sampleRate, say, close });
 }
 
-function streamed(plugin: tts.TTS, text: string): Stream {
+function streamed(plugin: tts.TTS, { text }: TtsRequest): Stream {
   const stream = plugin.stream({ connOptions: connOptions(IDLE_MS) });
   stream.pushText(text);
   stream.endInput();
@@ -68,7 +50,7 @@ function streamed(plugin: tts.TTS, text: string): Stream {
 }
 
 /** The framework leaves the failure of such a stream unhandled, which would end the process. */
-function whole(plugin: tts.TTS, text: string, signal: AbortSignal): Stream {
+function whole(plugin: tts.TTS, { text, signal }: TtsRequest): Stream {
   const stream = plugin.synthesize(text, connOptions(IDLE_MS), signal);
   const inner = stream as unknown as { mainTask?: () => Promise<void> };
   const run = inner.mainTask?.bind(stream);

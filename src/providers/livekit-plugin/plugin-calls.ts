@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { initializeLogger, loggerOptions } from "@livekit/agents";
-import { AppError } from "../../base/errors.ts";
+import { AppError, type ErrorCode } from "../../base/errors.ts";
 import { providerError, type Vendor } from "../provider-error.ts";
 
 /** What of a plugin's object is used beside its streams. */
@@ -14,6 +14,8 @@ export interface LiftOptions {
   /** As logs and prices name it; default: what the plugin calls itself. */
   readonly provider?: string;
   readonly model?: string;
+  /** The key the plugin was given: it is blotted out of all errors. */
+  readonly key?: string;
 }
 
 /** Attempts are ours: each is seen, and nothing that was heard is said again. */
@@ -42,8 +44,8 @@ export class PluginCalls {
   readonly model: string;
   readonly #calls = new AsyncLocalStorage<PluginCall>();
 
-  constructor(plugin: PluginObject, { provider, model }: LiftOptions) {
-    this.vendor = { provider: provider ?? plugin.provider, keyName: "the plugin's key", key: "" };
+  constructor(plugin: PluginObject, { provider, model, key = "" }: LiftOptions) {
+    this.vendor = { provider: provider ?? plugin.provider, keyName: "the plugin's key", key };
     this.model = model ?? plugin.model;
     // Without a listener a plugin's error would end the process.
     plugin.on("error", ({ error }) => {
@@ -61,21 +63,34 @@ export class PluginCalls {
 
   /** Plugins have error classes of the framework's, and words of their own. */
   error(thrown: unknown): AppError {
-    const { name, message, statusCode } = thrown as Partial<Error & { statusCode: number }>;
-    const code = codeOf(String(name), String(message), statusCode);
-    if (code === undefined) return providerError(this.vendor, thrown);
-    const { provider } = this.vendor;
-    return new AppError(code, `${provider}: ${message}`, { cause: thrown, detail: { provider } });
+    const plain = providerError(this.vendor, withBody(thrown));
+    const code = plain.code === "provider.failed" ? codeOf(thrown as PluginError) : plain.code;
+    const { message, cause, detail } = plain;
+    return code === plain.code ? plain : new AppError(code, message, { cause, detail });
   }
 }
 
-function codeOf(name: string, message: string, status: number | undefined) {
-  if (/unexpected token|is not valid json|unterminated string/i.test(message))
-    return "provider.garbled";
-  // Also where a socket was closed: then the status is its close code.
-  if (status !== undefined) return status >= 400 && status < 600 ? undefined : CLOSED;
-  if (name === "APITimeoutError") return "provider.timeout";
-  return name === "APIConnectionError" ? CLOSED : undefined;
+interface PluginError extends Error {
+  readonly statusCode?: number;
+  /** What the server said, where the plugin keeps it. */
+  readonly body?: object | null;
 }
 
-const CLOSED = "provider.unavailable";
+/** Errors told within a stream have no status: what they are stands in what the server said. */
+function withBody(thrown: unknown): unknown {
+  const { message, statusCode, body, stack } = thrown as PluginError;
+  return isStatus(statusCode) || !body ? thrown : { ...body, message, stack };
+}
+
+function isStatus(status: number | undefined): boolean {
+  return status !== undefined && status >= 400 && status < 600;
+}
+
+function codeOf({ name, message, statusCode = 0, body }: PluginError): ErrorCode {
+  if (/unexpected token|is not valid json|unterminated string/i.test(message))
+    return "provider.garbled";
+  if (name === "APITimeoutError") return "provider.timeout";
+  // Where a socket was closed, the status is its close code.
+  const isClosed = statusCode >= 1000 || (statusCode < 0 && !body);
+  return isClosed || name === "APIConnectionError" ? "provider.unavailable" : "provider.failed";
+}
