@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { getEventListeners } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { promisify } from "node:util";
+import { loadAgent } from "../../src/cli/load-agent.ts";
 import type { Json } from "../../src/events/record.ts";
 import { mcpTools, voiceAgent, type McpOptions, type McpTools } from "../../src/index.ts";
 import type { Tool } from "../../src/providers/tool.port.ts";
@@ -233,6 +234,28 @@ suite("the connection to an MCP server", () => {
       assert.ok(message.includes(gone) && !message.includes("secret"), message);
       return true;
     });
+  });
+
+  test("an agent's file whose server is not there is not loaded, and says which", async () => {
+    const file = join(folder, "agent.ts");
+    const agent = `import { mcpTools, voiceAgent } from "turnfold";
+      const tools = await mcpTools({ command: "no-such-program", args: ["--x"] });
+      export default voiceAgent({ name: "a", instructions: "b", tools });`;
+    await writeFile(file, agent);
+    await assert.rejects(loadAgent(file), {
+      code: "config.invalid",
+      message: /agent\.ts.*the MCP server no-such-program --x cannot be started/,
+    });
+  });
+
+  test("an agent may take the tools as they are", async () => {
+    const { server } = program();
+    await using tools = await mcpTools(server, { only: ["order"] });
+    const agent = voiceAgent({ name: "a", instructions: "b", tools });
+    assert.deepEqual(
+      agent.tools.map(({ spec }) => spec.name),
+      ["order"],
+    );
   });
 
   test("names it does not have are refused with those that it has", async () => {

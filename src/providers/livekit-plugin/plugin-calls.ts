@@ -76,10 +76,13 @@ interface PluginError extends Error {
   readonly body?: object | null;
 }
 
-/** Errors told within a stream have no status: what they are stands in what the server said. */
+/** What an error is may stand in what the server said, or in its words alone. */
 function withBody(thrown: unknown): unknown {
   const { message, statusCode, body, stack } = thrown as PluginError;
-  return isStatus(statusCode) || !body ? thrown : { ...body, message, stack };
+  if (isStatus(statusCode)) return thrown;
+  const [, refused] = /unexpected server response: (\d{3})/i.exec(message) ?? [];
+  if (refused !== undefined) return { message, stack, statusCode: Number(refused) };
+  return body ? { ...body, message, stack } : thrown;
 }
 
 function isStatus(status: number | undefined): boolean {
