@@ -72,8 +72,8 @@ export interface Wire {
 
 export class LlmEmulator implements AsyncDisposable {
   readonly server: VendorServer;
-  /** The next answers; words said back where there is none. */
-  readonly answers: Scripted[] = [];
+  /** The next answers, or what finds one in what is told; words said back where there is none. */
+  readonly answers: (Scripted | ((told: Told) => Scripted))[] = [];
   readonly #provider: string;
 
   private constructor(provider: string, server: VendorServer) {
@@ -99,7 +99,8 @@ export class LlmEmulator implements AsyncDisposable {
 
   /** Takes a request on, which bills its input. */
   accept(told: Told): Plan {
-    const scripted = this.answers.shift() ?? { text: `You said: ${told.said}` };
+    const next = this.answers.shift() ?? { text: `You said: ${told.said}` };
+    const scripted = typeof next === "function" ? next(told) : next;
     const { fails } = scripted;
     const error = fails && { error: this.server.errorBody(fails, `scripted ${fails}`) as object };
     const plan = { ...planOf(told, scripted), ...error };
