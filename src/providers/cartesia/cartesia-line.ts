@@ -14,7 +14,7 @@ import { AppError } from "../../base/errors.ts";
  * I2 when the socket is lost, or says what is no protocol, all its sentences fail at once.
  * I3 a line on which a stopped sentence had no answer may be dead, and takes no new ones.
  */
-const require = createRequire(import.meta.url);
+const require = createRequire(import.meta.resolve("@cartesia/cartesia-js"));
 // As ES modules these find no `ws` and take the built-in socket, which puts the key into the URL
 // and tells nobody why it was refused.
 const { Cartesia } = require("@cartesia/cartesia-js") as { Cartesia: typeof Client };
@@ -78,7 +78,7 @@ export class CartesiaLine {
   #waiting = 0;
 
   constructor({ key, baseUrl }: LineOptions) {
-    const client = new Cartesia({ apiKey: key, baseURL: baseUrl ?? null });
+    const client = new Cartesia({ apiKey: key, token: null, baseURL: baseUrl ?? null });
     // The SDK makes every address a secure one.
     const isPlain = client.baseURL.startsWith("http:");
     this.#socket = new TTSWS(client, isPlain ? { createConnection: connectPlain } : {});

@@ -62,11 +62,8 @@ export function createCartesiaTts({ key, model, baseUrl, language }: VendorTtsOp
     model,
     rateHz: RATE_HZ,
     say,
-    // So that the first sentence finds it open; why it does not open is told to that sentence.
-    warm: () =>
-      lineOf()
-        .open(new AbortController().signal)
-        .catch(() => undefined),
+    // The first sentence finds it open; why it did not open is told to that sentence.
+    warm: async () => void lineOf(),
     close: async () => line?.close(),
   });
 }

@@ -25,6 +25,8 @@ export function createOpenAiTts({ key, model, baseUrl }: VendorTtsOptions): Tts 
   const client = new OpenAI({
     apiKey: key,
     baseURL: baseUrl ?? null,
+    organization: null,
+    project: null,
     maxRetries: 0,
     timeout: NEVER_MS,
     logLevel: "off",

@@ -1,3 +1,4 @@
+import addresses from "../../../data/addresses.json" with { type: "json" };
 import { PcmBytes } from "../pcm-bytes.ts";
 import { charactersOf, type Tts, type TtsEvent, type TtsRequest } from "../tts.port.ts";
 import { audio, vendorTts, type VendorTtsOptions } from "../vendor-tts.ts";
@@ -21,9 +22,8 @@ class RimeError extends Error {
   }
 }
 
-/** There being no SDK, its address has to be given: `https://.../v1/rime-tts` without the path. */
-export function createRimeTts(options: VendorTtsOptions & { readonly baseUrl: string }): Tts {
-  const { key, model, baseUrl, language } = options;
+export function createRimeTts(options: VendorTtsOptions): Tts {
+  const { key, model, baseUrl = addresses.rime, language } = options;
 
   async function* say({ text, voice, signal }: TtsRequest): AsyncIterable<TtsEvent> {
     const response = await fetch(`${baseUrl.replace(/\/$/, "")}/v1/rime-tts`, {
