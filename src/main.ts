@@ -228,7 +228,7 @@ export function openSupervisor(
     readonly agent: () => VoiceAgent;
   },
 ): Supervisor {
-  const { stt, vad, shelf, endpointer } = parts.providers;
+  const { vad, shelf, endpointer } = parts.providers;
   const agentParts = (name: string) => partsOf(agentOf(parts.agent(), name), shelf);
   checkAgent(parts.agent(), parts.providers);
   return new Supervisor({
@@ -244,6 +244,7 @@ export function openSupervisor(
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       const speaking = { partsOf: agentParts, media, guard: BREAKERS };
+      const stt = parts.agent().stt ?? parts.providers.stt;
       return {
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner({ vad, ...(endpointer && { endpointer }) }, media),

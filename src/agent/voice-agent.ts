@@ -8,6 +8,7 @@ import { TurnSettings } from "../events/settings.events.ts";
 import type { RoutingOptions } from "../events/routing.events.ts";
 import type { Routing } from "../folds/routes.ts";
 import type { Llm } from "../providers/llm.port.ts";
+import type { Stt } from "../providers/stt.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
 import { modelsOf, routedParts, routingOf, type ModelChoice, type ModelOption } from "./routing.ts";
 import type { RulesLlm } from "./rules.ts";
@@ -38,12 +39,14 @@ export interface AgentOptions {
   readonly outage?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
-  /** Names of voices, the next being tried where one fails; default: the local one. */
-  readonly voice?: string | readonly string[];
+  /** Voices by name or as objects, the next being tried where one fails; default: the local one. */
+  readonly voice?: VoiceChoice | readonly VoiceChoice[];
   /** By name or as objects: one, a list in the order they are tried, or such for each level. */
   readonly model?: ModelOption;
   /** How a turn's level is found where `model` has levels; see docs/routing.md. */
   readonly routing?: RoutingOptions;
+  /** Speech to text of one's own; default: what the process has. */
+  readonly stt?: Stt;
   /** What differs from the defaults of docs/settings.md. */
   readonly turn?: TurnOptions;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
@@ -51,6 +54,9 @@ export interface AgentOptions {
   /** Agents a tool may hand the call to, by the name `handoff` is given. */
   readonly agents?: Readonly<Record<string, VoiceAgent>>;
 }
+
+/** A name the process knows, or a voice of one's own. */
+export type VoiceChoice = string | Voice;
 
 /** Numbers that count or are shares; every other number is a time and is written with its unit. */
 type Plain = "minWords" | "echoWords" | "maxWords" | "maxAttempts" | "prompts" | "minPart" | Share;
@@ -73,10 +79,11 @@ export interface VoiceAgent {
   readonly hash: string;
   readonly texts: AgentTexts;
   readonly settings: TurnSettings;
-  readonly voices: readonly string[];
+  readonly voices: readonly VoiceChoice[];
   readonly models: readonly ModelChoice[];
   /** Null where every turn goes to the first of `models`. */
   readonly routing: Routing<ModelChoice> | null;
+  readonly stt: Stt | undefined;
   readonly tools: readonly Tool[];
   readonly hooks: Hooks;
   readonly agents: Readonly<Record<string, VoiceAgent>>;
@@ -96,9 +103,10 @@ const Options = z.strictObject({
   filler: text.optional(),
   outage: text.optional(),
   language: z.string().min(2).optional(),
-  voice: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+  voice: z.custom<AgentOptions["voice"]>().optional(),
   model: z.custom<AgentOptions["model"]>().optional(),
   routing: z.custom<AgentOptions["routing"]>().optional(),
+  stt: z.custom<Stt>((one) => typeof (one as Partial<Stt> | null)?.open === "function").optional(),
   turn: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   tools: z.record(z.string().regex(/^\w{1,64}$/), z.custom<ToolDefinition>()).optional(),
   hooks: z.custom<Hooks>().optional(),
@@ -124,6 +132,7 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
     voices: listOf(options.voice),
     models: modelsOf(options.model),
     routing,
+    stt: options.stt,
     tools: Object.entries(tools).map(([key, definition]) => definition.named(key)),
     hooks,
     agents,
@@ -131,7 +140,8 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
 }
 
 /** What the types say, for agents written in plain JavaScript, and what they cannot say. */
-function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentOptions): void {
+function checkParts(options: AgentOptions): void {
+  const { name, tools = {}, hooks = {}, agents = {}, model, voice } = options;
   const refuse = (field: string, what: string): never => {
     throw new AppError("config.invalid", `agent ${name}: ${field}: ${what}`);
   };
@@ -141,6 +151,10 @@ function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentO
     if (!isVoiceAgent(one)) refuse(`agents.${key}`, "make it with `voiceAgent({ ... })`");
   for (const key of Object.keys(hooks))
     if (!HOOKS.has(key)) refuse(`hooks.${key}`, `there are: ${[...HOOKS].join(", ")}`);
+  if (Array.isArray(voice) && voice.length === 0) refuse("voice", "name one at least");
+  for (const one of listOf<VoiceChoice>(voice))
+    if (typeof one !== "string" && typeof one?.tts?.speak !== "function")
+      refuse("voice", "give a name or a voice, as liftTts() gives one");
   const names = Object.keys(tools);
   for (const one of modelsOf(model)) {
     if (typeof one === "string") continue;
@@ -286,7 +300,9 @@ export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
     ...routedParts(agent, models),
     voices:
       voices.length > 0
-        ? voices.map((one) => find(shelf.voices, one, `${name}: voice`))
+        ? voices.map((one) =>
+            typeof one === "string" ? find(shelf.voices, one, `${name}: voice`) : one,
+          )
         : Object.values(shelf.voices).slice(0, 1),
     tools,
     hooks,
