@@ -75,7 +75,7 @@ export const CALLER_VOICE = "rms";
  */
 export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
   // What a server warns of is for those who run on it, not for each look at a call.
-  const level = readOnly && config.logLevel === "warn" ? "error" : config.logLevel;
+  const level = readOnly && config.logLevel !== "debug" ? "error" : config.logLevel;
   const logger = stderrLogger(level, () => systemClock.now());
   if (config.nats) return openNats({ ...config.nats, clock: systemClock, ids: systemIds, logger });
   return openEmbedded({ dataDir: config.dataDir, clock: systemClock, logger, readOnly });
@@ -180,8 +180,6 @@ export async function openLiveKitDispatch(
   const { liveKit, tenant } = config;
   if (!liveKit?.dispatch) return undefined;
   const { LiveKitDispatch } = await import("./fleet/livekit-dispatch.ts");
-  // Whether it is registered is said without being asked for.
-  const level = config.logLevel === "warn" ? "info" : config.logLevel;
   const ends = roomEnds(config, broker);
   return LiveKitDispatch.start(
     { ...liveKit, ...liveKit.dispatch, tenant, version: BUILD },
@@ -191,7 +189,7 @@ export async function openLiveKitDispatch(
       hearEnds: (onEnd) => hearEnds(ends, tenant, onEnd),
       load,
       clock: systemClock,
-      logger: stderrLogger(level, () => systemClock.now()),
+      logger: stderrLogger(config.logLevel, () => systemClock.now()),
     },
   );
 }
