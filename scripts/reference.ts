@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { MODEL_DATA, type ModelFacts } from "../src/providers/vendor-models.ts";
 import { GROUPS, VARIABLES, type Variable } from "../src/config/variables.ts";
 
 /**
@@ -60,6 +61,43 @@ function tableRow([name, variable]: readonly [string, Variable]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
+/** The tables of docs/models.md. */
+export function modelTables(): string {
+  const { checkedOn, models, voices } = MODEL_DATA;
+  const tables = Object.entries(MODEL_DATA.providers).map(([provider, kinds]) => {
+    const defaults = Object.entries(kinds).map(
+      ([kind, { model, voice }]) => `${kind} \`${model}\`${voice ? ` with \`${voice}\`` : ""}`,
+    );
+    const rows = models.filter((one) => one.provider === provider).map(modelRow);
+    const head = [
+      "| model | for | leaves the API on | instead | remarks |",
+      "| --- | --- | --- | --- | --- |",
+    ];
+    return [`### ${provider}`, "", `Defaults: ${defaults.join(", ")}.`, "", ...head, ...rows].join(
+      "\n",
+    );
+  });
+  const sets = Object.entries(voices).map(([name, { known, nearest }]) => {
+    const mapped = Object.entries(nearest).map(([from, to]) => `${from} as ${to}`);
+    const words = mapped.length > 0 ? `; mapped: ${mapped.join(", ")}` : "";
+    return `- ${name}: ${known.join(", ")}${words}`;
+  });
+  const checked = `As of ${checkedOn}:`;
+  return [checked, ...tables, "### Sets of voices", sets.join("\n")].join("\n\n");
+}
+
+function modelRow(facts: ModelFacts): string {
+  const { id, kinds, retiresOn = "", successor, effort, voices, note } = facts;
+  const advised = retiresOn === "" && successor !== undefined ? "no date given" : retiresOn;
+  const remarks = [
+    effort && `reasoning effort \`${effort}\``,
+    voices && `voices of ${voices}`,
+    note,
+  ].filter(Boolean);
+  const next = successor === undefined ? "" : `\`${successor}\``;
+  return `| \`${id}\` | ${kinds.join(", ")} | ${advised} | ${next} | ${remarks.join("; ")} |`;
+}
+
 const BEGIN = "<!-- made by scripts/reference.ts -->";
 const END = "<!-- end -->";
 
@@ -78,6 +116,7 @@ export function madePages(): Readonly<Record<string, string>> {
   return {
     ".env.example": envTemplate(),
     "docs/configuration.md": inPage("docs/configuration.md", variableTables()),
+    "docs/models.md": inPage("docs/models.md", modelTables()),
   };
 }
 

@@ -51,6 +51,8 @@ const VENDOR_VARIABLES = {
   voyage: "VOYAGE",
 } as const;
 
+export const VENDOR_NAMES = Object.keys(VENDOR_VARIABLES) as VendorName[];
+
 export interface VendorAccess {
   /** Name of the variable its key stands in. */
   readonly keyName: string;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AgentParts, Hooks, Voice } from "../actors/agent-parts.ts";
+import type { Hooks } from "../actors/agent-parts.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { durationMs, durationText, type Duration } from "../base/duration.ts";
 import { AppError } from "../base/errors.ts";
@@ -254,31 +254,6 @@ export function callOf(agent: VoiceAgent): {
 /** An agent of a call by its name there. Error `config.invalid`. */
 export function agentOf(agent: VoiceAgent, name: string): VoiceAgent {
   return name === "" ? agent : find(agent.agents, name, `${agent.name}: agent`);
-}
-
-/** What the process has by name: the defaults come first. */
-export interface Shelf {
-  readonly models: Readonly<Record<string, Llm>>;
-  readonly voices: Readonly<Record<string, Voice>>;
-}
-
-/** An agent's parts. Error `config.invalid` where it names a model or voice that is not there. */
-export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
-  const { models, voices, tools, hooks, name } = agent;
-  return {
-    models:
-      models.length > 0
-        ? models.map((one) =>
-            typeof one === "string" ? find(shelf.models, one, `${name}: model`) : one,
-          )
-        : Object.values(shelf.models).slice(0, 1),
-    voices:
-      voices.length > 0
-        ? voices.map((one) => find(shelf.voices, one, `${name}: voice`))
-        : Object.values(shelf.voices).slice(0, 1),
-    tools,
-    hooks,
-  };
 }
 
 function find<T>(known: Readonly<Record<string, T>>, name: string, field: string): T {

@@ -1,5 +1,6 @@
 import type { AgentParts } from "../actors/agent-parts.ts";
-import { partsOf, type VoiceAgent } from "../agent/voice-agent.ts";
+import { fixedShelf, partsOf } from "../agent/shelf.ts";
+import type { VoiceAgent } from "../agent/voice-agent.ts";
 import type { SimulatedClock } from "../base/clock.ts";
 import { durationMs, type Duration } from "../base/duration.ts";
 import { toAppError } from "../base/errors.ts";
@@ -45,7 +46,7 @@ export function simulatedParts(
   const { clock, errors } = noted;
   const isScripted = llm instanceof ScriptedModel;
   const wordMs = durationMs(wordTakes, "wordTakes");
-  const shelf = { models: { receptionist: createReceptionist() }, voices: {} };
+  const shelf = fixedShelf({ receptionist: createReceptionist() }, {});
   const given = isScripted ? llm.open(clock, (error) => errors.push({ by: "model", error })) : llm;
   const own = given ? { ...agent, models: [given] } : agent;
   const { models, hooks } = partsOf({ ...own, voices: [] }, shelf);

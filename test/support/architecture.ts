@@ -93,7 +93,7 @@ const COMPOSITION = /^src\/(main\.ts|vendors\/)/;
 const PLACES: Readonly<Record<string, readonly string[]>> = {
   zod: [
     "src/events/",
-    "src/providers/models.ts",
+    "src/providers/vendor-models.ts",
     "src/agent/",
     "src/api/",
     "src/cli/",
