@@ -38,10 +38,8 @@ test("the table holds together: providers, kinds, successors, voices and default
   for (const [provider, kinds] of Object.entries(providers))
     for (const [kind, { model, voice }] of Object.entries(kinds)) {
       const facts = findModel(model, provider);
-      assert.ok(
-        facts?.kinds.some((one) => one === kind),
-        `${provider} ${kind} ${model}`,
-      );
+      assert.ok(facts, model);
+      assert.ok(facts.kinds.includes(kind as ModelKind), `${provider} ${kind} ${model}`);
       assert.notEqual(stateOf(facts, NOW), "retired", model);
       if (kind === "tts") assert.equal(resolveVoice(provider, model, voice!).voice, voice);
     }
