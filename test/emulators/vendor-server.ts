@@ -272,7 +272,7 @@ export class Channel {
 
   onMessage(take: (data: Buffer, isBinary: boolean) => void): void {
     this.#socket.on("message", (data: Buffer, isBinary: boolean) => {
-      if (!this.#broken) take(data, isBinary);
+      if (!this.#broken || this.seen.fault?.kind === "halfOpen") take(data, isBinary);
     });
   }
 
