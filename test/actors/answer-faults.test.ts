@@ -173,7 +173,7 @@ suite("a model", () => {
     assert.equal(end.done, true);
     assert.deepEqual(
       end.value?.usage?.map(({ service }) => service),
-      ["llm", "llm", "tts"],
+      ["llm", "llm", "tts", "tts"],
     );
   });
 });
@@ -215,7 +215,7 @@ suite("an answer that fails", () => {
     assert.deepEqual([end.value?.error, end.value?.position], ["provider.failed", 600]);
     assert.deepEqual(
       end.value?.usage?.map(({ meter }) => meter),
-      ["inputTokens", "outputTokens", "characters"],
+      ["inputTokens", "outputTokens", "characters", "audioMs"],
     );
   });
 
@@ -234,7 +234,7 @@ suite("an answer that fails", () => {
     const { input } = log.find(({ input: { how } }) => how === "failed")!;
     assert.equal(input["error"], "provider.failed");
     assert.ok((input["position"] as number) > 500);
-    assert.equal((input["usage"] as unknown[]).length, 3);
+    assert.equal((input["usage"] as unknown[]).length, 4);
   });
 
   test("stops its voice, also where that waits for the buffer", async () => {

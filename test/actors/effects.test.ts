@@ -55,7 +55,7 @@ suite("the reply", () => {
     assert.deepEqual(positions, [0, 250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_250]);
   });
 
-  test("meters what it used: tokens of the model, characters of the voice", async () => {
+  test("meters what it used: tokens of the model, characters and sound of the voice", async () => {
     const bench = await new EffectBench().join();
     const end = watch(bench.run(reply(bench).runner, INPUT));
     await bench.clock.advance(5_000);
@@ -69,6 +69,7 @@ suite("the reply", () => {
       ["llm", "inputTokens", 0],
       ["llm", "outputTokens", TEXT.length],
       ["tts", "characters", characters],
+      ["tts", "audioMs", 2_400],
     ]);
   });
 

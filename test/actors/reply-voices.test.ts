@@ -69,6 +69,61 @@ class Mouth {
   }
 }
 
+/** A vendor's voice, which knows its ids alone: it tells its counts, is refused, or is silent. */
+class CountingTts extends ScriptedTts {
+  override readonly voices: string[] = [];
+  readonly #does: "tells" | "refuses" | "hangs";
+
+  constructor(bench: EffectBench, does: "tells" | "refuses" | "hangs") {
+    super(bench.clock, { model: does });
+    this.#does = does;
+  }
+
+  override async *speak(request: TtsRequest): AsyncIterable<TtsEvent> {
+    if (this.#does === "refuses")
+      throw new AppError("provider.limited", "too many", { detail: { status: 429 } });
+    if (this.#does === "hangs") await new Promise(() => undefined);
+    yield { type: "usage", usage: { characters: 100, inputTokens: 3 } };
+    yield* super.speak(request);
+    yield { type: "usage", usage: { inputTokens: 4, audioOutTokens: 50 } };
+  }
+}
+
+suite("a vendor's voice is metered", () => {
+  async function usageOf(does: readonly ("tells" | "refuses" | "hangs")[], stopAt?: number) {
+    const bench = await new EffectBench().join();
+    const mouth = new Mouth(
+      bench,
+      does.map((one) => new CountingTts(bench, one)),
+    );
+    const end = mouth.say("We open at nine.");
+    await bench.clock.advance(stopAt ?? 30_000);
+    bench.abort.abort();
+    await bench.clock.advance(0);
+    return end.value?.usage?.map(
+      ({ model, meter, quantity, estimated }) =>
+        `${model} ${meter} ${quantity}${estimated ? " estimated" : ""}`,
+    );
+  }
+
+  test("by its own counts where it tells them", async () => {
+    assert.deepEqual(await usageOf(["tells"]), [
+      "tells characters 100",
+      "tells inputTokens 7",
+      "tells audioOutTokens 50",
+      "tells audioMs 1600",
+    ]);
+  });
+
+  test("by what was sent where it is stopped before it told, and says so", async () => {
+    assert.deepEqual(await usageOf(["hangs"], 500), ["hangs characters 16 estimated"]);
+  });
+
+  test("by nothing where it refused the request", async () => {
+    assert.equal((await usageOf(["refuses", "tells"]))?.[0], "tells characters 100");
+  });
+});
+
 suite("a voice", () => {
   test("that hangs after its first sound gives no more positions", async () => {
     const bench = await new EffectBench().join();

@@ -1,9 +1,10 @@
 import { frameMs, type AudioFrame } from "../../base/audio.ts";
 import { aborted, sleep, type Clock } from "../../base/clock.ts";
-import { codeOf } from "../../base/errors.ts";
+import { AppError, codeOf } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
 import { spreadWordEnds } from "../../folds/heard.ts";
+import { charactersOf, type TtsUsage } from "../../providers/tts.port.ts";
 import type { Voice } from "../agent-parts.ts";
 
 /**
@@ -43,6 +44,14 @@ interface Part {
   ms: number;
   ends: readonly number[] | undefined;
   why: string | undefined;
+  /** What the vendor counted, where it told. */
+  told: TtsUsage | undefined;
+}
+
+/** Quantities of one voice; `estimated` once a request's characters are only what we sent. */
+interface Metered {
+  readonly quantities: Map<Usage["meter"], number>;
+  estimated: boolean;
 }
 
 /** The voices that live, over the replies of a call: none waits anew for one that is dead. */
@@ -62,7 +71,7 @@ export class LivingVoices {
 
 export class SentenceVoice {
   readonly #ports: VoicePorts;
-  readonly #characters = new Map<Voice, number>();
+  readonly #metered = new Map<Voice, Metered>();
   /** The voice that speaks now: one that failed is not asked again within the answer. */
   #index: number;
 
@@ -73,19 +82,15 @@ export class SentenceVoice {
     this.#index = first < voices.length ? first : 0;
   }
 
-  /** What each voice was given to say. */
+  /** What each voice was given to say, and how much sound came of it. */
   get usage(): readonly Usage[] {
-    const meter = { service: "tts", meter: "characters", estimated: false } as const;
-    return [...this.#characters].map(
-      ([
-        {
-          tts: { provider, model },
-        },
-        quantity,
-      ]) => {
-        return { ...meter, provider, model, quantity };
-      },
-    );
+    return [...this.#metered].flatMap(([{ tts }, { quantities, estimated }]) => {
+      const { provider, model } = tts;
+      return [...quantities].map(([meter, quantity]): Usage => {
+        const guessed = estimated && meter === "characters";
+        return { service: "tts", provider, model, meter, quantity, estimated: guessed };
+      });
+    });
   }
 
   /** Throws what the last voice threw. */
@@ -123,8 +128,7 @@ export class SentenceVoice {
     const hasNext = this.#index + 1 < voices.length;
     const abort = new AbortController();
     const both = AbortSignal.any([signal, abort.signal]);
-    const part: Part = { ms: 0, ends: undefined, why: undefined };
-    this.#characters.set(voice, (this.#characters.get(voice) ?? 0) + text.length);
+    const part: Part = { ms: 0, ends: undefined, why: undefined, told: undefined };
     try {
       const events = voice.tts
         .speak({ text, voice: voice.name, signal: both })
@@ -138,17 +142,38 @@ export class SentenceVoice {
           part.ends = came.value.wordEndsMs;
           continue;
         }
+        if (came.value.type === "usage") {
+          part.told = sumOf(part.told, came.value.usage);
+          continue;
+        }
         onAudio();
         part.ms += frameMs(came.value.frame);
         this.#ports.write(came.value.frame);
       }
     } catch (error) {
+      // What a vendor refuses with a status it does not make, nor bill.
+      if (error instanceof AppError && error.detail["status"]) part.told ??= { characters: 0 };
       if (!hasNext || signal.aborted) throw error;
       this.#ports.onFailure(voice, error);
       return this.#leave(part, codeOf(error, "provider.failed"));
     } finally {
       abort.abort();
+      this.#meter(voice, text, part);
     }
+  }
+
+  /** A vendor that was not asked to its end may not have told yet: then it is what we sent. */
+  #meter(voice: Voice, text: string, { ms, told }: Part): void {
+    const metered = this.#metered.get(voice) ?? { quantities: new Map(), estimated: false };
+    this.#metered.set(voice, metered);
+    const { quantities } = metered;
+    const sent = told?.characters ?? charactersOf(text);
+    for (const [meter, quantity] of Object.entries({ ...told, characters: sent, audioMs: ms })) {
+      if (quantity === 0) continue;
+      const name = meter as Usage["meter"];
+      quantities.set(name, (quantities.get(name) ?? 0) + quantity);
+    }
+    metered.estimated ||= told === undefined && voice.tts.voices.length === 0;
   }
 
   /** Any sound may be late, where another voice can go on; nothing is waited for once stopped. */
@@ -175,6 +200,13 @@ export class SentenceVoice {
     this.#ports.onSwitch(from, voices[this.#index]!, why);
     return { ...part, why };
   }
+}
+
+function sumOf(one: TtsUsage | undefined, other: TtsUsage): TtsUsage {
+  const sum: Record<string, number> = { ...one };
+  for (const [meter, quantity] of Object.entries(other) as [string, number][])
+    sum[meter] = (sum[meter] ?? 0) + quantity;
+  return sum;
 }
 
 /** How long the whole text would have been, judged by its characters. */
