@@ -48,7 +48,14 @@ export { findModels, MODELS, MOONSHINE, SMART_TURN } from "./providers/local/mod
 export { createSilero } from "./providers/local/silero.vad.ts";
 export { missingOf, pullWeights } from "./providers/local/weights.ts";
 export type { PullProgress, Weights } from "./providers/local/weights.ts";
-export { AGENT_VOICE, CALLER_VOICE, openProviders } from "./vendors/providers.ts";
+export {
+  AGENT_VOICE,
+  CALLER_VOICE,
+  isReceptionistAnswering,
+  needsLocalEars,
+  openProviders,
+} from "./vendors/providers.ts";
+export { checkService, type CheckedCandidate, type ServiceCheck } from "./vendors/check.ts";
 export type { Providers } from "./vendors/providers.ts";
 
 /** The rate of local sound: what the voice detector and speech-to-text are made for. */

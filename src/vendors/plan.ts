@@ -64,31 +64,34 @@ export function planOf(service: Service, ports: PlanPorts, wish: Wish = {}): rea
   const keyed = orderOf(service, ports.vendors).filter((name) => hasKey(ports.vendors, name));
   const first = asked.provider ?? firstOf(service, keyed);
   const chosen = candidateOf(service, { ...asked, provider: first }, ports);
-  if (first === "local") return [chosen];
+  const isChosen = Object.values(asked).some((one) => one !== undefined);
+  if (first === "local") return [{ ...chosen, isChosen }];
   const others = keyed
     .filter((name) => name !== first)
     .map((provider) => candidateOf(service, { provider }, ports));
   const last = service === "llm" ? [] : [candidateOf(service, { provider: "local" }, ports)];
-  const isChosen = asked.provider !== undefined;
   return [{ ...chosen, isChosen }, ...others, ...last];
 }
 
-/** What stands in for another may be missing; what was chosen may not. */
+/** What stands in for another may be missing; what was chosen may not, nor may all. */
 export function usable<T>(
   candidates: readonly Candidate[],
   open: (candidate: Candidate) => T,
   warn: (message: string) => void,
 ): readonly T[] {
-  return candidates.flatMap((candidate, i) => {
+  let firstError: AppError | undefined;
+  const there = candidates.flatMap((candidate) => {
     try {
       return [open(candidate)];
     } catch (error) {
-      const isOnlyThere = !candidate.isChosen && (i > 0 || candidates.length > 1);
-      if (!(error instanceof AppError) || !isOnlyThere) throw error;
+      if (!(error instanceof AppError) || candidate.isChosen) throw error;
+      firstError ??= error;
       warn(`${candidate.provider} is left out: ${error.message}`);
       return [];
     }
   });
+  if (firstError && there.length === 0) throw firstError;
+  return there;
 }
 
 /** Groq hears where it is chosen or stands in: a key that is there for its models says neither. */

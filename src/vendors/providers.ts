@@ -14,7 +14,7 @@ import type { Tts } from "../providers/tts.port.ts";
 import type { Vad } from "../providers/vad.port.ts";
 import { openEars } from "./ears.ts";
 import { openShelf } from "./open-shelf.ts";
-import type { PlanPorts } from "./plan.ts";
+import { planOf, type PlanPorts } from "./plan.ts";
 import { ADAPTERS } from "./registry.ts";
 
 /**
@@ -68,6 +68,16 @@ export async function openProviders(config: Config): Promise<Providers> {
     shelf,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/** Whether nobody hears but the engine of this machine, which wants its models. */
+export function needsLocalEars(config: Config): boolean {
+  return planOf("stt", planPorts(config, []))[0]?.provider === "local";
+}
+
+/** Whether the bundled rules answer where an agent names no model. */
+export function isReceptionistAnswering(config: Config): boolean {
+  return planOf("llm", planPorts(config, []))[0]?.provider === "local";
 }
 
 /** What the choice of providers is made by. */

