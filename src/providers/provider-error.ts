@@ -21,6 +21,8 @@ interface Thrown {
   readonly code?: unknown;
   /** The vendor's own word for what it is. */
   readonly type?: unknown;
+  /** Body of the answer, as some SDKs keep it. */
+  readonly error?: unknown;
   readonly headers?: unknown;
   readonly rawResponse?: { readonly headers?: unknown };
   readonly cause?: unknown;
@@ -28,8 +30,11 @@ interface Thrown {
 
 const ABORTS = new Set(["AbortError", "APIUserAbortError", "CanceledError"]);
 const NETWORK_CODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|UND_ERR_)/;
-const NETWORK_WORDS =
-  /^(fetch failed|terminated|socket hang up|connection error|premature close|other side closed|incomplete json segment)/i;
+const NETWORK_WORDS = new RegExp(
+  "^(fetch failed|terminated|socket hang up|connection error|premature close|other side closed|" +
+    "incomplete json segment)",
+  "i",
+);
 /** 498 is Groq's: no room left for now. */
 const LIMITS = new Set([429, 498]);
 const TIMEOUTS = new Set([408, 504]);
@@ -64,17 +69,27 @@ export function providerError(vendor: Vendor, thrown: unknown): AppError {
 }
 
 function codeFor(thrown: unknown, status: number | undefined): ErrorCode {
-  const { name, code, type, message } = (thrown ?? {}) as Thrown;
+  const { name, message } = (thrown ?? {}) as Thrown;
   if (ABORTS.has(String(name))) return "effect.stopped";
+  const words = wordsOf(thrown);
   // Gemini calls a wrong key a bad request.
-  if (code === "insufficient_quota" || /API_KEY_INVALID/.test(String(message)))
+  if (words.includes("insufficient_quota") || /API_KEY_INVALID/.test(String(message)))
     return "provider.rejected";
   if (status !== undefined) return codeOfStatus(status);
-  const known = CODES_OF_TYPES[String(code)] ?? CODES_OF_TYPES[String(type)];
-  if (known) return known;
+  const known = words.find((word) => word in CODES_OF_TYPES);
+  if (known !== undefined) return CODES_OF_TYPES[known]!;
   if (chainOf(thrown).some(isNetwork)) return "provider.unavailable";
   if (/timeout/i.test(String(name))) return "provider.timeout";
   return thrown instanceof SyntaxError ? "provider.garbled" : "provider.failed";
+}
+
+/** The vendor's codes and types, of the error itself and of the body that it holds. */
+function wordsOf(thrown: unknown): readonly string[] {
+  const { error } = (thrown ?? {}) as Thrown;
+  const inner = (error as Thrown | undefined)?.error;
+  return [thrown, error, inner]
+    .flatMap((one) => [(one as Thrown | undefined)?.code, (one as Thrown | undefined)?.type])
+    .filter((word) => typeof word === "string");
 }
 
 function codeOfStatus(status: number): ErrorCode {

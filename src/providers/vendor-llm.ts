@@ -24,8 +24,9 @@ export function clientOptions({ key, baseUrl }: Pick<VendorLlmOptions, "key" | "
 }
 
 /**
- * One request through an SDK. Its signal is one of its own, so that nothing is left on the caller's,
- * and aborts in the end, so that no connection outlives a reader who left. All it throws is ours.
+ * One request through an SDK. Its signal is one of its own, so that nothing is left on the
+ * caller's, and aborts in the end, so that no connection outlives a reader who left. All it throws
+ * is ours.
  */
 export async function* vendorStream(
   vendor: Vendor,

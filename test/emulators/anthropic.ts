@@ -112,6 +112,7 @@ function* pieces(emulator: LlmEmulator, plan: Plan): Generator<Piece> {
   };
   yield { data: event("ping", {}) };
   yield* blocks(emulator, plan);
+  if (plan.error) return yield { data: event("error", plan.error) };
   const delta = { stop_reason: stopOf(plan), stop_sequence: null };
   yield {
     data: event("message_delta", { delta, usage: lastUsage(plan) }),
@@ -163,7 +164,7 @@ function lastUsage({ output, reasoning, input, cacheRead, cacheWrite }: Plan): o
 
 function stopOf({ end, bits }: Plan): string {
   if (end === "refused") return "refusal";
-  if (end === "length") return "max_tokens";
+  if (end === "length" || end === "badCalls") return "max_tokens";
   return bits.some(({ type }) => type === "call") ? "tool_use" : "end_turn";
 }
 

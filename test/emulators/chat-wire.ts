@@ -45,9 +45,11 @@ export function chatWire(shape: Shape): Wire {
   return {
     provider: shape.provider,
     answer: (exchange, emulator) => answer(shape, exchange, emulator),
-    errorBody: (status, message) => ({
-      error: { message, type: TYPES[status] ?? "invalid_request_error", param: null, code: null },
-    }),
+    errorBody: (status, message) => {
+      const code = status === 429 ? "rate_limit_exceeded" : null;
+      const type = TYPES[status] ?? "invalid_request_error";
+      return { error: { message, type, param: null, code } };
+    },
   };
 }
 
@@ -127,6 +129,7 @@ function* pieces(shape: Shape, emulator: LlmEmulator, plan: Plan): Generator<Pie
     for (const piece of inPieces(input))
       yield { data: chunk({ tool_calls: [{ index, function: { arguments: piece } }] }) };
   }
+  if (plan.error) return yield { data: event(plan.error) };
   const finish = finishOf(plan);
   const usage = usageOf(plan);
   if (shape.usageInXGroq)
@@ -140,7 +143,7 @@ function* pieces(shape: Shape, emulator: LlmEmulator, plan: Plan): Generator<Pie
 
 function finishOf({ end, bits }: Plan): string {
   if (end === "refused") return "content_filter";
-  if (end === "length") return "length";
+  if (end === "length" || end === "badCalls") return "length";
   return bits.some(({ type }) => type === "call") ? "tool_calls" : "stop";
 }
 

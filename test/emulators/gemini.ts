@@ -135,17 +135,21 @@ function* pieces(emulator: LlmEmulator, plan: Plan): Generator<Piece> {
     output += bit.tokens;
     const usage = emulator.tokens(plan, "outputTokens", bit.tokens);
     if (bit.type === "text") yield { data: chunk([{ text: bit.text }]), usage };
+    // A bad one it keeps to itself.
+    else if (plan.end === "badCalls") yield { data: chunk([{ text: "" }]), usage };
     else {
       const functionCall = { name: bit.name, args: JSON.parse(bit.input) as unknown };
       const signed = bit.index === 0 ? { thoughtSignature: SIGNATURE } : {};
       yield { data: chunk([{ functionCall, ...signed }]), usage };
     }
   }
+  if (plan.error) return yield { data: event(plan.error) };
   yield { data: chunk([{ text: "" }], { finishReason: finishOf(plan) }), tellsUsage: true };
 }
 
 function finishOf({ end }: Plan): string {
   if (end === "refused") return "SAFETY";
+  if (end === "badCalls") return "MALFORMED_FUNCTION_CALL";
   return end === "length" ? "MAX_TOKENS" : "STOP";
 }
 

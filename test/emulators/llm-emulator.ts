@@ -16,6 +16,10 @@ export interface Scripted {
   readonly cacheWriteTokens?: number;
   /** Ends with the vendor's word for a refusal. */
   readonly refused?: boolean;
+  /** Fails with this status once its words are given, which is told within the stream. */
+  readonly fails?: number;
+  /** Its tool calls end in their middle. */
+  readonly badCalls?: boolean;
   /** The model it says has answered; the asked one without it. */
   readonly model?: string;
 }
@@ -46,12 +50,14 @@ export type Bit =
 export interface Plan {
   readonly model: string;
   readonly bits: readonly Bit[];
-  readonly end: "whole" | "length" | "refused";
+  readonly end: "whole" | "length" | "refused" | "badCalls";
   readonly input: number;
   readonly cacheRead: number;
   readonly cacheWrite: number;
   readonly reasoning: number;
   readonly output: number;
+  /** Body of the error that its stream ends with. */
+  readonly error?: object;
 }
 
 const CHARS_PER_TOKEN = 4;
@@ -61,13 +67,13 @@ export const IMAGE_TOKENS = 85;
 export interface Wire {
   readonly provider: string;
   answer(exchange: Exchange, emulator: LlmEmulator): Promise<void>;
-  errorBody(status: number, message: string, retryAfterS?: number): unknown;
+  readonly errorBody: VendorServer["errorBody"];
 }
 
 export class LlmEmulator implements AsyncDisposable {
   readonly server: VendorServer;
-  /** The next answers; words said back where there is none. */
-  readonly answers: Scripted[] = [];
+  /** The next answers, or what finds one in what is told; words said back where there is none. */
+  readonly answers: (Scripted | ((told: Told) => Scripted))[] = [];
   readonly #provider: string;
 
   private constructor(provider: string, server: VendorServer) {
@@ -93,7 +99,11 @@ export class LlmEmulator implements AsyncDisposable {
 
   /** Takes a request on, which bills its input. */
   accept(told: Told): Plan {
-    const plan = planOf(told, this.answers.shift() ?? { text: `You said: ${told.said}` });
+    const next = this.answers.shift() ?? { text: `You said: ${told.said}` };
+    const scripted = typeof next === "function" ? next(told) : next;
+    const { fails } = scripted;
+    const error = fails && { error: this.server.errorBody(fails, `scripted ${fails}`) as object };
+    const plan = { ...planOf(told, scripted), ...error };
     const { input, cacheRead, cacheWrite } = plan;
     this.server.bill([
       ...this.tokens(plan, "inputTokens", input),
@@ -119,7 +129,8 @@ function planOf(told: Told, scripted: Scripted): Plan {
   const bits: readonly Bit[] = [
     ...words.map((word): Bit => ({ type: "text", text: word, tokens: count(word) })),
     ...toolCalls.map(({ name, input }, index): Bit => {
-      const json = JSON.stringify(input);
+      const whole = JSON.stringify(input);
+      const json = scripted.badCalls ? whole.slice(0, whole.length / 2) : whole;
       return { type: "call", index, name, input: json, tokens: count(name + json) };
     }),
   ];
@@ -127,13 +138,19 @@ function planOf(told: Told, scripted: Scripted): Plan {
   return {
     model: scripted.model ?? told.model,
     bits,
-    end: scripted.refused ? "refused" : text.length > charsMax ? "length" : "whole",
+    end: endOf(scripted, text.length > charsMax),
     input: all - cacheReadTokens - cacheWriteTokens,
     cacheRead: cacheReadTokens,
     cacheWrite: cacheWriteTokens,
     reasoning: reasoningTokens,
     output: bits.reduce((sum, { tokens }) => sum + tokens, 0),
   };
+}
+
+function endOf({ refused, badCalls }: Scripted, isLong: boolean): Plan["end"] {
+  if (refused) return "refused";
+  if (badCalls) return "badCalls";
+  return isLong ? "length" : "whole";
 }
 
 /** Tokens of each piece, so that their sum is what the whole has. */

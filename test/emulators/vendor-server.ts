@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as soon, setTimeout as wait } from "node:timers/promises";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Usage } from "../../src/events/effect.events.ts";
 
@@ -230,7 +230,7 @@ export class Exchange {
       this.#response.write(piece.data);
       if (piece.usage) this.server.bill(piece.usage);
       sent++;
-      await wait(everyMs);
+      await beat(everyMs);
     }
     this.#response.end();
   }
@@ -305,7 +305,7 @@ export class Channel {
     this.#socket.send(piece.data);
     if (piece.usage) this.server.bill(piece.usage);
     this.#sent++;
-    await wait(this.server.script.everyMs);
+    await beat(this.server.script.everyMs);
   }
 
   #break(fault: Fault & { readonly after: number }, { data }: Piece): void {
@@ -322,6 +322,11 @@ export class Channel {
       this.#socket.close(1000);
     }
   }
+}
+
+/** A timer is no less than a ms: without a beat the next piece leaves as soon as it can. */
+function beat(everyMs: number): Promise<void> {
+  return everyMs > 0 ? wait(everyMs) : soon();
 }
 
 function half(data: string | Uint8Array): string | Uint8Array {

@@ -4,10 +4,10 @@ import type { ToolCall } from "../llm.port.ts";
 
 /**
  * Thought signatures. Gemini signs the first call of each of its messages and wants the signature
- * back with every request of the same turn. They are no part of a call's log, so they are kept here,
- * found again by all that stood before, and only there: what one caller made it think is not shown
- * to another. Of a call that came from elsewhere, as from another process, it is told to skip the
- * check.
+ * back with every request of the same turn. They are no part of a call's log, so they are kept
+ * here, found again by all that stood before, and only there: what one caller made it think is not
+ * shown to another. Of a call that came from elsewhere, as from another process, it is told to skip
+ * the check.
  */
 const KEPT_MAX = 1000;
 /** https://ai.google.dev/gemini-api/docs/thought-signatures */
