@@ -17,9 +17,9 @@ export function envTemplate(): string {
     return [`# == ${group} ==`, ...own.map(templateLines)].join("\n\n");
   });
   const head = [
-    "# All variables of turnfold. Copy this file to `.env` in the folder turnfold is started in, and",
-    "# take the # off what you set. The environment wins over the file. Copied as it is, nothing is",
-    "# set: calls run with the local engines and no key. docs/configuration.md says more.",
+    "# All variables of turnfold. Copy this file to `.env` in the folder turnfold is started in,",
+    "# and take the # off what you set. The environment wins over the file. Copied as it is,",
+    "# nothing is set: calls run with the local engines and no key. More: docs/configuration.md.",
   ];
   return `${[head.join("\n"), ...blocks].join("\n\n")}\n`;
 }

@@ -86,7 +86,7 @@ export const register: Register = (program, cli) => {
     .summary("check who hears, answers and speaks: keys, packages, models, voices")
     .description(
       "What would be used, in which order, and whether it can be. Engines of this machine are\n" +
-        "really run; a vendor is asked with --live alone. Exit code 1 where what is used cannot be.",
+        "really run; a vendor is asked with --live alone. Exit code 1: what is used cannot be.",
     )
     .addHelpText("after", "\nExamples:\n  $ turnfold check llm\n  $ turnfold check tts --live");
   for (const { service, ...spec } of SPECS)

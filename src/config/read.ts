@@ -54,7 +54,7 @@ export function readFileTexts(env: Texts, folder: string | undefined): Texts {
   }
 }
 
-/** Every variable with its value and where it is from. Error `config.invalid`, naming all faults. */
+/** Every variable with its value and where it is from. Error `config.invalid` names all faults. */
 export function findAll(env: Texts, file: Texts): readonly Found[] {
   const faults: string[] = [];
   const found = TABLE.map(([name, variable]) => {

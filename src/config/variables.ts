@@ -233,7 +233,8 @@ export const VARIABLES = {
     kind: oneOf(["map", "keep", "refuse"]),
     fallback: "map",
     meaning:
-      "what is done with a model that has left its API: its successor, it all the same, or an error",
+      "what is done with a model that has left its API: its successor is used, it is asked all " +
+      "the same, or the start ends",
   },
   AGENT_STT_LANGUAGE: {
     ...agent,

@@ -48,7 +48,7 @@ export function findModel(id: string, provider?: string): ModelFacts | undefined
   );
 }
 
-/** What a provider is asked for where nobody says so; undefined where it has nothing of the kind. */
+/** What a provider is asked for where nobody says so; undefined where it has none of the kind. */
 export function defaultOf(
   provider: string,
   kind: ModelKind,
@@ -92,11 +92,11 @@ export function resolveModel(
   if (retired === "keep") return { id, warning: `${left}, and is asked for all the same` };
   if (retired === "map" && successor !== undefined)
     return { id: successor, warning: `${left}: ${successor} is used in its place` };
-  const fix = `choose ${other} instead, or set TURNFOLD_RETIRED_MODELS=keep where you still have it`;
+  const fix = `choose ${other} instead, or set TURNFOLD_RETIRED_MODELS=keep if you still have it`;
   throw new AppError("config.invalid", left, { detail: { fix } });
 }
 
-/** A voice as the model has it. Error `config.invalid` where its voices are known and it is none. */
+/** A voice as the model has it. Error `config.invalid`: its voices are known, and it is none. */
 export function resolveVoice(
   provider: string,
   model: string,

@@ -15,7 +15,7 @@ export interface EarsPorts {
 
 type Maker = (language: string) => Stt;
 
-/** Who hears, in order. Errors `provider.missing`, `config.invalid`: what was chosen is not there. */
+/** Errors `provider.missing`, `config.invalid`: who was chosen is not there. */
 export async function openEars(ports: EarsPorts): Promise<Ears> {
   const { vendors, clock, warn } = ports;
   const plan = planOf("stt", { vendors, at: clock.now(), localVoices: [] });

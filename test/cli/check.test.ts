@@ -36,7 +36,7 @@ test("without keys the engines of this machine are really run", async () => {
   assert.ok(Number(tts.report.trial?.audioMs) > 500);
 });
 
-test("speech-to-text without its models: what is missing, and the command that fetches it", async () => {
+test("speech-to-text without its models: what is missing, and what fetches it", async () => {
   const { code, report } = await check(["stt"], {});
   assert.deepEqual([code, report.ok, report.trial], [1, false, null]);
   const problem = report.candidates[0]?.problem;
@@ -57,7 +57,7 @@ test("what is chosen without its key: the variable is named, and nobody is asked
   }
 });
 
-test("models: a retiring one is said with its day, an unknown voice with those there are", async () => {
+test("a retiring model is said with its day, an unknown voice with those there are", async () => {
   const retiring = await check(["llm", "--model", "gpt-4o-mini"], { OPENAI_API_KEY: KEY });
   const [first] = retiring.report.candidates;
   assert.deepEqual([retiring.code, first?.state, retiring.report.trial], [0, "retiring", null]);

@@ -58,7 +58,7 @@ export type Answer = (exchange: Exchange) => Promise<void>;
 /** What a vendor does with a socket that was let in. */
 export type Serve = (channel: Channel) => void;
 
-const GARBAGE = "\u0000\u0001<html>this is no protocol</html>\n\n";
+export const GARBAGE = "\u0000\u0001<html>this is no protocol</html>\n\n";
 
 export class VendorServer implements AsyncDisposable {
   readonly script: VendorScript = { faults: [], faultOf: () => undefined, everyMs: 1 };
@@ -130,14 +130,15 @@ export class VendorServer implements AsyncDisposable {
     await once(this.#server, "close");
   }
 
-  #nextFault(): Fault | undefined {
+  /** The fault of the next request: of each on a socket that carries many. */
+  nextFault(): Fault | undefined {
     const { faults } = this.script;
     return faults.length > 0 ? faults.shift() : this.script.faultOf();
   }
 
   #see(request: IncomingMessage, body: unknown): Seen {
     const { method = "", url = "", headers } = request;
-    const seen = { method, path: url, headers, body, fault: this.#nextFault() };
+    const seen = { method, path: url, headers, body, fault: this.nextFault() };
     this.seen.push(seen);
     return seen;
   }
@@ -215,7 +216,11 @@ export class Exchange {
   }
 
   /** Sends the pieces at the script's beat, with this request's fault. */
-  async stream(contentType: string, pieces: Iterable<Piece> | AsyncIterable<Piece>): Promise<void> {
+  async stream(
+    contentType: string,
+    pieces: Iterable<Piece> | AsyncIterable<Piece>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     const { fault } = this.seen;
     const { everyMs } = this.server.script;
     if (fault?.kind === "slow") await wait(fault.ms);
@@ -223,7 +228,7 @@ export class Exchange {
     let sent = 0;
     for await (const piece of pieces) {
       if (this.closed) return;
-      if (sent === 0) this.#response.writeHead(200, { "content-type": contentType });
+      if (sent === 0) this.#response.writeHead(200, { "content-type": contentType, ...headers });
       if (fault && "after" in fault && sent === fault.after) return this.#break(fault, piece);
       if (fault?.kind === "lateUsage" && piece.tellsUsage) await wait(fault.ms);
       if (this.closed) return;
@@ -293,6 +298,12 @@ export class Channel {
       if (!this.#broken) this.#socket.close(code);
     });
     return this.#sending;
+  }
+
+  /** Tears the socket down, as it is where the network is gone. */
+  terminate(): void {
+    this.#broken = true;
+    this.#socket.terminate();
   }
 
   async #send(piece: Piece): Promise<void> {

@@ -106,7 +106,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/", "src/fleet/", "src/providers/deepgram/"],
+  ws: ["src/api/", "src/fleet/", "src/providers/cartesia/", "src/providers/deepgram/"],
   "@deepgram/sdk": ["src/providers/deepgram/"],
   "groq-sdk": ["src/providers/groq/"],
   commander: ["src/cli/"],
@@ -117,6 +117,8 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   openai: ["src/providers/openai/"],
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
+  "@cartesia/cartesia-js": ["src/providers/cartesia/"],
+  "@elevenlabs/elevenlabs-js": ["src/providers/elevenlabs/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */

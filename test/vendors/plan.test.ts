@@ -120,7 +120,7 @@ for (const [service, env, expected] of PLANS)
     assert.deepEqual(plan(service, env), expected);
   });
 
-test("with the default keys, stages and models are those of the sources, in their current form", () => {
+test("with the default keys, the stages are those of the sources, in current models", () => {
   const env = { ...OPENAI, ...DEEPGRAM, ...CARTESIA };
   const first = (service: Service) => plan(service, env)[0];
   assert.deepEqual(

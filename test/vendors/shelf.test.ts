@@ -70,7 +70,7 @@ const names = (all: readonly { provider: string; model: string }[]) =>
 
 const agent = (options: object) => voiceAgent({ name: "a", instructions: "Be brief.", ...options });
 
-test("an agent that names nothing has all that is keyed, in order, the local voice last", async () => {
+test("an agent that names nothing has all that is keyed, the local voice last", async () => {
   const env = { OPENAI_API_KEY: "k1", ANTHROPIC_API_KEY: "k2", CARTESIA_API_KEY: "k3" };
   const { shelf, made, warnings } = await open(env);
   const { models, voices } = partsOf(agent({}), shelf);
@@ -117,7 +117,7 @@ test("the model is chosen by configuration alone", async () => {
   );
 });
 
-test("what was chosen and has no key, or no package, is refused when the process starts", async () => {
+test("what was chosen and has no key, or no package, is refused at the start", async () => {
   await assert.rejects(open({ AGENT_LLM_PROVIDER: "openai" }), {
     code: "provider.missing",
     message: /OPENAI_API_KEY/,
