@@ -120,11 +120,16 @@ test("check stt with a file: heard by the vendor as it is spoken", async (t) => 
   const file = join(folder, "words.wav");
   await writeFile(file, formatWav({ samples: sentence(1, 2, 3), rateHz: SPEECH_HZ }));
   await using deepgram = await startDeepgramListen();
-  const env = { DEEPGRAM_API_KEY: KEY, DEEPGRAM_BASE_URL: deepgram.wsUrl };
+  const env = {
+    DEEPGRAM_API_KEY: KEY,
+    DEEPGRAM_BASE_URL: deepgram.wsUrl,
+    AGENT_STT_LANGUAGE: "de",
+  };
   const { code, report } = await check(["stt", file, "--live"], env);
   assert.deepEqual([code, report.trial?.text], [0, "word1 word2 word3"]);
   assert.equal(report.trial?.audioMs, 900);
-  assert.match(deepgram.seen[0]?.path ?? "", /model=nova-3.*language=en|language=en.*model=nova-3/);
+  const asked = new URL(deepgram.seen[0]?.path ?? "", deepgram.url).searchParams;
+  assert.deepEqual([asked.get("model"), asked.get("language")], ["nova-3", "de"]);
 });
 
 test("turnfold config prints values and where they are from, secrets masked", async () => {

@@ -129,6 +129,17 @@ test("with the default keys, the stages are those of the sources, in current mod
   );
 });
 
+test("Cartesia is the voice of development, Rime of production", () => {
+  const first = (env: Env) => plan("tts", { ...RIME, ...CARTESIA, ...env })[0];
+  assert.equal(first({}), SONIC);
+  assert.equal(first({ NODE_ENV: "production" }), "rime/coda/luna");
+});
+
+test("a provider without a named model takes its own default, not another's", () => {
+  const groq = { ...GROQ, ...OPENAI, AGENT_LLM_PROVIDER: "groq" };
+  assert.equal(plan("llm", groq)[0], "groq/openai/gpt-oss-120b");
+});
+
 test("a missing key is said with the variable, and what to do", () => {
   const [first] = planOf("llm", ports({ AGENT_LLM_PROVIDER: "anthropic" }));
   assert.match(
