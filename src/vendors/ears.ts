@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { VendorsConfig } from "../config.ts";
+import { SteadyStt, type SttBreakers } from "../providers/steady-stt.ts";
 import type { Stt } from "../providers/stt.port.ts";
 import { accessOf, AdapterSet, type Adapters } from "./adapters.ts";
 import { planOf, usable, type Candidate } from "./plan.ts";
@@ -11,6 +12,10 @@ export interface EarsPorts {
   /** Undefined: its models are not there. */
   readonly local: Stt | undefined;
   readonly warn: (message: string) => void;
+  /** From 0 to 1, without 1. */
+  readonly random: () => number;
+  /** Shared by all calls of the process. */
+  readonly breakers?: SttBreakers;
 }
 
 type Maker = (language: string) => Stt;
@@ -21,7 +26,7 @@ export async function openEars(ports: EarsPorts): Promise<Ears> {
   const plan = planOf("stt", { vendors, at: clock.now(), localVoices: [] });
   const adapters = await AdapterSet.load<"stt">(ports.adapters.stt, vendors);
   const makers = usable(plan, (one) => makersOf(one, ports, adapters), warn);
-  return new Ears(makers.flat());
+  return new Ears(makers.flat(), ports);
 }
 
 function makersOf(
@@ -40,10 +45,12 @@ function makersOf(
 /** By the language of the callers, which vendors want to be told. */
 export class Ears implements AsyncDisposable {
   readonly #makers: readonly Maker[];
+  readonly #ports: EarsPorts;
   readonly #made = new Map<string, Stt>();
 
-  constructor(makers: readonly Maker[]) {
+  constructor(makers: readonly Maker[], ports: EarsPorts) {
     this.#makers = makers;
+    this.#ports = ports;
   }
 
   get isEmpty(): boolean {
@@ -52,9 +59,18 @@ export class Ears implements AsyncDisposable {
 
   /** Undefined where nobody can hear. */
   of(language: string): Stt | undefined {
-    const made = this.#made.get(language) ?? this.#makers[0]?.(language);
-    if (made) this.#made.set(language, made);
+    if (this.isEmpty) return undefined;
+    const made = this.#made.get(language) ?? this.#make(language);
+    this.#made.set(language, made);
     return made;
+  }
+
+  /** An engine of this machine has no connection that breaks. */
+  #make(language: string): Stt {
+    const { local, clock, random, breakers } = this.#ports;
+    const stts = this.#makers.map((make) => make(language));
+    if (stts.length === 1 && stts[0] === local) return stts[0]!;
+    return new SteadyStt({ stts, clock, random, ...(breakers && { breakers }) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Shelf } from "../agent/shelf.ts";
 import { systemClock } from "../base/clock.ts";
+import { systemIds } from "../base/id.ts";
 import { stderrLogger } from "../base/logger.ts";
 import type { Config } from "../config.ts";
 import type { Endpointer } from "../providers/endpointer.port.ts";
@@ -9,6 +10,7 @@ import { openMoonshine } from "../providers/local/moonshine.stt.ts";
 import { createReceptionist } from "../providers/local/receptionist/receptionist.llm.ts";
 import { createSilero } from "../providers/local/silero.vad.ts";
 import { openSmartTurn } from "../providers/local/smart-turn.endpointer.ts";
+import type { SttBreakers } from "../providers/steady-stt.ts";
 import type { Stt } from "../providers/stt.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
 import type { Vad } from "../providers/vad.port.ts";
@@ -39,7 +41,7 @@ export const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
 /** Errors `provider.missing`, `config.invalid` where what was chosen cannot be had. */
-export async function openProviders(config: Config): Promise<Providers> {
+export async function openProviders(config: Config, breakers?: SttBreakers): Promise<Providers> {
   await using opened = new AsyncDisposableStack();
   const { vendors } = config;
   const clock = systemClock;
@@ -52,8 +54,17 @@ export async function openProviders(config: Config): Promise<Providers> {
   const shelf = opened.use(await openShelf({ vendors, adapters: ADAPTERS, at, local, warn }));
   const models = await findModels(config.modelsDir);
   const moonshine = models.ok ? opened.use(openMoonshine(models.paths)) : undefined;
-  const ports = { vendors, adapters: ADAPTERS, clock, local: moonshine, warn };
-  const ears = opened.use(await openEars(ports));
+  const ears = opened.use(
+    await openEars({
+      vendors,
+      adapters: ADAPTERS,
+      clock,
+      local: moonshine,
+      warn,
+      random: () => systemIds.random(),
+      ...(breakers && { breakers }),
+    }),
+  );
   const smartTurn = await findSmartTurn(config.modelsDir);
   const endpointer = smartTurn.ok ? opened.use(openSmartTurn(smartTurn.paths)) : undefined;
   const vad = createSilero();

@@ -30,6 +30,9 @@ test("variables give the bundled agent its greeting, language and interruptions"
 
 test("with instructions of its own it is an assistant, and nobody's receptionist", () => {
   const { name, texts, tools } = agentOf({ AGENT_SYSTEM_PROMPT: "You are a clock." });
-  assert.deepEqual([name, texts["instructions"], tools.length], ["assistant", "You are a clock.", 0]);
+  assert.deepEqual(
+    [name, texts["instructions"], tools.length],
+    ["assistant", "You are a clock.", 0],
+  );
   assert.doesNotMatch(JSON.stringify(texts), /Juniper|table/);
 });
