@@ -49,7 +49,6 @@ export { createSilero } from "./providers/local/silero.vad.ts";
 export { missingOf, pullWeights } from "./providers/local/weights.ts";
 export type { PullProgress, Weights } from "./providers/local/weights.ts";
 export {
-  AGENT_VOICE,
   CALLER_VOICE,
   isReceptionistAnswering,
   needsLocalEars,

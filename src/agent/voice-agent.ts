@@ -33,7 +33,7 @@ export interface AgentOptions {
   readonly outage?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
-  /** Names of voices, the next being tried where one fails; default: the local one. */
+  /** Names of voices, the next being tried where one fails; default: who has a key, the local. */
   readonly voice?: string | readonly string[];
   /** Models by name or as objects, tried in this order within one answer. */
   readonly model?: ModelChoice | readonly ModelChoice[];

@@ -35,6 +35,8 @@ export interface CheckOptions {
   readonly wish: Wish;
   /** Asks a vendor too; what runs on this machine is always tried. */
   readonly live: boolean;
+  /** Default: yes. */
+  readonly isLocalTried?: boolean;
   /** What speech-to-text is to hear; else a sentence of the local voice. */
   readonly sound?: AudioFrame;
   readonly signal?: AbortSignal | undefined;
@@ -44,13 +46,13 @@ const TRIAL_MAX_MS = 15_000;
 
 /** Never throws for what is wrong with a provider: that is its result. */
 export async function checkService(config: Config, options: CheckOptions): Promise<ServiceCheck> {
-  const { service, wish, live } = options;
+  const { service, wish, live, isLocalTried = true } = options;
   await using tts = openFlite();
   const plan = planOf(service, planPorts(config, tts.voices), wish);
   const adapters = await AdapterSet.load(ADAPTERS[service], config.vendors);
   const candidates = await Promise.all(plan.map((one) => checked(one, adapters, config)));
   const [first] = candidates;
-  const isTried = first && !first.problem && (live || first.provider === "local");
+  const isTried = first && !first.problem && (live || (isLocalTried && first.provider === "local"));
   if (!isTried) return { service, candidates, trial: undefined, failure: undefined };
   const stop = AbortSignal.timeout(TRIAL_MAX_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, stop]) : stop;

@@ -37,7 +37,7 @@ export interface Providers extends AsyncDisposable {
   readonly shelf: Shelf;
 }
 
-export const AGENT_VOICE = "slt";
+const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
 /** Errors `provider.missing`, `config.invalid` where what was chosen cannot be had. */
