@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { AgentParts, Hooks, Voice } from "../actors/agent-parts.ts";
+import type { Hooks, Voice } from "../actors/agent-parts.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { durationMs, durationText, type Duration } from "../base/duration.ts";
 import { AppError } from "../base/errors.ts";
@@ -7,10 +7,9 @@ import type { AgentTexts, CallHeader } from "../events/call.events.ts";
 import { TurnSettings } from "../events/settings.events.ts";
 import type { RoutingOptions } from "../events/routing.events.ts";
 import type { Routing } from "../folds/routes.ts";
-import type { Llm } from "../providers/llm.port.ts";
 import type { Stt } from "../providers/stt.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
-import { modelsOf, routedParts, routingOf, type ModelChoice, type ModelOption } from "./routing.ts";
+import { modelsOf, routingOf, type ModelChoice, type ModelOption } from "./routing.ts";
 import type { RulesLlm } from "./rules.ts";
 import type { ToolDefinition } from "./tool.ts";
 
@@ -39,7 +38,7 @@ export interface AgentOptions {
   readonly outage?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
-  /** Voices by name or as objects, the next being tried where one fails; default: the local one. */
+  /** Voices by name or as objects, the next being tried where one fails; default: who has a key, the local. */
   readonly voice?: VoiceChoice | readonly VoiceChoice[];
   /** By name or as objects: one, a list in the order they are tried, or such for each level. */
   readonly model?: ModelOption;
@@ -278,35 +277,6 @@ export function callOf(agent: VoiceAgent): {
 /** An agent of a call by its name there. Error `config.invalid`. */
 export function agentOf(agent: VoiceAgent, name: string): VoiceAgent {
   return name === "" ? agent : find(agent.agents, name, `${agent.name}: agent`);
-}
-
-/** What the process has by name: the defaults come first. */
-export interface Shelf {
-  readonly models: Readonly<Record<string, Llm>>;
-  readonly voices: Readonly<Record<string, Voice>>;
-}
-
-/** An agent's parts. Error `config.invalid` where it names a model or voice that is not there. */
-export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
-  const { voices, tools, hooks, name } = agent;
-  const models =
-    agent.models.length > 0
-      ? agent.models.map((one) =>
-          typeof one === "string" ? find(shelf.models, one, `${name}: model`) : one,
-        )
-      : Object.values(shelf.models).slice(0, 1);
-  return {
-    models,
-    ...routedParts(agent, models),
-    voices:
-      voices.length > 0
-        ? voices.map((one) =>
-            typeof one === "string" ? find(shelf.voices, one, `${name}: voice`) : one,
-          )
-        : Object.values(shelf.voices).slice(0, 1),
-    tools,
-    hooks,
-  };
 }
 
 function find<T>(known: Readonly<Record<string, T>>, name: string, field: string): T {

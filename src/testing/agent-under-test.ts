@@ -1,6 +1,7 @@
 import type { AgentParts } from "../actors/agent-parts.ts";
 import { routedParts, type ModelChoice } from "../agent/routing.ts";
-import { partsOf, type VoiceAgent } from "../agent/voice-agent.ts";
+import { fixedShelf, partsOf } from "../agent/shelf.ts";
+import type { VoiceAgent } from "../agent/voice-agent.ts";
 import type { SimulatedClock } from "../base/clock.ts";
 import { durationMs, type Duration } from "../base/duration.ts";
 import { toAppError } from "../base/errors.ts";
@@ -47,7 +48,7 @@ export function simulatedParts(
   const { clock, errors } = noted;
   const isScripted = llm instanceof ScriptedModel;
   const wordMs = durationMs(wordTakes, "wordTakes");
-  const shelf = { models: { receptionist: createReceptionist() }, voices: {} };
+  const shelf = fixedShelf({ receptionist: createReceptionist() }, {});
   const given = isScripted ? llm.open(clock, (error) => errors.push({ by: "model", error })) : llm;
   const own = given ? { ...agent, ...onlyModel(agent, given) } : agent;
   const { models, hooks } = partsOf({ ...own, voices: [] }, shelf);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { modelRoute } from "../../src/actors/effects/model-route.ts";
 import { replayChanged } from "../../src/agent/changed-agent.ts";
-import { partsOf } from "../../src/agent/voice-agent.ts";
+import { fixedShelf, partsOf } from "../../src/agent/shelf.ts";
 import { Timeline } from "../../src/folds/timeline.ts";
 import { usageOf } from "../../src/folds/usage.ts";
 import {
@@ -185,7 +185,7 @@ suite("models by level, as they are written", () => {
   const [small, middle, large, spare] = ["small", "middle", "large", "spare"].map((name) =>
     named(name),
   ) as [Llm, Llm, Llm, Llm];
-  const shelf = { models: { small, middle, large, spare }, voices: {} };
+  const shelf = fixedShelf({ small, middle, large, spare }, {});
 
   const orderOf = (options: Partial<AgentOptions>, text: string): readonly string[] => {
     const parts = partsOf(desk(options), shelf);

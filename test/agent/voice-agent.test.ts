@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { partsOf } from "../../src/agent/voice-agent.ts";
+import { fixedShelf, partsOf } from "../../src/agent/shelf.ts";
 import {
   AppError,
   handoff,
@@ -151,7 +151,7 @@ suite("parts of one's own", () => {
   test("a voice may be an object, beside names", () => {
     const agent = voiceAgent({ ...BASE, voice: [voice, "slt"] });
     const local = { ...voice, name: "slt" };
-    const { voices } = partsOf(agent, { models: {}, voices: { slt: local } });
+    const { voices } = partsOf(agent, fixedShelf({}, { slt: local }));
     assert.deepEqual(voices, [voice, local]);
   });
 
