@@ -48,7 +48,7 @@ test("dependencies are pinned to exact versions", () => {
 });
 
 test("package.json has the known scripts and no others", () => {
-  const daily = "start servers ground test test:e2e check verify";
+  const daily = "start servers ground test test:quick test:live test:e2e check verify";
   const known = `${daily} bench scenarios mutants prepack`.split(" ");
   assert.deepEqual(Object.keys(pkg.scripts).sort(), known.sort());
 });
