@@ -118,7 +118,8 @@ export function endText({ input }: LogRecord): string {
     readonly error?: string;
   };
   const at = position === undefined ? "" : `, at ${position} ms of its sound`;
-  return `${childOf(effect)} ended: ${how}${error === undefined ? "" : `: ${failureText(error)}`}${at}`;
+  const why = error === undefined ? "" : `: ${failureText(error)}`;
+  return `${childOf(effect)} ended: ${how}${why}${at}`;
 }
 
 /** A tool's end with what it gave. */
