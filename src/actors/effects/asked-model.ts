@@ -129,7 +129,7 @@ export class AskedModel {
         provider,
         model,
         // Only where it must be: a long call's request is long.
-        inputTokens: Math.ceil(JSON.stringify(this.#try.request, noBytes).length / CHARS_PER_TOKEN),
+        inputTokens: Math.ceil(textIn(this.#try.request).length / CHARS_PER_TOKEN),
         outputTokens: given,
         estimated: true,
       });
@@ -208,9 +208,14 @@ function nameOr(given: unknown, own: string): string {
   return typeof given === "string" ? given : own;
 }
 
-/** What an image costs has nothing to do with its bytes. */
-function noBytes(_key: string, value: unknown): unknown {
-  return value instanceof Uint8Array ? undefined : value;
+/** All that a model is given to read; an image costs what has nothing to do with its bytes. */
+function textIn({ messages, tools }: LlmRequest): string {
+  const said = messages.map((message) => {
+    if (message.role === "tool") return JSON.stringify(message.output);
+    const calls = message.role === "assistant" ? (message.toolCalls ?? []) : [];
+    return message.text + calls.map(({ name, input }) => name + JSON.stringify(input)).join("");
+  });
+  return [...said, ...tools.map((spec) => JSON.stringify(spec))].join("");
 }
 
 function isCount(value: unknown): value is number {
