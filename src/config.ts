@@ -1,56 +1,17 @@
 import { homedir, platform } from "node:os";
 import { posix, resolve, win32 } from "node:path";
-import { z } from "zod";
 import packageJson from "../package.json" with { type: "json" };
 import { AppError } from "./base/errors.ts";
-import { Token } from "./events/record.ts";
+import { findAll, readFileTexts, valuesOf, type Found, type Texts } from "./config/read.ts";
+import { VARIABLES, type Group, type Values, type Variable } from "./config/variables.ts";
+
+/** The one reader of the environment: typed, checked, frozen. Flags win over variables. */
 
 /** What a call's header says it was made by. */
 export const BUILD = `turnfold ${packageJson.version}`;
 
 /** For the programs we start; what is meant for us is read by `readConfig`. */
 export const ENVIRONMENT: Readonly<NodeJS.ProcessEnv> = process.env;
-
-/**
- * The one reader of the environment: typed, checked, frozen. Flags of the command line win over
- * variables, variables over defaults.
- */
-const Environment = z.object({
-  /** Where calls, jobs and blobs lie. */
-  TURNFOLD_DATA: z.string().min(1).default(".turnfold"),
-  /** Where downloaded speech models lie; default: the user's cache folder. */
-  TURNFOLD_MODELS: z.string().min(1).optional(),
-  /** Where the NATS server is; unset: files in the data folder. */
-  NATS_URL: z.string().min(1).optional(),
-  /** First token of all subjects and names on it. */
-  NATS_PREFIX: z.string().min(1).default("turnfold"),
-  /** Copies of each stream: 3 on a cluster. */
-  NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
-  /** Streams the log is spread over; fixed once it is made. */
-  NATS_SHARDS: z.coerce.number().int().min(1).max(64).optional(),
-  /** Its monitoring address, for the checks that only it can answer. */
-  NATS_MONITOR_URL: z.url().optional(),
-  /** Where the LiveKit server is; unset: rooms of this process alone. */
-  LIVEKIT_URL: z.url({ protocol: /^wss?$/, error: "use ws://host:7880 or wss://host" }).optional(),
-  LIVEKIT_API_KEY: z.string().min(1).optional(),
-  LIVEKIT_API_SECRET: z.string().min(1).optional(),
-  /** Who workers are to LiveKit's own dispatch; "" stands for every new room. */
-  TURNFOLD_AGENT_NAME: z.string().max(128).optional(),
-  /** Pattern with `*` of the new rooms that get an agent. */
-  TURNFOLD_ROOMS: z.string().min(1).optional(),
-  /** Whether as soon as there is a room, or only when somebody publishes in it. */
-  TURNFOLD_AGENT_PER: z.enum(["room", "publisher"]).default("room"),
-  /** Of `GET /health`; default 8081, where it is free. */
-  TURNFOLD_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
-  /** Calls of one worker at a time. */
-  TURNFOLD_WORKER_CAPACITY: z.coerce.number().int().min(1).max(10_000).default(20),
-  /** Whose rooms they are where nobody says so. */
-  TURNFOLD_TENANT: Token.default("local"),
-  TURNFOLD_LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("warn"),
-  TURNFOLD_PORT: z.coerce.number().int().min(0).max(65_535).default(4600),
-  /** Any value but the empty one: no colours (https://no-color.org). */
-  NO_COLOR: z.string().optional(),
-});
 
 export interface NatsConfig {
   readonly url: string;
@@ -75,6 +36,52 @@ export interface LiveKitDispatchConfig {
   readonly rooms?: string;
 }
 
+/** What stands for a vendor where one is named: in variables, models and voices. */
+export type VendorName = keyof typeof VENDOR_VARIABLES;
+
+const VENDOR_VARIABLES = {
+  openai: "OPENAI",
+  groq: "GROQ",
+  anthropic: "ANTHROPIC",
+  gemini: "GOOGLE",
+  deepgram: "DEEPGRAM",
+  cartesia: "CARTESIA",
+  elevenlabs: "ELEVENLABS",
+  rime: "RIME",
+  voyage: "VOYAGE",
+} as const;
+
+export const VENDOR_NAMES = Object.keys(VENDOR_VARIABLES) as VendorName[];
+
+export interface VendorAccess {
+  /** Name of the variable its key stands in. */
+  readonly keyName: string;
+  readonly key: string | undefined;
+  /** Undefined: the address that its SDK has. */
+  readonly baseUrl: string | undefined;
+}
+
+export interface VendorsConfig {
+  readonly access: Readonly<Record<VendorName, VendorAccess>>;
+  readonly llm: { readonly provider: Values["AGENT_LLM_PROVIDER"]; readonly model?: string };
+  readonly stt: { readonly provider: Values["AGENT_STT_PROVIDER"]; readonly model?: string };
+  readonly tts: {
+    readonly provider: Values["AGENT_TTS_PROVIDER"];
+    readonly model?: string;
+    readonly voice?: string;
+  };
+  readonly retired: Values["TURNFOLD_RETIRED_MODELS"];
+  readonly isProduction: boolean;
+}
+
+/** What the bundled agent is told by variables; an agent's file says all that by itself. */
+export interface BundledAgentConfig {
+  readonly language: string;
+  readonly greeting?: string;
+  readonly systemPrompt?: string;
+  readonly allowInterruptions: boolean;
+}
+
 export interface Config {
   readonly dataDir: string;
   /** Undefined: calls are kept in the data folder. */
@@ -89,6 +96,22 @@ export interface Config {
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
   readonly colors: boolean;
+  readonly vendors: VendorsConfig;
+  readonly agent: BundledAgentConfig;
+  /** Every variable with where its value is from, secrets masked. */
+  readonly shown: readonly ShownVariable[];
+}
+
+export interface ShownVariable {
+  readonly name: string;
+  readonly group: Group;
+  /** Masked where it is secret; null where there is none. */
+  readonly value: string | null;
+  readonly from: Found["from"];
+  /** The name it was given under. */
+  readonly as: string;
+  /** What it waits for, as it changes nothing yet; null where it has effect. */
+  readonly waitsFor: string | null;
 }
 
 export interface ConfigFlags {
@@ -96,15 +119,15 @@ export interface ConfigFlags {
   readonly port?: number;
 }
 
-export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
-  const parsed = Environment.safeParse(env);
-  if (!parsed.success) {
-    const detail = { fix: "set the named variable as the message says" };
-    const message = `environment: ${z.prettifyError(parsed.error)}`;
-    throw new AppError("config.invalid", message, { detail });
-  }
-  const values = parsed.data;
-  return Object.freeze({
+/**
+ * Of the process, with the `.env` of the working folder; an environment that is handed in stands
+ * alone, but for a file that it names. Error `config.invalid`, naming each wrong variable.
+ */
+export function readConfig(flags: ConfigFlags = {}, env: Texts = ENVIRONMENT): Config {
+  const folder = env === ENVIRONMENT ? process.cwd() : undefined;
+  const found = findAll(env, readFileTexts(env, folder));
+  const values = valuesOf(found);
+  return freezeDeep({
     // A folder that is named on the command line is meant.
     nats: flags.data === undefined ? natsOf(values) : undefined,
     liveKit: liveKitOf(values),
@@ -115,11 +138,77 @@ export function readConfig(flags: ConfigFlags = {}, env = ENVIRONMENT): Config {
     modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
     logLevel: values.TURNFOLD_LOG_LEVEL,
     port: flags.port ?? values.TURNFOLD_PORT,
-    colors: !values.NO_COLOR,
+    colors: values.NO_COLOR === undefined,
+    vendors: vendorsOf(values),
+    agent: agentOf(values),
+    shown: found.map(showVariable),
   });
 }
 
-function natsOf(values: z.infer<typeof Environment>): NatsConfig | undefined {
+function vendorsOf(values: Values): VendorsConfig {
+  const access = Object.entries(VENDOR_VARIABLES).map(([vendor, name]) => {
+    const keyName = `${name}_API_KEY` as const;
+    const baseUrl = values[`${name}_BASE_URL`];
+    return [vendor, { keyName, key: values[keyName], baseUrl }] as const;
+  });
+  const { LLM_MODEL, STT_MODEL, TTS_MODEL, TTS_VOICE_ID } = values;
+  return {
+    access: Object.fromEntries(access) as Record<VendorName, VendorAccess>,
+    llm: { provider: values.AGENT_LLM_PROVIDER, ...given("model", LLM_MODEL) },
+    stt: { provider: values.AGENT_STT_PROVIDER, ...given("model", STT_MODEL) },
+    tts: {
+      provider: values.AGENT_TTS_PROVIDER,
+      ...given("model", TTS_MODEL),
+      ...given("voice", TTS_VOICE_ID),
+    },
+    retired: values.TURNFOLD_RETIRED_MODELS,
+    isProduction: values.NODE_ENV === "production",
+  };
+}
+
+function agentOf(values: Values): BundledAgentConfig {
+  return {
+    language: values.AGENT_STT_LANGUAGE,
+    allowInterruptions: values.AGENT_ALLOW_INTERRUPTIONS,
+    ...given("greeting", values.AGENT_GREETING),
+    ...given("systemPrompt", values.AGENT_SYSTEM_PROMPT),
+  };
+}
+
+function given<K extends string>(
+  key: K,
+  value: string | undefined,
+): { readonly [P in K]?: string } {
+  return value === undefined ? {} : ({ [key]: value } as Record<K, string>);
+}
+
+function showVariable({ name, text, from, as }: Found): ShownVariable {
+  const { group, secret, waitsFor }: Variable = VARIABLES[name];
+  const value = text === undefined ? null : secret ? masked(text) : withoutPassword(text);
+  return { name, group, value, from, as, waitsFor: waitsFor ?? null };
+}
+
+const SHOWN_AT_ENDS = 4;
+/** A secret shorter than this is not shown in part either. */
+const MASKED_MIN = 20;
+
+function masked(secret: string): string {
+  if (secret.length < MASKED_MIN) return "set";
+  return `${secret.slice(0, SHOWN_AT_ENDS - 1)}…${secret.slice(-SHOWN_AT_ENDS)}`;
+}
+
+/** Addresses may hold one. */
+function withoutPassword(text: string): string {
+  return text.replaceAll(/(:\/\/[^:@/\s]*:)[^@/\s]+@/g, "$1***@");
+}
+
+function freezeDeep<T extends object>(value: T): T {
+  for (const inner of Object.values(value))
+    if (typeof inner === "object" && inner !== null) freezeDeep(inner as object);
+  return Object.freeze(value);
+}
+
+function natsOf(values: Values): NatsConfig | undefined {
   const { NATS_URL: url, NATS_SHARDS: shards, NATS_MONITOR_URL: monitorUrl } = values;
   if (url === undefined) return undefined;
   return Object.freeze({
@@ -131,16 +220,23 @@ function natsOf(values: z.infer<typeof Environment>): NatsConfig | undefined {
   });
 }
 
-function liveKitOf(values: z.infer<typeof Environment>): LiveKitConfig | undefined {
+function liveKitOf(values: Values): LiveKitConfig | undefined {
   const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = values;
   if (url === undefined) return undefined;
   const dispatch = dispatchOf(values);
   if (apiKey && apiSecret) return Object.freeze({ url, apiKey, apiSecret, dispatch });
-  const missing = apiKey ? "LIVEKIT_API_SECRET" : "LIVEKIT_API_KEY";
-  throw new AppError("config.invalid", `environment: LIVEKIT_URL is set and ${missing} is not`);
+  const missing = [
+    ...(apiKey ? [] : ["LIVEKIT_API_KEY"]),
+    ...(apiSecret ? [] : ["LIVEKIT_API_SECRET"]),
+  ];
+  const not = missing.length > 1 ? "are not" : "is not";
+  const message = `environment: LIVEKIT_URL is set and ${missing.join(" and ")} ${not}`;
+  throw new AppError("config.invalid", message, {
+    detail: { fix: `set ${missing.join(" and ")}` },
+  });
 }
 
-function dispatchOf(values: z.infer<typeof Environment>): LiveKitDispatchConfig | undefined {
+function dispatchOf(values: Values): LiveKitDispatchConfig | undefined {
   const { TURNFOLD_ROOMS: rooms, TURNFOLD_AGENT_PER: per } = values;
   const agentName = values.TURNFOLD_AGENT_NAME ?? (rooms === undefined ? undefined : "");
   if (agentName === undefined) return undefined;

@@ -8,8 +8,9 @@ import { replyRunner } from "./actors/effects/reply.runner.ts";
 import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
 import { Supervisor } from "./actors/supervisor.ts";
-import { openReceptionist } from "./agent/receptionist.ts";
-import { agentOf, partsOf, type Shelf, type VoiceAgent } from "./agent/voice-agent.ts";
+import { bundledAgent } from "./agent/bundled-agent.ts";
+import { partsOf } from "./agent/shelf.ts";
+import { agentOf, type VoiceAgent } from "./agent/voice-agent.ts";
 import { AppError } from "./base/errors.ts";
 import { systemClock } from "./base/clock.ts";
 import { systemIds } from "./base/id.ts";
@@ -32,17 +33,9 @@ import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
 import { Breakers } from "./providers/breakers.ts";
-import { openFlite } from "./providers/local/flite.tts.ts";
-import { findModels, findSmartTurn } from "./providers/local/models.ts";
-import { openMoonshine } from "./providers/local/moonshine.stt.ts";
-import { createReceptionist } from "./providers/local/receptionist/receptionist.llm.ts";
 import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
-import { createSilero } from "./providers/local/silero.vad.ts";
-import { openSmartTurn } from "./providers/local/smart-turn.endpointer.ts";
+import type { Providers } from "./vendors/providers.ts";
 import type { Endpointer } from "./providers/endpointer.port.ts";
-import type { Stt } from "./providers/stt.port.ts";
-import type { Tts } from "./providers/tts.port.ts";
-import type { Vad } from "./providers/vad.port.ts";
 
 /** The composition root: the one file that picks adapters. */
 export { lockHolder, tellUrl } from "./broker/embedded/data-lock.ts";
@@ -56,6 +49,14 @@ export { findModels, MODELS, MOONSHINE, SMART_TURN } from "./providers/local/mod
 export { createSilero } from "./providers/local/silero.vad.ts";
 export { missingOf, pullWeights } from "./providers/local/weights.ts";
 export type { PullProgress, Weights } from "./providers/local/weights.ts";
+export {
+  CALLER_VOICE,
+  isReceptionistAnswering,
+  needsLocalEars,
+  openProviders,
+} from "./vendors/providers.ts";
+export { checkService, type CheckedCandidate, type ServiceCheck } from "./vendors/check.ts";
+export type { Providers } from "./vendors/providers.ts";
 
 /** The rate of local sound: what the voice detector and speech-to-text are made for. */
 export const LOCAL_RATE_HZ = 16_000;
@@ -69,8 +70,6 @@ const WORKER = [
 ].join("-");
 /** Of this process: all its calls ask the same providers. */
 export const BREAKERS = new Breakers();
-export const AGENT_VOICE = "slt";
-export const CALLER_VOICE = "rms";
 
 /**
  * NATS where it is configured, else the data folder. Owners of the folder lock it; readers
@@ -78,7 +77,7 @@ export const CALLER_VOICE = "rms";
  */
 export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
   // What a server warns of is for those who run on it, not for each look at a call.
-  const level = readOnly && config.logLevel === "warn" ? "error" : config.logLevel;
+  const level = readOnly && config.logLevel !== "debug" ? "error" : config.logLevel;
   const logger = stderrLogger(level, () => systemClock.now());
   if (config.nats) return openNats({ ...config.nats, clock: systemClock, ids: systemIds, logger });
   return openEmbedded({ dataDir: config.dataDir, clock: systemClock, logger, readOnly });
@@ -95,53 +94,11 @@ export function logPath(config: Config, { tenant, call }: CallRef): string {
   return join(config.dataDir, tenant, call, "0001.jsonl");
 }
 
-/** Speech and model of this machine: no server, no key. `stt` needs the models once pulled. */
-export interface LocalProviders extends AsyncDisposable {
-  readonly vad: Vad;
-  readonly stt: Stt | undefined;
-  /** Why there is no `stt`. */
-  readonly missing: string | undefined;
-  /** An open model that hears when a turn is over, once it was pulled. */
-  readonly endpointer: Endpointer | undefined;
-  readonly tts: Tts;
-  /** Models and voices by the names an agent calls them. */
-  readonly shelf: Shelf;
-}
-
-export async function openLocalProviders(config: Config): Promise<LocalProviders> {
-  const models = await findModels(config.modelsDir);
-  const stt = models.ok ? openMoonshine(models.paths) : undefined;
-  const smartTurn = await findSmartTurn(config.modelsDir);
-  const endpointer = smartTurn.ok ? openSmartTurn(smartTurn.paths) : undefined;
-  const tts = openFlite();
-  const vad = createSilero();
-  await Promise.all([tts.warm(), stt?.warm(), stt && vad.warm()]);
-  return {
-    vad,
-    stt,
-    missing: models.ok ? undefined : models.reason,
-    endpointer,
-    tts,
-    shelf: {
-      models: { receptionist: createReceptionist() },
-      voices: Object.fromEntries(byDefault(tts.voices).map((name) => [name, { tts, name }])),
-    },
-    [Symbol.asyncDispose]: async () => {
-      const parts = [tts, stt, endpointer].filter((part) => part !== undefined);
-      await Promise.all(parts.map((part) => part[Symbol.asyncDispose]()));
-    },
-  };
-}
-
 /** Fails when a call opens, and not in the middle of its first turn. */
 function checkEndpointer(agent: VoiceAgent, endpointer: Endpointer | undefined): void {
   if (agent.settings.endpointing.endpointer !== "smart-turn" || endpointer) return;
   const fix = "run turnfold models pull smart-turn";
   throw new AppError("endpointer.missing", `${agent.name}: no smart-turn weights: ${fix}`);
-}
-
-function byDefault(voices: readonly string[]): readonly string[] {
-  return [AGENT_VOICE, ...voices.filter((name) => name !== AGENT_VOICE)];
 }
 
 /** A room of WAV callers in real time, recorded from now on. */
@@ -183,8 +140,6 @@ export async function openLiveKitDispatch(
   const { liveKit, tenant } = config;
   if (!liveKit?.dispatch) return undefined;
   const { LiveKitDispatch } = await import("./fleet/livekit-dispatch.ts");
-  // Whether it is registered is said without being asked for.
-  const level = config.logLevel === "warn" ? "info" : config.logLevel;
   const ends = roomEnds(config, broker);
   return LiveKitDispatch.start(
     { ...liveKit, ...liveKit.dispatch, tenant, version: BUILD },
@@ -194,7 +149,7 @@ export async function openLiveKitDispatch(
       hearEnds: (onEnd) => hearEnds(ends, tenant, onEnd),
       load,
       clock: systemClock,
-      logger: stderrLogger(level, () => systemClock.now()),
+      logger: stderrLogger(config.logLevel, () => systemClock.now()),
     },
   );
 }
@@ -204,13 +159,13 @@ export function roomEnds(config: Config, broker: Broker): RoomEndPorts {
   return { broker, clock: systemClock, ...prefixOf(config) };
 }
 
-/** The sample agent, with its own book of tables. */
-export function openLocalReceptionist(): VoiceAgent {
-  return openReceptionist(createReceptionistTools());
+/** The bundled agent, as the variables want it. */
+export function openBundledAgent({ agent }: Config): VoiceAgent {
+  return bundledAgent(agent, createReceptionistTools());
 }
 
 /** Error `config.invalid` where it, or one it may hand over to, names what is not on the shelf. */
-export function checkAgent(agent: VoiceAgent, { shelf, endpointer }: LocalProviders): void {
+export function checkAgent(agent: VoiceAgent, { shelf, endpointer }: Providers): void {
   for (const one of [agent, ...Object.values(agent.agents)]) {
     partsOf(one, shelf);
     checkEndpointer(one, endpointer);
@@ -222,13 +177,13 @@ export function openSupervisor(
   config: Config,
   broker: Broker,
   parts: {
-    readonly providers: LocalProviders;
+    readonly providers: Providers;
     readonly roomOf: (call: string) => RoomMedia;
     /** Asked at each effect, so that an edited agent is at work from its next answer on. */
     readonly agent: () => VoiceAgent;
   },
 ): Supervisor {
-  const { stt, vad, shelf, endpointer } = parts.providers;
+  const { vad, shelf, endpointer } = parts.providers;
   const agentParts = (name: string) => partsOf(agentOf(parts.agent(), name), shelf);
   checkAgent(parts.agent(), parts.providers);
   return new Supervisor({
@@ -244,6 +199,8 @@ export function openSupervisor(
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       const speaking = { partsOf: agentParts, media, guard: BREAKERS };
+      const agent = parts.agent();
+      const stt = agent.stt ?? parts.providers.sttFor(agent.settings.language);
       return {
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner({ vad, ...(endpointer && { endpointer }) }, media),

@@ -2,16 +2,16 @@ import type { CallHost } from "../actors/call-host.ts";
 import type { Supervisor } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { codeOf } from "../base/errors.ts";
-import { checkAgent, type LocalProviders } from "../main.ts";
+import { checkAgent, type Providers } from "../main.ts";
 
 /** The agent of a process and the calls it is in, so that it can be changed while they go on. */
 export class AgentSlot {
-  readonly #providers: LocalProviders;
+  readonly #providers: Providers;
   readonly #supervisors = new Set<Supervisor>();
   #agent: VoiceAgent;
 
   /** Error `config.invalid` where the agent names a model or a voice that is not there. */
-  constructor(agent: VoiceAgent, providers: LocalProviders) {
+  constructor(agent: VoiceAgent, providers: Providers) {
     checkAgent(agent, providers);
     this.#agent = agent;
     this.#providers = providers;

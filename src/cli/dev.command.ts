@@ -24,7 +24,7 @@ export const register: Register = (program, cli) => {
 async function runDev({ args, options, config, out }: Invocation<ServeFlags>): Promise<number> {
   const file = args[0]!;
   const loaded = await loadAgent(file);
-  advise(loaded.agent, out);
+  advise(loaded.agent, config, out);
   await prepare(config, options, out);
   const port = options.port ?? config.port;
   await using serving = await serve({ ...config, port }, loaded.agent);

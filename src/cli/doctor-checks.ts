@@ -5,6 +5,7 @@ import { z } from "zod";
 import { toAppError } from "../base/errors.ts";
 import type { Config } from "../config.ts";
 import {
+  checkService,
   createSilero,
   findModels,
   lockHolder,
@@ -14,6 +15,7 @@ import {
   SMART_TURN,
   storeName,
 } from "../main.ts";
+import { fixOf } from "./output.ts";
 
 export const Check = z.strictObject({
   name: z.string(),
@@ -33,11 +35,12 @@ const DISK_BYTES_MIN = 500e6;
 
 export async function checkAll(config: Config): Promise<readonly Check[]> {
   const stt = await checkModels(config);
-  const [pip, vad, endpointer, tts] = await Promise.all([
+  const [pip, vad, endpointer, tts, vendors] = await Promise.all([
     checkPip(stt.status === "ok"),
     checkVad(),
     checkEndpointer(config),
     checkTts(),
+    checkVendors(config),
   ]);
   return [
     checkNode(),
@@ -50,8 +53,28 @@ export async function checkAll(config: Config): Promise<readonly Check[]> {
     vad,
     endpointer,
     tts,
-    { name: "llm", status: "ok", detail: "receptionist-1, local and rule-based: no key needed" },
+    ...vendors,
   ];
+}
+
+/** Who takes each part by the keys there are; a vendor is not asked here. */
+async function checkVendors(config: Config): Promise<readonly Check[]> {
+  const services = ["stt", "llm", "tts"] as const;
+  const checks = services.map(async (service) => {
+    const options = { service, wish: {}, live: false, isLocalTried: false };
+    const { candidates } = await checkService(config, options);
+    const [first, ...others] = candidates.map(({ provider, model }) => `${provider} ${model}`);
+    const name = `${service} choice`;
+    const problem = candidates[0]?.problem;
+    // Speech of this machine has checks of its own, and callers can type.
+    if (problem && problem.code !== "stt.missing") {
+      const fix = fixOf(problem) ?? `see turnfold check ${service}`;
+      return { name, status: "fail" as const, detail: problem.message, fix };
+    }
+    const detail = [first, ...others].join(", then ");
+    return { name, status: "ok" as const, detail };
+  });
+  return Promise.all(checks);
 }
 
 function checkNode(): Check {

@@ -5,6 +5,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { isVoiceAgent, type VoiceAgent } from "../agent/voice-agent.ts";
 import { shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
+import type { Config } from "../config.ts";
+import { isReceptionistAnswering } from "../main.ts";
 import type { Output } from "./output.ts";
 
 /**
@@ -60,17 +62,18 @@ export async function loadAgent(given: string): Promise<LoadedAgent> {
 /** The agent of a command line, or none; says what its author may not know. */
 export async function agentOption(
   file: string | undefined,
+  config: Config,
   out: Output,
 ): Promise<VoiceAgent | undefined> {
   if (file === undefined) return undefined;
   const { agent } = await loadAgent(file);
-  advise(agent, out);
+  advise(agent, config, out);
   return agent;
 }
 
 /** An agent without a model is answered for by rules that know nothing of it. */
-export function advise({ name, models }: VoiceAgent, out: Output): void {
-  if (models.length > 0) return;
+export function advise({ name, models }: VoiceAgent, config: Config, out: Output): void {
+  if (models.length > 0 || !isReceptionistAnswering(config)) return;
   out.note(`${name} names no model: the bundled receptionist of a restaurant answers for it`);
 }
 

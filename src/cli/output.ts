@@ -96,14 +96,19 @@ export class Output {
 
 /** Says what went wrong and what to do; returns the exit code. */
 export function reportError(error: unknown, io: CliIo, json: boolean): number {
-  const { code, message, detail, family, stack } = toAppError(error, "bug");
-  const own = typeof detail["fix"] === "string" ? detail["fix"] : undefined;
-  const fix = own ?? FIXES[code];
+  const known = toAppError(error, "bug");
+  const { code, message, family, stack } = known;
+  const fix = fixOf(known);
   const report = { error: { code, message, ...(fix !== undefined && { fix }) } };
   if (json) io.out(`${JSON.stringify(ErrorReport.parse(report), undefined, 2)}\n`);
   else io.err(`${code}: ${message}\n${fix === undefined ? "" : `  fix: ${fix}\n`}`);
   if (code === "bug") io.err(`${originOf(error) ?? stack ?? ""}\n`);
   return family === "input" ? EXIT.usage : EXIT.failed;
+}
+
+/** What a person can do about it. */
+export function fixOf({ code, detail }: AppError): string | undefined {
+  return typeof detail["fix"] === "string" ? detail["fix"] : FIXES[code];
 }
 
 /** Where a foreign error came from: the wrapping one would name this file. */
@@ -131,6 +136,12 @@ const FIXES: Partial<Readonly<Record<ErrorCode, string>>> = {
   "wav.invalid": "convert it to 16-bit PCM WAV",
   "data.locked": "stop that process, or use another folder with --data",
   "data.failed": "check the folder named with --data, its permissions and its disk",
+  "provider.rejected": "set the right key, and look at the account",
+  "provider.limited": "wait, or raise the limit of the account",
+  "provider.refused": "correct the model, the voice or the setting that the message names",
+  "provider.unavailable": "check the network, a proxy and the provider's address",
+  "provider.timeout": "check the network and the provider's status, then try again",
+  "provider.failed": "see the provider's status, then try again",
   "models.pull": "check the network and that pip is installed, then pull again",
   "models.checksum": "pull again; if it stays so, the source has changed and must not be used",
   "machine.unknown": "use a build that carries these machine versions",

@@ -2,7 +2,9 @@ import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { register as registerCalls } from "./calls.command.ts";
 import { register as registerCharts } from "./charts.command.ts";
+import { register as registerCheck } from "./check.command.ts";
 import type { Cli, Register } from "./command.ts";
+import { register as registerConfig } from "./config.command.ts";
 import { register as registerDev } from "./dev.command.ts";
 import { register as registerDispatch } from "./dispatch.command.ts";
 import { register as registerDoctor } from "./doctor.command.ts";
@@ -41,6 +43,8 @@ const COMMANDS: readonly Register[] = [
   registerTransfer,
   registerCharts,
   registerDoctor,
+  registerCheck,
+  registerConfig,
   registerModels,
 ];
 
@@ -63,6 +67,8 @@ Examples:
   $ turnfold export c0k3 call.jsonl         one file of it; turnfold import takes it in
   $ turnfold charts --format stately        the statecharts, for Stately Studio
   $ turnfold doctor                         what is set up here, and what is not
+  $ turnfold check tts --live               who speaks, and how fast
+  $ turnfold config                         every setting and where it is from
   $ turnfold models pull                    fetch the speech-to-text models
 
 Exit codes: 0 done, 1 the answer is bad news, 2 asked wrongly, 3 replayed but not verified.`;

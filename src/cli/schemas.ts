@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import { CallList } from "./calls.command.ts";
 import { ChartList } from "./charts.command.ts";
+import { CheckReport } from "./check.command.ts";
+import { ConfigReport } from "./config.command.ts";
 import { DispatchReport } from "./dispatch.command.ts";
 import { DoctorReport } from "./doctor.command.ts";
 import { FleetReport } from "./fleet.command.ts";
@@ -29,6 +31,10 @@ export const SCHEMAS = {
   import: TransferReport,
   charts: ChartList,
   doctor: DoctorReport,
+  "check stt": CheckReport,
+  "check llm": CheckReport,
+  "check tts": CheckReport,
+  config: ConfigReport,
   "models list": ModelList,
   "models pull": ModelList,
   error: ErrorReport,

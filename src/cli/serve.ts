@@ -18,13 +18,13 @@ import {
   MACHINES,
   openBrowserRooms,
   openCommands,
-  openLocalProviders,
-  openLocalReceptionist,
+  openProviders,
+  openBundledAgent,
   openStore,
   openSupervisor,
   tellUrl,
   type Broker,
-  type LocalProviders,
+  type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
 import { providersHealth, storeHealth, type Health } from "./health.ts";
@@ -46,13 +46,13 @@ export type OnRecord = (ref: CallRef, record: LogRecord) => void;
 
 export async function serve(
   config: Config,
-  agent: VoiceAgent = openLocalReceptionist(),
+  agent: VoiceAgent = openBundledAgent(config),
   onRecord: OnRecord = () => undefined,
 ): Promise<Serving> {
   await using opened = new AsyncDisposableStack();
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   const broker = opened.use(await openStore(config, false));
-  const providers = opened.use(await openLocalProviders(config));
+  const providers = opened.use(await openProviders(config));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
@@ -96,7 +96,7 @@ export async function serve(
     machines: MACHINES,
     logger,
     runSample: () => samples.run(),
-    speech: { ready: providers.stt !== undefined, missing: providers.missing },
+    speech: { ready: providers.missing === undefined, missing: providers.missing },
     charts: allCharts().map(([, chart]) => chart),
     commands,
     fleet: () => member.view.answer(),
@@ -121,7 +121,7 @@ function nowOf({ calls }: CallCommands): WorkerNow {
 
 interface SamplePorts {
   readonly broker: Broker;
-  readonly providers: LocalProviders;
+  readonly providers: Providers;
   readonly logger: Logger;
   readonly slot: AgentSlot;
   readonly told: OnRecord;

@@ -88,7 +88,7 @@ async function run({ options, config, out }: Invocation<Options>, acts: Act[]): 
     throw usageError(`--tenant ${tenant} is not a name`, "use 1 to 64 of A-Z a-z 0-9 _ -");
   if (resume !== undefined && acts.length > 0)
     throw usageError("--resume goes on with the call's own script", "leave the utterances out");
-  const agent = await agentOption(options.agent, out);
+  const agent = await agentOption(options.agent, config, out);
   const conversation = new Conversation();
   const report = await simulate(config, {
     acts: acts.length > 0 ? acts : SAMPLE,

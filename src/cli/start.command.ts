@@ -6,6 +6,7 @@ import { serveHealth } from "./health.ts";
 import { AGENT_OPTION, agentOption } from "./load-agent.ts";
 import { ensureModels } from "./models.command.ts";
 import { EXIT, type Output } from "./output.ts";
+import { needsLocalEars } from "../main.ts";
 import { workUntilDrained } from "./drain.ts";
 import { serve } from "./serve.ts";
 import { DRAIN_OPTION, drainPorts, workLine, type DrainFlags } from "./work.ts";
@@ -55,7 +56,7 @@ export async function prepare(
   { pull }: Pick<ServeFlags, "pull">,
   out: Output,
 ): Promise<void> {
-  if (!pull) return;
+  if (!pull || !needsLocalEars(config)) return;
   try {
     await ensureModels(config, out);
   } catch (error) {
@@ -67,7 +68,7 @@ export async function prepare(
 
 /** Serves until it is stopped. */
 async function run({ options, config, out }: Invocation<Options>): Promise<number> {
-  const agent = await agentOption(options.agent, out);
+  const agent = await agentOption(options.agent, config, out);
   await prepare(config, options, out);
   await using serving = await serve({ ...config, port: options.port ?? config.port }, agent);
   const { work } = serving;

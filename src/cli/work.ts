@@ -13,15 +13,15 @@ import {
   openCommands,
   openLiveKitDispatch,
   openLiveKitRooms,
-  openLocalProviders,
-  openLocalReceptionist,
+  openProviders,
+  openBundledAgent,
   openStore,
   openSupervisor,
   openWorker,
   roomEnds,
   storeName,
   type Broker,
-  type LocalProviders,
+  type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
 import { liveKitHealth, providersHealth, storeHealth, type Health } from "./health.ts";
@@ -42,7 +42,7 @@ export interface Work extends AsyncDisposable {
 
 export interface WorkPorts {
   readonly broker: Broker;
-  readonly providers: LocalProviders;
+  readonly providers: Providers;
   readonly slot: AgentSlot;
   readonly commands: CallCommands;
   readonly onRecord?: RecordListener;
@@ -92,11 +92,11 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
 export async function openWorkAlone(
   config: Config,
   out: Pick<Output, "note" | "signal">,
-  agent: VoiceAgent = openLocalReceptionist(),
+  agent: VoiceAgent = openBundledAgent(config),
 ): Promise<Work> {
   await using opened = new AsyncDisposableStack();
   const broker = opened.use(await storeOnceThere(config, out));
-  const providers = opened.use(await openLocalProviders(config));
+  const providers = opened.use(await openProviders(config));
   const slot = new AgentSlot(agent, providers);
   const commands = openCommands(config, broker);
   const work = opened.use(await openWork(config, { broker, providers, slot, commands }));

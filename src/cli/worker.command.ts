@@ -35,7 +35,7 @@ export const register: Register = (program, cli) => {
 async function run({ options, config, out }: Invocation<Options>): Promise<number> {
   needNats(config);
   needLiveKit(config);
-  const agent = await agentOption(options.agent, out);
+  const agent = await agentOption(options.agent, config, out);
   await prepare(config, options, out);
   await using work = await openWorkAlone(config, out, agent);
   await using _ = await serveHealth(config, work.health, out);

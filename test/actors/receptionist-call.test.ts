@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { replay } from "../../src/actors/replay.ts";
-import { openReceptionist } from "../../src/agent/receptionist.ts";
+import { bundledAgent } from "../../src/agent/bundled-agent.ts";
 import { turnSummaries } from "../../src/folds/turns.ts";
 import { MACHINES } from "../../src/machines/machines.ts";
 import { createReceptionistTools } from "../../src/providers/local/receptionist/tools.ts";
@@ -25,7 +25,7 @@ async function openCall(): Promise<Simulation> {
   const simulation = await Simulation.open({
     llm: createReceptionist(),
     tools: createReceptionistTools(),
-    texts: openReceptionist(createReceptionistTools()).texts,
+    texts: bundledAgent({}, createReceptionistTools()).texts,
   });
   simulation.enter();
   await simulation.run(10_000);

@@ -194,7 +194,16 @@ test("the real program answers with the same exit codes", async (t) => {
   }
 });
 
-const PROVIDERS = ["stt", "pip", "vad", "endpointer", "tts", "llm"];
+const PROVIDERS = [
+  "stt",
+  "pip",
+  "vad",
+  "endpointer",
+  "tts",
+  "stt choice",
+  "llm choice",
+  "tts choice",
+];
 
 test("doctor names what is missing and fails only on what stops a start", async (t) => {
   const data = await tempDir(t);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { AppError } from "../../src/base/errors.ts";
+import { readConfig } from "../../src/config.ts";
 import { agentOption, loadAgent } from "../../src/cli/load-agent.ts";
 import { Output } from "../../src/cli/output.ts";
 import { SimulateReport } from "../../src/cli/simulate.command.ts";
@@ -106,6 +107,6 @@ test("an agent without a model is told who answers for it", async () => {
     { ...io, outIsTty: false, errIsTty: false },
     { json: false, colors: false },
   );
-  await agentOption(await write("plain-one.ts", agentText("cafe")), out);
+  await agentOption(await write("plain-one.ts", agentText("cafe")), readConfig({}, {}), out);
   assert.match(said.join(""), /^cafe names no model: the bundled receptionist/);
 });

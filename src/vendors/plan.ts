@@ -1,0 +1,230 @@
+import { AppError, toAppError } from "../base/errors.ts";
+import type { VendorName, VendorsConfig } from "../config.ts";
+import {
+  defaultOf,
+  findModel,
+  MODEL_DATA,
+  resolveModel,
+  resolveVoice,
+} from "../providers/vendor-models.ts";
+
+/** Who hears, answers and speaks, in which order, by what is configured. Nothing is opened here. */
+export type Service = "stt" | "llm" | "tts";
+export type ProviderName = VendorName | "local";
+
+export interface Candidate {
+  readonly service: Service;
+  readonly provider: ProviderName;
+  readonly model: string;
+  /** Of `tts` alone. */
+  readonly voice?: string;
+  /** Named by a variable, a flag or an agent, and not only there because it has a key. */
+  readonly isChosen: boolean;
+  /** What is to be said once at the start. */
+  readonly warnings: readonly string[];
+  /** Why it cannot be used: `provider.missing`, `config.invalid`. */
+  readonly problem?: AppError;
+}
+
+export interface PlanPorts {
+  readonly vendors: VendorsConfig;
+  /** Ms since the Unix epoch: models leave their APIs. */
+  readonly at: number;
+  /** The first one is its default. */
+  readonly localVoices: readonly string[];
+}
+
+/** What is asked for, beside what the variables say. */
+export interface Wish {
+  readonly provider?: ProviderName | undefined;
+  readonly model?: string | undefined;
+  readonly voice?: string | undefined;
+}
+
+/** In the order they are tried where nobody names one. */
+const ORDER: Readonly<Record<Service, readonly VendorName[]>> = {
+  stt: ["deepgram", "groq"],
+  llm: ["openai", "groq", "anthropic", "gemini"],
+  tts: ["cartesia", "elevenlabs", "openai", "deepgram", "rime"],
+};
+const LOCAL_MODEL = { stt: "moonshine-tiny-en", llm: "receptionist", tts: "flite" } as const;
+const VARIABLE = {
+  stt: "AGENT_STT_PROVIDER",
+  llm: "AGENT_LLM_PROVIDER",
+  tts: "AGENT_TTS_PROVIDER",
+} as const;
+
+/**
+ * The first is used, the others stand in for it in this order. Whoever chooses `local` keeps all
+ * on this machine; else the local voice and ears come last, and the receptionist where nobody else
+ * can answer.
+ */
+export function planOf(service: Service, ports: PlanPorts, wish: Wish = {}): readonly Candidate[] {
+  const asked = placed(service, { ...ports.vendors[service], ...defined(wish) }, ports);
+  const keyed = orderOf(service, ports.vendors).filter((name) => hasKey(ports.vendors, name));
+  const first = asked.provider ?? firstOf(service, keyed);
+  const chosen = candidateOf(service, { ...asked, provider: first }, ports);
+  const isChosen = Object.values(asked).some((one) => one !== undefined);
+  if (first === "local") return [{ ...chosen, isChosen }];
+  const others = keyed
+    .filter((name) => name !== first)
+    .map((provider) => candidateOf(service, { provider }, ports));
+  const last = service === "llm" ? [] : [candidateOf(service, { provider: "local" }, ports)];
+  return [{ ...chosen, isChosen }, ...others, ...last];
+}
+
+/** What stands in for another may be missing; what was chosen may not, nor may all. */
+export function usable<T>(
+  candidates: readonly Candidate[],
+  open: (candidate: Candidate) => T,
+  warn: (message: string) => void,
+): readonly T[] {
+  let firstError: AppError | undefined;
+  const there = candidates.flatMap((candidate) => {
+    try {
+      return [open(candidate)];
+    } catch (error) {
+      if (!(error instanceof AppError) || candidate.isChosen) throw error;
+      firstError ??= error;
+      warn(`${candidate.provider} is left out: ${error.message}`);
+      return [];
+    }
+  });
+  if (firstError && there.length === 0) throw firstError;
+  return there;
+}
+
+/** Groq hears where it is chosen or stands in: a key that is there for its models says neither. */
+function firstOf(service: Service, keyed: readonly VendorName[]): ProviderName {
+  const fit = service === "stt" ? keyed.filter((name) => name !== "groq") : keyed;
+  return fit[0] ?? "local";
+}
+
+/** By its name in an agent's file; undefined where nobody is known to have it. */
+export function namedCandidate(
+  service: "llm" | "tts",
+  name: string,
+  ports: PlanPorts,
+): Candidate | undefined {
+  const key = service === "llm" ? "model" : "voice";
+  const wish = placed(service, { [key]: name }, ports);
+  if (wish.provider === undefined) return undefined;
+  const { provider: preferred, model } = ports.vendors.tts;
+  const own = service === "tts" && preferred === wish.provider && model !== undefined;
+  const candidate = candidateOf(service, own ? { ...wish, model } : wish, ports);
+  return { ...candidate, isChosen: true };
+}
+
+/** Finds the provider in what is asked for: `openai/gpt-6-luna`, a name that is known, a voice. */
+function placed(service: Service, wish: Wish, ports: PlanPorts): Wish {
+  if (wish.provider !== undefined) return { ...wish, ...withoutPrefix(wish) };
+  const byModel = wish.model === undefined ? undefined : modelPlace(service, wish.model);
+  if (byModel) return { ...wish, ...byModel };
+  if (service !== "tts" || wish.voice === undefined) return wish;
+  const byVoice = voicePlace(wish.voice, ports.localVoices);
+  return byVoice ? { ...wish, ...byVoice } : wish;
+}
+
+function modelPlace(service: Service, model: string): Wish | undefined {
+  if (model === LOCAL_MODEL[service]) return { provider: "local", model };
+  const facts = MODEL_DATA.models.find(({ id, kinds }) => id === model && kinds.includes(service));
+  if (facts) return { provider: facts.provider as VendorName, model };
+  const [provider, rest] = split(model);
+  return isProvider(service, provider) ? { provider, model: rest } : undefined;
+}
+
+function voicePlace(voice: string, localVoices: readonly string[]): Wish | undefined {
+  if (localVoices.includes(voice)) return { provider: "local", voice };
+  const [provider, rest] = split(voice);
+  if (isProvider("tts", provider)) return { provider, voice: rest };
+  const facts = MODEL_DATA.models.find(({ provider: owner, id, voices = "" }) => {
+    const isDefault = defaultOf(owner, "tts")?.model === id;
+    return isDefault && MODEL_DATA.voices[voices]?.known.includes(voice);
+  });
+  return facts && { provider: facts.provider as VendorName, voice };
+}
+
+function withoutPrefix({ provider, model, voice }: Wish): Wish {
+  const bare = (name: string | undefined): string | undefined => {
+    const isPrefixed = name?.startsWith(`${provider}/`) && !findModel(name, provider);
+    return isPrefixed ? name!.slice(provider!.length + 1) : name;
+  };
+  return { model: bare(model), voice: bare(voice) };
+}
+
+/** Groq's own names have a slash too, so only the first one counts. */
+function split(name: string): readonly [string, string] {
+  const at = name.indexOf("/");
+  return at < 0 ? ["", name] : [name.slice(0, at), name.slice(at + 1)];
+}
+
+function isProvider(service: Service, name: string): name is ProviderName {
+  return name === "local" || ORDER[service].some((one) => one === name);
+}
+
+function orderOf(service: Service, { isProduction }: VendorsConfig): readonly VendorName[] {
+  if (service !== "tts" || !isProduction) return ORDER[service];
+  return ["rime", ...ORDER.tts.filter((name) => name !== "rime")];
+}
+
+function hasKey({ access }: VendorsConfig, provider: VendorName): boolean {
+  return access[provider].key !== undefined;
+}
+
+function candidateOf(
+  service: Service,
+  { provider = "local", model, voice }: Wish,
+  { vendors, at, localVoices }: PlanPorts,
+): Candidate {
+  const base = { service, provider, isChosen: false, warnings: [] };
+  if (provider === "local") return localCandidate(base, { model, voice }, localVoices);
+  const own = defaultOf(provider, service);
+  const asked = model ?? own?.model ?? "";
+  try {
+    const { keyName } = vendors.access[provider];
+    if (!hasKey(vendors, provider)) throw missingKey(service, provider, keyName);
+    const resolved = resolveModel(provider, asked, { at, retired: vendors.retired });
+    const said = service === "tts" ? (voice ?? own?.voice ?? "") : undefined;
+    const spoken = said === undefined ? undefined : resolveVoice(provider, resolved.id, said);
+    const warnings = [resolved.warning, spoken?.warning].filter((one) => one !== undefined);
+    return { ...base, model: resolved.id, warnings, ...(spoken && { voice: spoken.voice }) };
+  } catch (error) {
+    const problem = toAppError(error, "config.invalid");
+    return { ...base, model: asked, problem, ...(voice !== undefined && { voice }) };
+  }
+}
+
+function localCandidate(
+  base: Omit<Candidate, "model">,
+  { model, voice }: Wish,
+  localVoices: readonly string[],
+): Candidate {
+  const own = LOCAL_MODEL[base.service];
+  const known = base.service !== "tts" || voice === undefined || localVoices.includes(voice);
+  const local = { ...base, model: own };
+  const spoken = base.service === "tts" ? { voice: voice ?? localVoices[0] ?? "" } : {};
+  if (model !== undefined && model !== own)
+    return { ...local, problem: unplaced(base.service, "model", model) };
+  return known
+    ? { ...local, ...spoken }
+    : { ...local, ...spoken, problem: unplaced("tts", "voice", voice!) };
+}
+
+function missingKey(service: Service, provider: VendorName, keyName: string): AppError {
+  const fix = `set ${keyName}, or choose another with ${VARIABLE[service]}`;
+  return new AppError("provider.missing", `${provider}: ${keyName} is not set`, {
+    detail: { fix },
+  });
+}
+
+/** Nobody who has a key is asked for it, and no local engine has it. */
+function unplaced(service: Service, what: "model" | "voice", name: string): AppError {
+  const fix = `set the key of the provider that has it, and ${VARIABLE[service]}`;
+  return new AppError("config.invalid", `no provider is there for the ${what} ${name}`, {
+    detail: { fix },
+  });
+}
+
+function defined(wish: Wish): Wish {
+  return Object.fromEntries(Object.entries(wish).filter(([, value]) => value !== undefined));
+}
