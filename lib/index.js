@@ -6,4 +6,5 @@ import { load } from "./load.js";
 
 /** @type {typeof import("../src/index.ts")} */
 const api = await load("index");
-export const { AppError, dispatch, handoff, hangUp, rules, start, tell, tool, voiceAgent, z } = api;
+export const { AppError, dispatch, handoff, hangUp, mcpTools, rules, start, tell, tool } = api;
+export const { liftLlm, liftStt, liftTts, voiceAgent, z } = api;

@@ -77,13 +77,13 @@ export const TROUBLE: readonly Scenario[] = [
         1300 t2 request
         1500~ t2 thinking
         1600~ t2 speaking
-        1800~ voice
-        7800~ t2 completed, heard 15
-        7800~ silence`,
+        2052~ voice
+        8052~ t2 completed, heard 15
+        8052~ silence`,
       requests: 1,
       replies: 1,
       full: 1,
-      differs: "the voice breaks when its first sound is due, 50 ms later than first written down",
+      differs: "a voice that breaks at its first sound is tried twice more, with jitter",
     },
   },
   {

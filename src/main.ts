@@ -33,7 +33,7 @@ import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
 import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
-import type { Providers } from "./vendors/providers.ts";
+import { BREAKERS, type Providers } from "./vendors/providers.ts";
 import type { Endpointer } from "./providers/endpointer.port.ts";
 
 /** The composition root: the one file that picks adapters. */
@@ -49,6 +49,7 @@ export { createSilero } from "./providers/local/silero.vad.ts";
 export { missingOf, pullWeights } from "./providers/local/weights.ts";
 export type { PullProgress, Weights } from "./providers/local/weights.ts";
 export {
+  BREAKERS,
   CALLER_VOICE,
   isReceptionistAnswering,
   needsLocalEars,
@@ -195,14 +196,16 @@ export function openSupervisor(
     ...prefixOf(config),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
-      const stt = parts.providers.sttFor(parts.agent().settings.language);
+      const speaking = { partsOf: agentParts, media, guard: BREAKERS };
+      const { stt: own, settings } = parts.agent();
+      const stt = own ?? parts.providers.sttFor(settings.language);
       return {
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner({ vad, ...(endpointer && { endpointer }) }, media),
         ...(stt && { stt: sttRunner(stt, media) }),
-        reply: replyRunner({ partsOf: agentParts, media }),
-        filler: replyRunner({ partsOf: agentParts, media }),
-        outage: outageRunner({ partsOf: agentParts, media }),
+        reply: replyRunner(speaking),
+        filler: replyRunner(speaking),
+        outage: outageRunner(speaking),
         tool: toolRunner(agentParts, broker.blobs),
         hook: hookRunner(agentParts),
       };
@@ -232,7 +235,9 @@ export function joinFleet(
   };
   const { now } = parts;
   const load = new ProcessLoad(systemClock);
-  return new FleetMember({ broker, clock: systemClock, ...prefixOf(config), about, now, load });
+  const names = prefixOf(config);
+  const breakers = BREAKERS;
+  return new FleetMember({ broker, clock: systemClock, ...names, about, now, load, breakers });
 }
 
 /** A worker of this process; it works once it is run. */

@@ -11,6 +11,7 @@ export interface BundledAgentOptions {
 
 const LINES = {
   apology: "I am sorry, that did not work. Could you say it again?",
+  unheard: "I cannot hear you just now. Please type what you would like to say.",
   away: "Are you still there?",
   farewell: "Goodbye, and thank you for calling.",
   filler: "One moment, please.",

@@ -1,6 +1,7 @@
 import type { AgentParts, Voice } from "../actors/agent-parts.ts";
 import { AppError } from "../base/errors.ts";
 import type { Llm } from "../providers/llm.port.ts";
+import { routedParts } from "./routing.ts";
 import type { VoiceAgent } from "./voice-agent.ts";
 
 /** What the process has by name. */
@@ -41,9 +42,12 @@ export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
   const voiceOf = (one: string): Voice =>
     shelf.voice(one) ?? unknown(`${name}: voice '${one}'`, shelf.names.voices);
   const named = models.map((one) => (typeof one === "string" ? modelOf(one) : one));
+  const spoken = voices.map((one) => (typeof one === "string" ? voiceOf(one) : one));
+  const all = named.length > 0 ? named : shelf.defaults.models;
   return {
-    models: named.length > 0 ? named : shelf.defaults.models,
-    voices: voices.length > 0 ? voices.map(voiceOf) : shelf.defaults.voices,
+    models: all,
+    ...routedParts(agent, all),
+    voices: spoken.length > 0 ? spoken : shelf.defaults.voices,
     tools,
     hooks,
   };

@@ -1,12 +1,15 @@
 import { z } from "zod";
-import type { Hooks } from "../actors/agent-parts.ts";
+import type { Hooks, Voice } from "../actors/agent-parts.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { durationMs, durationText, type Duration } from "../base/duration.ts";
 import { AppError } from "../base/errors.ts";
 import type { AgentTexts, CallHeader } from "../events/call.events.ts";
 import { TurnSettings } from "../events/settings.events.ts";
-import type { Llm } from "../providers/llm.port.ts";
+import type { RoutingOptions } from "../events/routing.events.ts";
+import type { Routing } from "../folds/routes.ts";
+import type { Stt } from "../providers/stt.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
+import { modelsOf, routingOf, type ModelChoice, type ModelOption } from "./routing.ts";
 import type { RulesLlm } from "./rules.ts";
 import type { ToolDefinition } from "./tool.ts";
 
@@ -23,6 +26,8 @@ export interface AgentOptions {
   readonly greeting?: string;
   /** Said when an answer failed. */
   readonly apology?: string;
+  /** Said once where somebody spoke while speech-to-text is down: they may type. */
+  readonly unheard?: string;
   /** Said when nobody speaks for `silence.awayAfter`. */
   readonly away?: string;
   /** Said before the agent leaves because nobody speaks, or because it was told to. */
@@ -33,10 +38,14 @@ export interface AgentOptions {
   readonly outage?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
-  /** Names of voices, the next being tried where one fails; default: who has a key, the local. */
-  readonly voice?: string | readonly string[];
-  /** Models by name or as objects, tried in this order within one answer. */
-  readonly model?: ModelChoice | readonly ModelChoice[];
+  /** By name or as objects, the next being tried where one fails; default: by the keys. */
+  readonly voice?: VoiceChoice | readonly VoiceChoice[];
+  /** By name or as objects: one, a list in the order they are tried, or such for each level. */
+  readonly model?: ModelOption;
+  /** How a turn's level is found where `model` has levels; see docs/routing.md. */
+  readonly routing?: RoutingOptions;
+  /** Speech to text of one's own; default: what the process has. */
+  readonly stt?: Stt;
   /** What differs from the defaults of docs/settings.md. */
   readonly turn?: TurnOptions;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
@@ -45,8 +54,8 @@ export interface AgentOptions {
   readonly agents?: Readonly<Record<string, VoiceAgent>>;
 }
 
-/** A name the process knows, or a model of one's own. */
-export type ModelChoice = string | Llm;
+/** A name the process knows, or a voice of one's own. */
+export type VoiceChoice = string | Voice;
 
 /** Numbers that count or are shares; every other number is a time and is written with its unit. */
 type Plain = "minWords" | "echoWords" | "maxWords" | "maxAttempts" | "prompts" | "minPart" | Share;
@@ -69,14 +78,17 @@ export interface VoiceAgent {
   readonly hash: string;
   readonly texts: AgentTexts;
   readonly settings: TurnSettings;
-  readonly voices: readonly string[];
+  readonly voices: readonly VoiceChoice[];
   readonly models: readonly ModelChoice[];
+  /** Null where every turn goes to the first of `models`. */
+  readonly routing: Routing<ModelChoice> | null;
+  readonly stt: Stt | undefined;
   readonly tools: readonly Tool[];
   readonly hooks: Hooks;
   readonly agents: Readonly<Record<string, VoiceAgent>>;
 }
 
-const SPOKEN = ["greeting", "apology", "away", "farewell", "filler", "outage"] as const;
+const SPOKEN = ["greeting", "apology", "unheard", "away", "farewell", "filler", "outage"] as const;
 
 const text = z.string().trim().min(1);
 const Options = z.strictObject({
@@ -84,13 +96,16 @@ const Options = z.strictObject({
   instructions: text,
   greeting: text.optional(),
   apology: text.optional(),
+  unheard: text.optional(),
   away: text.optional(),
   farewell: text.optional(),
   filler: text.optional(),
   outage: text.optional(),
   language: z.string().min(2).optional(),
-  voice: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+  voice: z.custom<AgentOptions["voice"]>().optional(),
   model: z.custom<AgentOptions["model"]>().optional(),
+  routing: z.custom<AgentOptions["routing"]>().optional(),
+  stt: z.custom<Stt>((one) => typeof (one as Partial<Stt> | null)?.open === "function").optional(),
   turn: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   tools: z.record(z.string().regex(/^\w{1,64}$/), z.custom<ToolDefinition>()).optional(),
   hooks: z.custom<Hooks>().optional(),
@@ -106,6 +121,7 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
       `agent ${String(options?.name ?? "")}: ${z.prettifyError(parsed.error)}`,
     );
   const { name, tools = {}, hooks = {}, agents = {}, turn = {}, language = "en" } = options;
+  const routing = routingOf(options);
   checkParts(options);
   return {
     name,
@@ -113,7 +129,9 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
     texts: textsOf(options),
     settings: settingsOf(turn, language),
     voices: listOf(options.voice),
-    models: listOf(options.model),
+    models: modelsOf(options.model),
+    routing,
+    stt: options.stt,
     tools: Object.entries(tools).map(([key, definition]) => definition.named(key)),
     hooks,
     agents,
@@ -121,7 +139,8 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
 }
 
 /** What the types say, for agents written in plain JavaScript, and what they cannot say. */
-function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentOptions): void {
+function checkParts(options: AgentOptions): void {
+  const { name, tools = {}, hooks = {}, agents = {}, model, voice } = options;
   const refuse = (field: string, what: string): never => {
     throw new AppError("config.invalid", `agent ${name}: ${field}: ${what}`);
   };
@@ -131,8 +150,12 @@ function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentO
     if (!isVoiceAgent(one)) refuse(`agents.${key}`, "make it with `voiceAgent({ ... })`");
   for (const key of Object.keys(hooks))
     if (!HOOKS.has(key)) refuse(`hooks.${key}`, `there are: ${[...HOOKS].join(", ")}`);
+  if (Array.isArray(voice) && voice.length === 0) refuse("voice", "name one at least");
+  for (const one of listOf<VoiceChoice>(voice))
+    if (typeof one !== "string" && typeof one?.tts?.speak !== "function")
+      refuse("voice", "give a name or a voice, as liftTts() gives one");
   const names = Object.keys(tools);
-  for (const one of listOf(model)) {
+  for (const one of modelsOf(model)) {
     if (typeof one === "string") continue;
     if (typeof one?.stream !== "function") refuse("model", "give a name or a model, as rules() is");
     for (const key of ["provider", "model"] as const)

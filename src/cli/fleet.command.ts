@@ -95,6 +95,12 @@ function print({ workers, calls, capacity, queue }: FleetAnswer, config: Config,
     queue.count === 0
       ? "nobody waits for an agent"
       : `${room(queue.count)} waiting for an agent, the first for ${duration(queue.oldestMs)}`,
+    ...workers.flatMap(({ worker, breakers }) =>
+      breakers.map(
+        ({ service, provider, model, since }) =>
+          `${worker} has not asked ${service} ${provider}/${model} for ${duration(now - since)}`,
+      ),
+    ),
     ...(queue.orphans === 0 ? [] : [`${room(queue.orphans)} whose worker is gone`]),
   ];
   out.line(lines.join("; "));

@@ -4,7 +4,8 @@ import { systemClock } from "../base/clock.ts";
 import { AppError, toAppError } from "../base/errors.ts";
 import { BUILD, type Config } from "../config.ts";
 import type { LiveKitDispatch } from "../fleet/livekit-dispatch.ts";
-import type { Broker } from "../main.ts";
+import { BREAKERS, type Broker } from "../main.ts";
+import { openOf } from "../providers/breaker.port.ts";
 import type { Output } from "./output.ts";
 
 /** The parts of this process, by the names `GET /health` has for them. */
@@ -35,6 +36,18 @@ export async function serveHealth(
     out.note(`no GET /health here: port ${DEFAULT_PORT} is taken; set TURNFOLD_HEALTH_PORT`);
     return { [Symbol.asyncDispose]: async () => undefined };
   }
+}
+
+/** Whom the calls of this process have found to keep failing: others answer for them. */
+export function providersHealth(): Health {
+  const check = async (): Promise<string | undefined> => {
+    const open = openOf(BREAKERS).map(
+      ({ service, provider, model, since }) =>
+        `${service} ${provider}/${model} is not asked, since ${new Date(since).toISOString()}`,
+    );
+    return open.length === 0 ? undefined : open.join("; ");
+  };
+  return { providers: { check, isNeeded: false } };
 }
 
 /** By a reading: what cannot be read cannot be gone on with. */

@@ -27,7 +27,7 @@ import {
   type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
-import { storeHealth, type Health } from "./health.ts";
+import { providersHealth, storeHealth, type Health } from "./health.ts";
 import { canWork, openWork, type Work } from "./work.ts";
 import { allCharts } from "./charts.command.ts";
 import { simulateOn } from "./simulate/run.ts";
@@ -109,7 +109,8 @@ export async function serve(
   void work?.worker.run();
   const all = opened.move();
   const speech = { check: async () => providers.missing, isNeeded: false };
-  const health = { ...storeHealth(config, broker), speech, ...work?.health };
+  const parts = { ...storeHealth(config, broker), ...providersHealth() };
+  const health = { ...parts, speech, ...work?.health };
   return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 

@@ -24,7 +24,7 @@ import {
   type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
-import { liveKitHealth, storeHealth, type Health } from "./health.ts";
+import { liveKitHealth, providersHealth, storeHealth, type Health } from "./health.ts";
 import { parseDuration } from "./arguments.ts";
 import type { RoomMedia } from "../media/room.port.ts";
 import type { OptionSpec } from "./command.ts";
@@ -100,7 +100,8 @@ export async function openWorkAlone(
   const slot = new AgentSlot(agent, providers);
   const commands = openCommands(config, broker);
   const work = opened.use(await openWork(config, { broker, providers, slot, commands }));
-  const health = { ...storeHealth(config, broker), ...work.health };
+  const parts = { ...storeHealth(config, broker), ...providersHealth() };
+  const health = { ...parts, ...work.health };
   const all = opened.move();
   return { worker: work.worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

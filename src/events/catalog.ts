@@ -50,6 +50,7 @@ export const PROGRESS = {
   "reply.context": v1(turn.ReplyContext),
   "reply.requested": v1(turn.ReplyRequested),
   "reply.switched": v1(turn.ReplySwitched),
+  "reply.retried": v1(turn.ReplyRetried),
   "reply.segment": v1(turn.ReplySegment),
   "speech.segment": v1(turn.SpeechSegment),
   "reply.position": v1(turn.ReplyPosition),

@@ -180,6 +180,25 @@ const WorkerLoad = z.object({
 });
 export type WorkerLoad = z.infer<typeof WorkerLoad>;
 
+const breaker = {
+  service: z.string(),
+  provider: z.string(),
+  model: z.string(),
+  /** When it came to this, ms since the Unix epoch. */
+  since: z.number(),
+};
+
+/** A circuit breaker of a worker that is not closed: its provider is not asked, or only tried. */
+const OpenBreaker = z.object({ ...breaker, state: z.enum(["open", "half-open"]) });
+
+/** What a worker says when one of its breakers changes. */
+export const ProviderChange = z.object({
+  ...breaker,
+  worker: z.string(),
+  state: z.enum(["closed", "open", "half-open"]),
+});
+export type ProviderChange = z.infer<typeof ProviderChange>;
+
 const worker = {
   worker: z.string(),
   build: z.string(),
@@ -192,6 +211,8 @@ const worker = {
   /** Calls it owns; the list is cut at `LIMITS.heartbeatCallsMax`. */
   calls: z.object({ count: z.int().nonnegative(), ids: z.array(z.string()) }),
   load: WorkerLoad,
+  /** Of providers that its calls do not ask now; none of a build that has none. */
+  breakers: z.array(OpenBreaker).default([]),
   /** Since when it runs, ms since the Unix epoch. */
   since: z.number(),
 };

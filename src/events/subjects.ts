@@ -13,6 +13,8 @@ export interface Subjects {
   cost(tenant: string): string;
   budget(tenant: string): string;
   fleet(worker: string): string;
+  /** Which providers a worker has stopped asking, and asks again. */
+  providers(worker: string): string;
   /** A pattern: every worker, and those who ask. */
   wholeFleet(): string;
   fleetQuery(): string;
@@ -31,6 +33,7 @@ export function subjects(prefix = "turnfold"): Subjects {
     cost: (tenant) => of("cost", tenant),
     budget: (tenant) => of("budget", tenant),
     fleet: (worker) => of("fleet", toToken(worker)),
+    providers: (worker) => of("providers", toToken(worker)),
     wholeFleet: () => of("fleet", "*"),
     fleetQuery: () => of("fleet", "query"),
   };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ComplexityLevel, TURN_RULES } from "./routing.events.ts";
 import type { EndEvent } from "./effect.events.ts";
 import type { TurnSettings } from "./settings.events.ts";
 import type { At, EndClass, WordFeatures } from "./track.events.ts";
@@ -23,6 +24,9 @@ export const ReplyRequested = z.strictObject({
   tools: z.array(z.string()),
   /** The record up to which the request read the log. */
   upTo: z.int(),
+  /** Where the agent has models by level: what was found of the turn, and by which rule. */
+  level: ComplexityLevel.optional(),
+  rule: z.enum(TURN_RULES).optional(),
 });
 
 /** A model or a voice was left for the next one; what was heard of it stays. */
@@ -30,9 +34,27 @@ export const ReplySwitched = z.strictObject({
   type: z.literal("reply.switched"),
   what: z.enum(["model", "voice"]),
   from: z.string(),
+  /** `text` where no voice is left: the rest of the answer has no sound. */
   to: z.string(),
-  /** An error code, `late` where it gave nothing in its time, `empty` where it gave nothing. */
+  /**
+   * An error code (`provider.open`: its breaker), `late` where it gave nothing in its time, `empty`
+   * where it gave nothing.
+   */
   why: z.string(),
+  /** The time in which it gave nothing, where it was late. */
+  ms: z.number().nonnegative().optional(),
+});
+
+/** A model or a voice failed before it gave anything, and is asked again. */
+export const ReplyRetried = z.strictObject({
+  type: z.literal("reply.retried"),
+  what: z.enum(["model", "voice"]),
+  of: z.string(),
+  /** The try to come; the first that is told is the second. */
+  attempt: z.int().min(2),
+  /** An error code, or `late`. */
+  why: z.string(),
+  waitMs: z.number().nonnegative(),
 });
 
 /** A sentence of the answer; in the log before its first frame leaves (E9). */
@@ -162,6 +184,7 @@ export type TurnEvent =
   | ({ readonly type: "stt.state"; readonly down: boolean } & At)
   | (z.infer<typeof ReplyContext> & At)
   | (z.infer<typeof ReplySwitched> & At)
+  | (z.infer<typeof ReplyRetried> & At)
   | (z.infer<typeof FillerSegment> & At)
   | (z.infer<typeof FillerPosition> & At)
   | ({ readonly type: "filler.ended" } & EndEvent)

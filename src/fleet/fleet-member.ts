@@ -1,4 +1,6 @@
 import type { Supervisor } from "../actors/supervisor.ts";
+import type { ProviderChange } from "../events/fleet.events.ts";
+import { subjects } from "../events/subjects.ts";
 import { FleetView, type FleetPorts } from "./fleet-view.ts";
 import { Heartbeat, type HeartbeatPorts } from "./heartbeat.ts";
 
@@ -6,8 +8,11 @@ import { Heartbeat, type HeartbeatPorts } from "./heartbeat.ts";
 export class FleetMember implements Disposable {
   readonly view: FleetView;
   readonly heartbeat: Heartbeat;
+  readonly #unfollow: (() => void) | undefined;
 
-  constructor(ports: Omit<FleetPorts, "onNew"> & Pick<HeartbeatPorts, "about" | "now" | "load">) {
+  constructor(
+    ports: Omit<FleetPorts, "onNew"> & Pick<HeartbeatPorts, "about" | "now" | "load" | "breakers">,
+  ) {
     const { broker, clock, prefix, about } = ports;
     const names = prefix === undefined ? {} : { prefix };
     // Who comes is answered, and so knows the whole fleet within a moment.
@@ -15,8 +20,15 @@ export class FleetMember implements Disposable {
       if (worker !== about.worker) this.heartbeat.beatSoon();
     };
     this.view = new FleetView({ broker, clock, ...names, onNew });
-    const { now, load } = ports;
-    this.heartbeat = new Heartbeat({ bus: broker.bus, clock, ...names, about, now, load });
+    const { now, load, breakers } = ports;
+    const { bus } = broker;
+    const more = breakers ? { breakers } : {};
+    this.heartbeat = new Heartbeat({ bus, clock, ...names, about, now, load, ...more });
+    this.#unfollow = breakers?.onChange((view) => {
+      const change: ProviderChange = { ...view, worker: about.worker };
+      bus.publish(subjects(prefix).providers(about.worker), change);
+      this.heartbeat.beatSoon();
+    });
   }
 
   /** The others know of each call that comes and goes without waiting for the next second. */
@@ -29,6 +41,7 @@ export class FleetMember implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#unfollow?.();
     this.view[Symbol.dispose]();
     this.heartbeat[Symbol.dispose]();
   }

@@ -4,6 +4,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Bus } from "../broker/bus.port.ts";
 import type { FleetHeartbeat, WorkerLoad } from "../events/fleet.events.ts";
 import { subjects } from "../events/subjects.ts";
+import { openOf, type BreakerBoard } from "../providers/breaker.port.ts";
 
 /** What a worker is for as long as it lives. */
 export type WorkerAbout = Pick<
@@ -32,6 +33,7 @@ export interface HeartbeatPorts {
   readonly now: () => WorkerNow;
   /** Is let go of with the heartbeat. */
   readonly load: LoadMeter;
+  readonly breakers?: BreakerBoard;
   /** First token of the bus's subjects. */
   readonly prefix?: string;
 }
@@ -79,7 +81,7 @@ export class Heartbeat implements Disposable {
   }
 
   #say(state: FleetHeartbeat["state"]): void {
-    const { bus, about, now, load, prefix } = this.#ports;
+    const { bus, about, now, load, breakers, prefix } = this.#ports;
     const { claims, calls } = now();
     const ids = calls.slice(0, LIMITS.heartbeatCallsMax);
     const heartbeat: FleetHeartbeat = {
@@ -88,6 +90,7 @@ export class Heartbeat implements Disposable {
       claims,
       calls: { count: calls.length, ids },
       load: load.read(),
+      breakers: (breakers ? openOf(breakers) : []) as FleetHeartbeat["breakers"],
     };
     bus.publish(subjects(prefix).fleet(about.worker), heartbeat);
   }

@@ -1,4 +1,5 @@
 import type { EffectChange, Json, LogRecord } from "../events/record.ts";
+import { failureText, retryText, switchText } from "./failure-words.ts";
 
 /**
  * Records in plain words. Everything here is a function of its arguments; who is who, and what was
@@ -53,16 +54,14 @@ export function progressText(record: LogRecord, names: Names): string | undefine
       return "speech-to-text is down";
     case "stt.up":
       return "speech-to-text is back";
-    case "stt.retried":
-      return retryText({ ...event, what: "speech-to-text" });
-    case "stt.switched":
-      return switchText({ ...event, what: "speech-to-text" });
     case "reply.requested":
-      return `${event["provider"] as string}/${event["model"] as string} is asked`;
+      return requestText(event);
     case "reply.context":
       return contextText(record, event);
     case "reply.switched":
       return switchText(event);
+    case "reply.retried":
+      return retryText(event);
     case "reply.segment":
       return `agent begins: ${textOf(record)}`;
     case "filler.segment":
@@ -70,6 +69,11 @@ export function progressText(record: LogRecord, names: Names): string | undefine
     default:
       return undefined;
   }
+}
+
+function requestText({ provider, model, level, rule }: Event): string {
+  const why = level === undefined ? "" : `: ${level as string} (${rule as string})`;
+  return `${provider as string}/${model as string} is asked${why}`;
 }
 
 function percent(p: Json | undefined): string {
@@ -80,17 +84,6 @@ function contextText(record: LogRecord, event: Event): string {
   const hook = `${event["hook"] as string} took ${event["ms"] as number} ms`;
   if (event["how"] === "done") return `${hook} and gives: ${textOf(record)}`;
   return `${hook} and gave nothing: ${event["how"] as string}`;
-}
-
-function switchText({ what, from, to, why }: Event): string {
-  const reason = why === "late" ? "gave nothing in its time" : `failed (${why as string})`;
-  return `${what as string} ${from as string} ${reason}: ${to as string} goes on`;
-}
-
-function retryText({ what, of, attempt, why, waitMs }: Event): string {
-  const wait = Math.round(Number(waitMs));
-  const tried = `try ${attempt as number} in ${wait} ms`;
-  return `${what as string} ${of as string} failed (${why as string}): ${tried}`;
 }
 
 /** What a command asks, and who. */
@@ -130,7 +123,8 @@ export function endText({ input }: LogRecord): string {
     readonly error?: string;
   };
   const at = position === undefined ? "" : `, at ${position} ms of its sound`;
-  return `${childOf(effect)} ended: ${how}${error === undefined ? "" : ` (${error})`}${at}`;
+  const why = error === undefined ? "" : `: ${failureText(error)}`;
+  return `${childOf(effect)} ended: ${how}${why}${at}`;
 }
 
 /** A tool's end with what it gave. */

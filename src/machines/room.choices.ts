@@ -113,6 +113,14 @@ export const roomChoices = {
     is("status", event.type === "turn.over" ? event.status : "none", "failed"),
     hasText(context, "apology"),
   ],
+  // They spoke, and nobody could write it down: they may type.
+  wasUnheard: ({ context, event }) => [
+    is("event", event.type, "turn.over"),
+    is("reason", event.type === "turn.over" ? event.reason : "none", "no words"),
+    is("speech-to-text is down", rules.isSttDown(context)),
+    is("they were told", context.saidUnheard, false),
+    hasText(context, "unheard"),
+  ],
   // Whoever speaks while the agent says goodbye has something to say.
   isLastTurn: ({ context, event }) => [
     is("event", event.type, "turn.over"),

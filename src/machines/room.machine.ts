@@ -1,5 +1,6 @@
 import type { CallHeader } from "../events/call.events.ts";
 import * as rules from "./room.rules.ts";
+import * as tracks from "./room-tracks.rules.ts";
 import * as tools from "./room-tools.rules.ts";
 import { roomSetup } from "./room.setup.ts";
 
@@ -46,6 +47,14 @@ export const roomMachine = roomSetup.createMachine({
         guard: "needsApology",
         actions: ["noteTurnOver", { type: "queueText", params: { ref: "apology", after: "stay" } }],
       },
+      {
+        guard: "wasUnheard",
+        actions: [
+          "noteTurnOver",
+          "noteUnheard",
+          { type: "queueText", params: { ref: "unheard", after: "stay" } },
+        ],
+      },
       { actions: "noteTurnOver" },
     ],
     "turn.took": {
@@ -59,7 +68,7 @@ export const roomMachine = roomSetup.createMachine({
     },
     "track.closed": { actions: "dropTrack" },
     "track.stt": {
-      actions: ["noteStt", { type: "send", params: ({ context }) => rules.sttState(context) }],
+      actions: ["noteStt", { type: "send", params: ({ context }) => tracks.sttState(context) }],
     },
     "tool.ended": [
       { guard: "toolMayRepeat", actions: "repeatTool" },
@@ -176,7 +185,7 @@ export const roomMachine = roomSetup.createMachine({
             "addTrack",
             {
               type: "open",
-              params: ({ context, event }) => rules.openTrack(context, event),
+              params: ({ context, event }) => tracks.openTrack(context, event),
             },
           ],
         },

@@ -42,6 +42,8 @@ export interface RoomContext {
   /** Since when nothing was said, but for noise; record ms, 0 while nobody has been there. */
   readonly quietSince: number;
   readonly greeted: boolean;
+  /** The caller was told that nobody can hear them, since speech-to-text is down. */
+  readonly saidUnheard: boolean;
   readonly muted: boolean;
   readonly prompts: number;
   readonly rejoins: number;
@@ -114,6 +116,7 @@ export function newRoom(header: AgentNow): RoomContext {
     spokenMs: 0,
     quietSince: 0,
     greeted: false,
+    saidUnheard: false,
     muted: false,
     prompts: 0,
     rejoins: 0,
@@ -296,17 +299,8 @@ export function passOn({ newer }: RoomContext, event: RoomEvent): Send {
   return toTurn(newer ?? 0, { type: "previous.paused", answerable });
 }
 
-export function sttState(context: RoomContext): Send {
-  return toTurn(context.newer ?? 0, { type: "stt.state", down: isSttDown(context) });
-}
-
-function isSttDown({ tracks }: RoomContext): boolean {
+export function isSttDown({ tracks }: RoomContext): boolean {
   return tracks.some((track) => track.sttDown);
-}
-
-export function openTrack({ settings }: RoomContext, event: RoomEvent): Open {
-  const { sid, identity } = event as Extract<RoomEvent, { type: "track.published" }>;
-  return { address: `track.${sid}`, machine: "track", input: { sid, identity, settings } };
 }
 
 export function closeTrack(sid: string): Send {

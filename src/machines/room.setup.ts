@@ -57,7 +57,10 @@ export const roomSetup = setup({
           }
         : {},
     ),
+    noteUnheard: assign({ saidUnheard: true }),
+    // Down once more, it is told once more.
     noteStt: assign(({ context, event }) => ({
+      saidUnheard: context.saidUnheard && event.type === "track.stt" && event.down,
       tracks: context.tracks.map((t) =>
         event.type === "track.stt" && t.sid === event.sid ? { ...t, sttDown: event.down } : t,
       ),

@@ -3,6 +3,7 @@ import { sleep, type Cancel, type Clock } from "../base/clock.ts";
 import { AppError, type ErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import { KeptAudio } from "./kept-audio.ts";
+import { addUsage } from "./stt-usage.ts";
 import type { Stt, SttEvent, SttStream, SttUsage } from "./stt.port.ts";
 
 /**
@@ -291,7 +292,7 @@ class SteadyStream implements SttStream {
   }
 
   #count({ attempt }: Connection, rows: readonly SttUsage[]): void {
-    this.#usage.push(...rows.map((row) => ({ ...row, ...(attempt > 1 && { attempt }) })));
+    for (const row of rows) addUsage(this.#usage, { ...row, ...(attempt > 1 && { attempt }) });
   }
 }
 

@@ -56,13 +56,13 @@ export type SttEvent =
       readonly why: ErrorCode;
     };
 
-/** What one connection took, or all batch requests of one stream; ms. */
+/** What connections or requests of one kind took together; ms. */
 export interface SttUsage {
   readonly provider: string;
   readonly model: string;
   /** Audio that was sent: what is sent again is in it again. */
   readonly audioMs: number;
-  /** How long the connection was open, of those that have one. */
+  /** How long connections were open, of those that have one. */
   readonly connectionMs?: number;
   /** The provider has not said how much it was, and the count is ours. */
   readonly estimated?: boolean;

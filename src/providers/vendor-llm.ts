@@ -67,7 +67,7 @@ export function refused(provider: string, why: string): AppError {
 export function answeredBy(asked: string, answered: string | undefined): string {
   if (!answered) return asked;
   const rest = answered.startsWith(asked) ? answered.slice(asked.length) : undefined;
-  return rest !== undefined && /^([-@][\d-]+)?$/.test(rest) ? asked : answered;
+  return rest !== undefined && /^([-@](\d{3}|\d{4}[\d-]*))?$/.test(rest) ? asked : answered;
 }
 
 /** A tool's input as it was streamed. Error `provider.garbled`. */

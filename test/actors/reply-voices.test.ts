@@ -100,9 +100,11 @@ suite("a vendor's voice is metered", () => {
     await bench.clock.advance(stopAt ?? 30_000);
     bench.abort.abort();
     await bench.clock.advance(0);
-    return end.value?.usage?.map(
-      ({ model, meter, quantity, estimated }) =>
-        `${model} ${meter} ${quantity}${estimated ? " estimated" : ""}`,
+    return end.value?.usage?.map(({ model, meter, quantity, estimated, how, attempt }) =>
+      [
+        `${model} ${meter} ${quantity}${estimated ? " estimated" : ""}${how ? ` ${how}` : ""}`,
+        ...(attempt ? [`try ${attempt}`] : []),
+      ].join(", "),
     );
   }
 
@@ -116,11 +118,16 @@ suite("a vendor's voice is metered", () => {
   });
 
   test("by what was sent where it is stopped before it told, and says so", async () => {
-    assert.deepEqual(await usageOf(["hangs"], 500), ["hangs characters 16 estimated"]);
+    assert.deepEqual(await usageOf(["hangs"], 500), ["hangs characters 16 estimated stopped"]);
   });
 
-  test("by nothing where it refused the request", async () => {
-    assert.equal((await usageOf(["refuses", "tells"]))?.[0], "tells characters 100");
+  test("by its requests alone where it refused them", async () => {
+    assert.deepEqual((await usageOf(["refuses", "tells"]))?.slice(0, 4), [
+      "refuses requests 1 failed",
+      "refuses requests 1 failed, try 2",
+      "refuses requests 1 failed, try 3",
+      "tells characters 100",
+    ]);
   });
 });
 
@@ -159,7 +166,7 @@ suite("a voice", () => {
     }
     mouth.say("We open at nine.");
     await bench.clock.advance(5_000);
-    assert.deepEqual([...tries, first.texts.length], [1, 1, 1, 2]);
+    assert.deepEqual([...tries, first.texts.length], [3, 3, 3, 6]);
   });
 
   test("that dies when more has left than it is followed from: no word end drifts", async () => {

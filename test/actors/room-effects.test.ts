@@ -4,6 +4,7 @@ import { connectionRunner } from "../../src/actors/effects/connection.runner.ts"
 import { detectorRunner, sttRunner } from "../../src/actors/effects/track.runners.ts";
 import { sleep } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { TurnSettings } from "../../src/events/settings.events.ts";
 import type { EffectResult } from "../../src/actors/effect.ts";
 import type { RoomMedia } from "../../src/media/room.port.ts";
 import { ScriptedStt, ScriptedVad } from "../../src/providers/scripted/scripted-ears.ts";
@@ -32,8 +33,9 @@ suite("the ears", () => {
   const interim = (text: string) => ({ type: "interim", text, stableWords: 9, ...range }) as const;
   const final = (text: string) => ({ type: "final", text, words: [], ...range }) as const;
 
-  async function listening() {
+  async function listening(settings: unknown = {}) {
     const bench = await new EffectBench().join();
+    bench.settings = TurnSettings.parse(settings);
     bench.room.enter("ann");
     const stt = new TalkingStt();
     const end = watch(bench.run(sttRunner(stt, bench.media), { sid: "TR_ann" }));
@@ -99,6 +101,41 @@ suite("the ears", () => {
     assert.deepEqual(
       end.value?.usage?.map(({ quantity }) => quantity),
       [1_234],
+    );
+  });
+
+  test("log retries and switches as they are, and a connection only where it was away", async () => {
+    const { bench, stt } = await listening();
+    stt.say({ type: "up" });
+    const retried = { of: "a/m", attempt: 2, why: "provider.unavailable", waitMs: 90 } as const;
+    const switched = { from: "a/m", to: "b/n", why: "provider.rejected" } as const;
+    stt.say({ type: "retried", ...retried });
+    stt.say({ type: "switched", ...switched });
+    assert.deepEqual(
+      bench.met.map(({ event }) => event),
+      [
+        { type: "stt.retried", ...retried },
+        { type: "stt.switched", ...switched },
+      ],
+    );
+  });
+
+  test("end as failed where the stream has, with what it took", async () => {
+    const { bench, stt, end } = await listening();
+    stt.say({ type: "failed", error: new AppError("provider.rejected", "no such key") });
+    await bench.clock.advance(0);
+    assert.equal(end.value?.error, "provider.rejected");
+    assert.equal(end.value?.usage?.length, 1);
+    assert.deepEqual(bench.warned, [["speech-to-text failed", "no such key"]]);
+  });
+
+  test("tell how sure the provider is of the end, where the call asks it", async () => {
+    const { bench, stt } = await listening({ endpointing: { endpointer: "provider" } });
+    for (const how of ["eager", "resumed", "ended"] as const)
+      stt.say({ type: "endOfTurn", toMs: 500, p: 0.7, how });
+    assert.deepEqual(
+      bench.met.map(({ event }) => event["class"]),
+      ["complete", "hanging", "ended"],
     );
   });
 

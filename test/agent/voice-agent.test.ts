@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { fixedShelf, partsOf } from "../../src/agent/shelf.ts";
 import {
   AppError,
   handoff,
@@ -132,6 +133,41 @@ suite("voiceAgent", () => {
       run: () => 1,
     } as const;
     assert.throws(() => tool(write), /onBargeIn/);
+  });
+});
+
+suite("parts of one's own", () => {
+  const tts = { provider: "own", model: "own", rateHz: 16_000, voices: [] } as const;
+  const voice = {
+    name: "mine",
+    tts: {
+      ...tts,
+      warm: async () => undefined,
+      speak: async function* () {},
+      [Symbol.asyncDispose]: async () => undefined,
+    },
+  };
+
+  test("a voice may be an object, beside names", () => {
+    const agent = voiceAgent({ ...BASE, voice: [voice, "slt"] });
+    const local = { ...voice, name: "slt" };
+    const { voices } = partsOf(agent, fixedShelf({}, { slt: local }));
+    assert.deepEqual(voices, [voice, local]);
+  });
+
+  test("what is no voice and no speech to text is refused by its field", () => {
+    const refused = { code: "config.invalid" };
+    // @ts-expect-error no voice
+    assert.throws(() => voiceAgent({ ...BASE, voice: { name: "x" } }), {
+      ...refused,
+      message: /voice/,
+    });
+    // @ts-expect-error no speech to text
+    assert.throws(() => voiceAgent({ ...BASE, stt: { provider: "x" } }), {
+      ...refused,
+      message: /stt/,
+    });
+    assert.throws(() => voiceAgent({ ...BASE, voice: [] }), refused);
   });
 });
 

@@ -158,10 +158,15 @@ function stopping({ open, tellsInputFirst }: LlmAdapter): void {
   });
 
   it("stopped while nothing comes any more, it ends too", async () => {
-    for (const after of [0, 3]) {
+    const faults: readonly Fault[] = [
+      { kind: "slow", ms: 100 },
+      { kind: "halfOpen", after: 0 },
+      { kind: "halfOpen", after: 3 },
+    ];
+    for (const fault of faults) {
       await using bench = await open();
       const { server } = bench.emulator;
-      server.script.faults.push({ kind: "halfOpen", after });
+      server.script.faults.push(fault);
       const stop = new AbortController();
       const ended = failed(bench.llm, asked("Hello, you there."), stop);
       await until(() => server.seen.length === 1);

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { base64, hzOf, MS_PER_CHARACTER, RATE_HZ } from "./tone-speech.ts";
-import { speechPieces, wrongKey } from "./tone-speech.ts";
+import { speechPieces, type Spoken, takeText, wrongKey } from "./tone-speech.ts";
 import { type Channel, GARBAGE, type Piece, VendorServer } from "./vendor-server.ts";
 
 /**
@@ -45,8 +45,9 @@ class Session {
     if (!hzOf(voice.id)) return this.#refuse(asked, 404, "The voice was not found.");
     const fault = this.#channel.server.nextFault();
     if (fault?.kind === "status") return this.#refuse(asked, fault.status, "scripted");
-    if (fault?.kind === "slow") await wait(fault.ms);
     this.#running.add(id);
+    takeText(this.#channel.server, spokenOf(asked));
+    if (fault?.kind === "slow") await wait(fault.ms);
     let sent = 0;
     for (const piece of messages(asked)) {
       if (!this.#running.has(id) || this.#channel.closed) return;
@@ -68,12 +69,16 @@ class Session {
   }
 }
 
-function* messages({ context_id, model_id: model, transcript, voice }: Asked): Iterable<Piece> {
-  const asked = { provider: "cartesia", model, text: transcript, voice: voice.id };
+function spokenOf({ model_id: model, transcript, voice }: Asked): Spoken {
+  return { provider: "cartesia", model, text: transcript, voice: voice.id };
+}
+
+function* messages(asked: Asked): Iterable<Piece> {
+  const { context_id, transcript } = asked;
   const message = (body: object): string =>
     JSON.stringify({ context_id, status_code: 206, done: false, ...body });
   const words = [...transcript.matchAll(/\S+/g)];
-  for (const piece of speechPieces(asked)) {
+  for (const piece of speechPieces(spokenOf(asked))) {
     const data = message({ type: "chunk", data: base64(piece.data), step_time: 1 });
     yield { ...piece, data };
     const endOf = (word: RegExpExecArray): number =>

@@ -129,7 +129,7 @@ function* pieces(shape: Shape, emulator: LlmEmulator, plan: Plan): Generator<Pie
     for (const piece of inPieces(input))
       yield { data: chunk({ tool_calls: [{ index, function: { arguments: piece } }] }) };
   }
-  if (plan.error) return yield { data: event(plan.error) };
+  if (plan.error) return yield { data: endedBy(shape, plan.error, chunk) };
   const finish = finishOf(plan);
   const usage = usageOf(plan);
   if (shape.usageInXGroq)
@@ -139,6 +139,16 @@ function* pieces(shape: Shape, emulator: LlmEmulator, plan: Plan): Generator<Pie
     yield { data: chunk({}, { choices: [], usage }), tellsUsage: true };
   }
   yield { data: "data: [DONE]\n\n" };
+}
+
+/** Groq may tell it in its own field, as one text. */
+function endedBy(
+  { usageInXGroq }: Shape,
+  error: object,
+  chunk: (delta: object, more: object) => string,
+): string {
+  const { message, code } = (error as { error: { message: string; code: string | null } }).error;
+  return usageInXGroq && code === null ? chunk({}, { x_groq: { error: message } }) : event(error);
 }
 
 function finishOf({ end, bits }: Plan): string {

@@ -1,4 +1,4 @@
-import { hzOf, RATE_HZ, speechPieces, wrongKey } from "./tone-speech.ts";
+import { hzOf, RATE_HZ, speechPieces, takeText, wrongKey } from "./tone-speech.ts";
 import { type Exchange, VendorServer } from "./vendor-server.ts";
 
 /** Deepgram's `POST /v1/speak`: its model is the voice, and a header tells the characters. */
@@ -24,7 +24,8 @@ export async function deepgramSpeak(exchange: Exchange): Promise<void> {
   const [, model, voice] = /^(aura-\d)-(.*)-\w+$/.exec(asked.get("model") ?? "") ?? [];
   if (!model || !voice || !hzOf(voice))
     return refuse(400, "INVALID_QUERY", "No such model/language/tier combination found.");
-  const spoken = speechPieces({ provider: "deepgram", model, text, voice });
+  const spoken = { provider: "deepgram", model, text, voice };
+  takeText(exchange.server, spoken);
   const told = { "dg-char-count": String(text.length), "dg-model-name": `${model}-${voice}` };
-  return exchange.stream(`audio/l16;rate=${RATE_HZ}`, spoken, told);
+  return exchange.stream(`audio/l16;rate=${RATE_HZ}`, speechPieces(spoken), told);
 }

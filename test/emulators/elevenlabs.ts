@@ -1,4 +1,12 @@
-import { base64, hzOf, MS_PER_CHARACTER, speechPieces, wrongKey } from "./tone-speech.ts";
+import {
+  base64,
+  hzOf,
+  MS_PER_CHARACTER,
+  speechPieces,
+  type Spoken,
+  takeText,
+  wrongKey,
+} from "./tone-speech.ts";
 import { type Piece, VendorServer } from "./vendor-server.ts";
 
 /**
@@ -24,14 +32,17 @@ export function startElevenLabs(): Promise<VendorServer> {
     if (searchParams.get("output_format") !== "pcm_24000")
       return refuse(400, "invalid_output_format", "no such format");
     if (!hzOf(voice)) return refuse(404, "voice_not_found", "A voice for it was not found.");
-    return exchange.stream("application/json", lines(text, model, voice));
+    const asked = { provider: "elevenlabs", model, text, voice };
+    takeText(exchange.server, asked);
+    return exchange.stream("application/json", lines(asked));
   });
 }
 
-function* lines(text: string, model: string, voice: string): Iterable<Piece> {
+function* lines(asked: Spoken): Iterable<Piece> {
+  const { text, model } = asked;
   const endOf = (i: number): number => (i + 1) * MS_PER_CHARACTER;
   let [next, fromMs] = [0, 0];
-  for (const piece of speechPieces({ provider: "elevenlabs", model, text, voice })) {
+  for (const piece of speechPieces(asked)) {
     const first = next;
     while (next < text.length && endOf(next) <= piece.toMs) next++;
     const zeroMs = model.endsWith("_relative") ? fromMs : 0;

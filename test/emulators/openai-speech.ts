@@ -1,4 +1,4 @@
-import { base64, hzOf, speechPieces, wrongKey } from "./tone-speech.ts";
+import { base64, hzOf, speechPieces, takeText, wrongKey } from "./tone-speech.ts";
 import { type Exchange, type Piece, VendorServer } from "./vendor-server.ts";
 
 /** OpenAI's `POST /v1/audio/speech`: bare samples, or events where the model has them. */
@@ -11,6 +11,17 @@ interface Asked {
 }
 
 const MS_PER_TOKEN = 50;
+/** Voices by name, each a tone higher than the one before; beside those called by their pitch. */
+const VOICES = ["alloy", "echo", "fable", "onyx", "nova", "shimmer"];
+
+function pitchOf(voice: string): number | undefined {
+  const index = VOICES.indexOf(voice);
+  return index < 0 ? hzOf(voice) : openAiHz(index);
+}
+
+export function openAiHz(index: number): number {
+  return 500 + 100 * index;
+}
 
 export function startOpenAiSpeech(): Promise<VendorServer> {
   return VendorServer.start(openAiSpeech);
@@ -25,11 +36,14 @@ export async function openAiSpeech(exchange: Exchange): Promise<void> {
   if (key) return refuse(401, { message: `Incorrect API key provided: ${key}` });
   if (path !== "/v1/audio/speech") return refuse(404, { message: `no ${path}` });
   if (response_format !== "pcm") return refuse(400, { message: "not pcm" });
-  if (!hzOf(voice)) return refuse(400, { message: "Invalid value for voice", param: "voice" });
+  const hz = pitchOf(voice);
+  if (!hz) return refuse(400, { message: "Invalid value for voice", param: "voice" });
   const isEvents = stream_format === "sse";
   if (isEvents && model.startsWith("tts-"))
     return refuse(400, { message: "stream_format sse is not supported", param: "stream_format" });
-  const spoken = speechPieces({ provider: "openai", model, text: input, voice });
+  const asking = { provider: "openai", model, text: input, voice: `tone-${hz}` };
+  takeText(exchange.server, asking);
+  const spoken = speechPieces(asking);
   if (!isEvents) return exchange.stream("audio/pcm", spoken);
   const done = doneOf(model, input, spoken.at(-1)!.toMs);
   const deltas = spoken.map((piece): Piece => {

@@ -1,4 +1,4 @@
-import { hzOf, RATE_HZ, speechPieces, wrongKey } from "./tone-speech.ts";
+import { hzOf, RATE_HZ, speechPieces, takeText, wrongKey } from "./tone-speech.ts";
 import { VendorServer } from "./vendor-server.ts";
 
 /** Rime's `POST /v1/rime-tts`: headerless samples for `Accept: audio/L16`. */
@@ -21,6 +21,7 @@ export function startRime(): Promise<VendorServer> {
       return refuse(400, "no such format");
     if (!hzOf(speaker)) return refuse(400, `invalid speaker for ${modelId}`);
     const asked = { provider: "rime", model: modelId, text, voice: speaker };
+    takeText(exchange.server, asked);
     return exchange.stream("audio/L16", speechPieces(asked));
   });
 }

@@ -1,5 +1,5 @@
 import type { Usage } from "../../src/events/effect.events.ts";
-import type { Piece } from "./vendor-server.ts";
+import type { Piece, VendorServer } from "./vendor-server.ts";
 
 /**
  * What every speech emulator says: a tone as long as its text, in the pitch its voice is named by
@@ -44,7 +44,13 @@ export interface SpeechPiece extends Piece {
   readonly toMs: number;
 }
 
-/** The sound in pieces: with the first one its characters are billed, with each its length. */
+/** A text that is taken on is billed, whatever becomes of its sound. */
+export function takeText(server: VendorServer, { provider, model, text }: Spoken): void {
+  const of = { service: "tts", provider, model, estimated: false } as const;
+  server.bill([{ ...of, meter: "characters", quantity: text.length }]);
+}
+
+/** The sound in pieces; with each one its length is billed. */
 export function speechPieces({ provider, model, text, voice }: Spoken): SpeechPiece[] {
   const bytes = new Uint8Array(speechOf(text, hzOf(voice) ?? 0).buffer);
   const bill = (meter: Usage["meter"], quantity: number): Usage => {
@@ -55,7 +61,6 @@ export function speechPieces({ provider, model, text, voice }: Spoken): SpeechPi
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     const data = bytes.subarray(at, at + PIECE_BYTES);
     const usage = [bill("audioMs", msOf(data.length))];
-    if (at === 0) usage.push(bill("characters", text.length));
     pieces.push({ data, usage, toMs: msOf(at + data.length) });
   }
   return pieces;

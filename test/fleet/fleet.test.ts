@@ -6,11 +6,13 @@ import { SimulatedClock } from "../../src/base/clock.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { openMemory } from "../../src/broker/memory/memory-broker.ts";
-import { FleetAnswer } from "../../src/events/fleet.events.ts";
+import { FleetAnswer, ProviderChange } from "../../src/events/fleet.events.ts";
 import type { Json } from "../../src/events/record.ts";
 import { FleetMember } from "../../src/fleet/fleet-member.ts";
 import type { FleetView } from "../../src/fleet/fleet-view.ts";
 import { ProcessLoad, type WorkerNow } from "../../src/fleet/heartbeat.ts";
+import type { BreakerBoard } from "../../src/providers/breaker.port.ts";
+import { Breakers } from "../../src/providers/breakers.ts";
 
 /** Workers on one bus and one simulated clock. */
 const IDLE: WorkerNow = { state: "live", claims: 0, calls: [] };
@@ -20,14 +22,18 @@ class Fleet implements Disposable {
   readonly broker: Broker = openMemory({ clock: this.clock });
   readonly #members = new Set<FleetMember>();
 
-  join(worker: string, now: () => WorkerNow = () => IDLE): FleetMember {
+  join(
+    worker: string,
+    now: () => WorkerNow = () => IDLE,
+    breakers: BreakerBoard = new Breakers(),
+  ): FleetMember {
     const about = { worker, build: "b1", machines: { room: ["1"] }, capacity: 4, since: 7 };
     const load = {
       read: () => ({ loopDelayMs: 1, cpuShare: 0.5 }),
       [Symbol.dispose]: () => undefined,
     };
     const { broker, clock } = this;
-    const member = new FleetMember({ broker, clock, about, now, load });
+    const member = new FleetMember({ broker, clock, about, now, load, breakers });
     this.#members.add(member);
     return member;
   }
@@ -65,10 +71,41 @@ suite("the fleet", () => {
         claims: 1,
         calls: { count: 2, ids: ["c1", "c2"] },
         load: { loopDelayMs: 1, cpuShare: 0.5 },
+        breakers: [],
       },
     ]);
     await fleet.clock.advance(10_000);
     assert.equal(said.length, 11);
+  });
+
+  test("S1-51: each change of a breaker is told once, and open ones stand in its word", async () => {
+    using fleet = new Fleet();
+    const breakers = new Breakers({ inRow: 1, openMs: 0 });
+    const member = fleet.join("w1", undefined, breakers);
+    const told: ProviderChange[] = [];
+    fleet.broker.bus.subscribe(
+      "turnfold.providers.w1",
+      ({ data }) => void told.push(ProviderChange.parse(data)),
+    );
+    const model = { service: "llm", provider: "acme", model: "large" } as const;
+    breakers.enter(model)?.end("failed");
+    await fleet.clock.advance(300);
+    const [change, ...others] = told;
+    assert.deepEqual(change, { ...model, worker: "w1", state: "open", since: change?.since });
+    assert.deepEqual(others, []);
+    const { worker: _, ...open } = change!;
+    assert.deepEqual((await fleet.ask()).workers[0]?.breakers, [open]);
+    breakers.enter(model)?.end("ok");
+    await fleet.clock.advance(300);
+    assert.deepEqual(
+      told.map(({ state }) => state),
+      ["open", "half-open", "closed"],
+    );
+    assert.deepEqual((await fleet.ask()).workers[0]?.breakers, []);
+    member[Symbol.dispose]();
+    breakers.enter(model)?.end("failed");
+    await fleet.clock.advance(300);
+    assert.equal(told.length, 3, "a worker that is gone tells no more");
   });
 
   test("however many calls it has, a heartbeat names a few and counts all", async () => {

@@ -32,6 +32,7 @@ const HEADER = {
 };
 const ann = { identity: "ann", name: "Ann", present: true };
 const track = { sid: "a", identity: "ann", closing: false, sttDown: false };
+const UNHEARD = { texts: ["unheard"], tracks: [{ ...track, sttDown: true }] };
 const inRoom = { participants: [ann], tracks: [track], greeted: true };
 const older = { n: 2, phase: "speaking", pausable: true } as const;
 const talk = { n: 2, older, spokenMs: 9_000 };
@@ -764,6 +765,24 @@ const CELLS: Readonly<Record<State, Cells>> = {
         given: "failed, no apology to say",
         event: { status: "failed" },
         context: { texts: [] },
+        to: "present.live.idle",
+      },
+      {
+        given: "spoke while speech-to-text is down",
+        event: { status: "abandoned", reason: "no words" },
+        context: UNHEARD,
+        to: "same: open turn.3",
+      },
+      {
+        given: "spoke while it is down, and was told so before",
+        event: { status: "abandoned", reason: "no words" },
+        context: { ...UNHEARD, saidUnheard: true },
+        to: "present.live.idle",
+      },
+      {
+        given: "made a noise while all is well",
+        event: { status: "abandoned", reason: "no words" },
+        context: { texts: ["unheard"] },
         to: "present.live.idle",
       },
       {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { suite, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { joinSamples } from "../../src/base/audio.ts";
 import { createCartesiaTts } from "../../src/providers/cartesia/cartesia.tts.ts";
 import { createDeepgramTts } from "../../src/providers/deepgram/deepgram.tts.ts";
 import { createElevenLabsTts } from "../../src/providers/elevenlabs/elevenlabs.tts.ts";
@@ -12,9 +13,9 @@ import { takesVoice, type Tts, type TtsEvent } from "../../src/providers/tts.por
 import { startCartesia } from "../emulators/cartesia.ts";
 import { startDeepgramSpeak } from "../emulators/deepgram-speak.ts";
 import { startElevenLabs } from "../emulators/elevenlabs.ts";
-import { startOpenAiSpeech } from "../emulators/openai-speech.ts";
+import { openAiHz, startOpenAiSpeech } from "../emulators/openai-speech.ts";
 import { startRime } from "../emulators/rime.ts";
-import { MS_PER_CHARACTER, SPEECH_KEY } from "../emulators/tone-speech.ts";
+import { MS_PER_CHARACTER, SPEECH_KEY, speechOf } from "../emulators/tone-speech.ts";
 
 const key = SPEECH_KEY;
 const TEXT = "We open at nine, and close at six in the evening.";
@@ -147,6 +148,16 @@ suite("a vendor is asked", () => {
       ({ body }) => (body as { stream_format: string }).stream_format,
     );
     assert.deepEqual(formats, ["sse", "sse", "audio", "audio", "audio"]);
+  });
+
+  test("for each of OpenAI's first six voices, and speaks in it", async () => {
+    await using server = await startOpenAiSpeech();
+    const tts = createOpenAiTts({ key, model: "gpt-speech", baseUrl: `${server.url}/v1` });
+    for (const [i, voice] of ["alloy", "echo", "fable", "onyx", "nova", "shimmer"].entries()) {
+      const events = await speak(tts, undefined, voice);
+      const frames = events.flatMap((event) => (event.type === "audio" ? event.frame.samples : []));
+      assert.deepEqual(joinSamples(frames), speechOf(TEXT, openAiHz(i)), voice);
+    }
   });
 
   test("in the language that is set", async () => {

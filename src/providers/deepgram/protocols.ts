@@ -99,7 +99,7 @@ export class FluxProtocol implements Protocol {
   ) {
     // A model of one language knows it, and takes no hint.
     const takesHint =
-      language !== undefined && language !== "multi" && /-multi$/.test(format.model);
+      language !== undefined && language !== "multi" && format.model.endsWith("-multi");
     this.#args = {
       ...CONNECTION,
       ...format,
@@ -130,11 +130,18 @@ export class FluxProtocol implements Protocol {
   }
 }
 
+/** `code` of the second protocol, `variant` of the first. */
+interface Refusal {
+  readonly code?: string;
+  readonly variant?: string;
+  readonly description?: string;
+}
+
 /** An error as a message has no status: what it means stands in its code. */
 function errorOf(message: Typed): AppError {
-  const { code, variant, description } = message as Readonly<Record<string, unknown>>;
-  const name = String(code ?? variant ?? "error");
-  const text = `deepgram: ${name}: ${String(description ?? "no reason given")}`;
+  const { code, variant, description = "no reason given" } = message as Refusal;
+  const name = code ?? variant ?? "error";
+  const text = `deepgram: ${name}: ${description}`;
   if (/AUTH|FORBIDDEN|PERMISSION|PAYMENT/i.test(name))
     return new AppError("provider.rejected", text);
   if (/RATE|LIMIT|TOO_MANY/i.test(name)) return new AppError("provider.limited", text);

@@ -5,6 +5,7 @@ import type { SttEvent, SttStream, SttUsage } from "../stt.port.ts";
 import { AudioTail } from "../audio-tail.ts";
 import { SpeechLevel } from "./speech-level.ts";
 import { StreamResampler } from "../stream-resampler.ts";
+import { quietestAt } from "../quietest-at.ts";
 import { spreadWords } from "../word-times.ts";
 import { joinTranscripts } from "./transcript-text.ts";
 
@@ -197,7 +198,8 @@ export class MoonshineStream implements SttStream {
   /** Cuts off what one decode can take, and decodes it while the speech goes on. */
   #cutLong(range: Range): void {
     while (this.#tail.to - range.start > RANGE_MAX) {
-      const cut = range.start + this.#quietestIn(range.start + CUT_FROM, range.start + RANGE_MAX);
+      const from = range.start + CUT_FROM;
+      const cut = from + quietestAt(this.#tail.slice(from, range.start + RANGE_MAX), CUT_WINDOW);
       range.parts.push(this.#decodeFinal(range.start, cut, this.#stop.signal));
       void Promise.all(range.parts).then((texts) => {
         if (texts.length === range.parts.length) range.partsText = joinTranscripts(texts);
@@ -206,19 +208,6 @@ export class MoonshineStream implements SttStream {
       range.eager?.stop.abort();
       range.eager = undefined;
     }
-  }
-
-  /** Middle of the quietest tenth of a second, counted from the range's start. */
-  #quietestIn(from: number, to: number): number {
-    const samples = this.#tail.slice(from, to);
-    const hop = CUT_WINDOW / 2;
-    let best = { at: 0, energy: Number.POSITIVE_INFINITY };
-    for (let start = 0; start + CUT_WINDOW <= samples.length; start += hop) {
-      let energy = 0;
-      for (const sample of samples.subarray(start, start + CUT_WINDOW)) energy += sample * sample;
-      if (energy < best.energy) best = { at: start, energy };
-    }
-    return CUT_FROM + best.at + hop;
   }
 }
 

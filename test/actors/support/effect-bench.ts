@@ -27,6 +27,7 @@ export class EffectBench {
   /** What it said on the logger: what, and the message of the cause. */
   readonly warned: (readonly [what: string, cause: string])[] = [];
   readonly abort = new AbortController();
+  settings = TurnSettings.parse({});
   /** How long the log takes. */
   ackAfterMs = 0;
   tell: (command: TellCommand) => void = () => undefined;
@@ -61,7 +62,7 @@ export class EffectBench {
   }
 
   run<Input>(runner: Runner<Input>, input: Input): Promise<EffectResult> {
-    const header = { settings: TurnSettings.parse({}) } as CallHeader;
+    const header = { settings: this.settings } as CallHeader;
     const ids = seededIds(1);
     const call = {
       header,
