@@ -32,9 +32,8 @@ import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
-import { Breakers } from "./providers/breakers.ts";
 import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
-import type { Providers } from "./vendors/providers.ts";
+import { BREAKERS, type Providers } from "./vendors/providers.ts";
 import type { Endpointer } from "./providers/endpointer.port.ts";
 
 /** The composition root: the one file that picks adapters. */
@@ -50,6 +49,7 @@ export { createSilero } from "./providers/local/silero.vad.ts";
 export { missingOf, pullWeights } from "./providers/local/weights.ts";
 export type { PullProgress, Weights } from "./providers/local/weights.ts";
 export {
+  BREAKERS,
   CALLER_VOICE,
   isReceptionistAnswering,
   needsLocalEars,
@@ -68,8 +68,6 @@ const WORKER = [
   process.pid,
   systemIds.call().slice(-4),
 ].join("-");
-/** Of this process: all its calls ask the same providers. */
-export const BREAKERS = new Breakers();
 
 /**
  * NATS where it is configured, else the data folder. Owners of the folder lock it; readers
@@ -199,8 +197,8 @@ export function openSupervisor(
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       const speaking = { partsOf: agentParts, media, guard: BREAKERS };
-      const agent = parts.agent();
-      const stt = agent.stt ?? parts.providers.sttFor(agent.settings.language);
+      const { stt: own, settings } = parts.agent();
+      const stt = own ?? parts.providers.sttFor(settings.language);
       return {
         connection: connectionRunner(parts.roomOf(call), media),
         detector: detectorRunner({ vad, ...(endpointer && { endpointer }) }, media),

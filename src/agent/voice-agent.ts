@@ -38,7 +38,7 @@ export interface AgentOptions {
   readonly outage?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
-  /** Voices by name or as objects, the next being tried where one fails; default: who has a key, the local. */
+  /** By name or as objects, the next being tried where one fails; default: by the keys. */
   readonly voice?: VoiceChoice | readonly VoiceChoice[];
   /** By name or as objects: one, a list in the order they are tried, or such for each level. */
   readonly model?: ModelOption;

@@ -3,6 +3,7 @@ import { systemClock } from "../base/clock.ts";
 import { systemIds } from "../base/id.ts";
 import { stderrLogger } from "../base/logger.ts";
 import type { Config } from "../config.ts";
+import { Breakers } from "../providers/breakers.ts";
 import type { Endpointer } from "../providers/endpointer.port.ts";
 import { openFlite } from "../providers/local/flite.tts.ts";
 import { findModels, findSmartTurn } from "../providers/local/models.ts";
@@ -10,7 +11,6 @@ import { openMoonshine } from "../providers/local/moonshine.stt.ts";
 import { createReceptionist } from "../providers/local/receptionist/receptionist.llm.ts";
 import { createSilero } from "../providers/local/silero.vad.ts";
 import { openSmartTurn } from "../providers/local/smart-turn.endpointer.ts";
-import type { SttBreakers } from "../providers/steady-stt.ts";
 import type { Stt } from "../providers/stt.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
 import type { Vad } from "../providers/vad.port.ts";
@@ -37,11 +37,14 @@ export interface Providers extends AsyncDisposable {
   readonly shelf: Shelf;
 }
 
+/** Of this process: all its calls ask the same providers. */
+export const BREAKERS = new Breakers();
+
 const AGENT_VOICE = "slt";
 export const CALLER_VOICE = "rms";
 
 /** Errors `provider.missing`, `config.invalid` where what was chosen cannot be had. */
-export async function openProviders(config: Config, breakers?: SttBreakers): Promise<Providers> {
+export async function openProviders(config: Config): Promise<Providers> {
   await using opened = new AsyncDisposableStack();
   const { vendors } = config;
   const clock = systemClock;
@@ -62,7 +65,7 @@ export async function openProviders(config: Config, breakers?: SttBreakers): Pro
       local: moonshine,
       warn,
       random: () => systemIds.random(),
-      ...(breakers && { breakers }),
+      breakers: BREAKERS,
     }),
   );
   const smartTurn = await findSmartTurn(config.modelsDir);

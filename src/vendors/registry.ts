@@ -48,5 +48,9 @@ export const ADAPTERS: Adapters = {
       packageName: "@deepgram/sdk",
       load: async () => (await import("../providers/deepgram/deepgram.stt.ts")).createDeepgramStt,
     },
+    groq: {
+      packageName: "groq-sdk",
+      load: async () => (await import("../providers/groq/groq.stt.ts")).createGroqStt,
+    },
   },
 };

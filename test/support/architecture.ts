@@ -89,7 +89,7 @@ const LEVELS: Readonly<Record<string, number>> = {
 };
 const PORTS_ONLY_FROM = 4;
 /** Where adapters are picked: by the process, and by an agent's author who calls one by name. */
-const COMPOSITION = /^src\/(main\.ts|mcp\.ts|livekit-plugins\.ts|vendors\/)/;
+const COMPOSITION = /^src\/(main|mcp|livekit-plugins)\.ts$|^src\/vendors\//;
 
 /** Where each npm package lives. A package that is not here may not be used in src. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
