@@ -14,6 +14,7 @@ import type { CallCommands } from "../../fleet/commands.ts";
 import { turnSummaries } from "../../folds/turns.ts";
 import { usageOf } from "../../folds/usage.ts";
 import {
+  BREAKERS,
   CALLER_VOICE,
   LOCAL_RATE_HZ,
   logPath,
@@ -60,7 +61,7 @@ const CLOSE_MAX_MS = 30_000;
 
 export async function simulate(config: Config, options: SimulateOptions) {
   await using broker = await openStore(config, false);
-  await using providers = await openProviders(config);
+  await using providers = await openProviders(config, BREAKERS);
   return await simulateOn(config, { broker, providers }, options);
 }
 
