@@ -13,7 +13,6 @@ import type { CallCommands } from "../fleet/commands.ts";
 import type { WorkerNow } from "../fleet/heartbeat.ts";
 import { TurnFold, type TurnSummary } from "../folds/turns.ts";
 import {
-  BREAKERS,
   joinFleet,
   LOCAL_RATE_HZ,
   MACHINES,
@@ -53,7 +52,7 @@ export async function serve(
   await using opened = new AsyncDisposableStack();
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   const broker = opened.use(await openStore(config, false));
-  const providers = opened.use(await openProviders(config, BREAKERS));
+  const providers = opened.use(await openProviders(config));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {

@@ -9,7 +9,6 @@ import type { CallCommands } from "../fleet/commands.ts";
 import { sayingEnds, tellEnd } from "../fleet/room-end.ts";
 import type { Worker } from "../fleet/worker.ts";
 import {
-  BREAKERS,
   CURRENT_VERSIONS,
   openCommands,
   openLiveKitDispatch,
@@ -97,7 +96,7 @@ export async function openWorkAlone(
 ): Promise<Work> {
   await using opened = new AsyncDisposableStack();
   const broker = opened.use(await storeOnceThere(config, out));
-  const providers = opened.use(await openProviders(config, BREAKERS));
+  const providers = opened.use(await openProviders(config));
   const slot = new AgentSlot(agent, providers);
   const commands = openCommands(config, broker);
   const work = opened.use(await openWork(config, { broker, providers, slot, commands }));

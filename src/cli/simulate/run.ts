@@ -14,7 +14,6 @@ import type { CallCommands } from "../../fleet/commands.ts";
 import { turnSummaries } from "../../folds/turns.ts";
 import { usageOf } from "../../folds/usage.ts";
 import {
-  BREAKERS,
   CALLER_VOICE,
   LOCAL_RATE_HZ,
   logPath,
@@ -61,7 +60,7 @@ const CLOSE_MAX_MS = 30_000;
 
 export async function simulate(config: Config, options: SimulateOptions) {
   await using broker = await openStore(config, false);
-  await using providers = await openProviders(config, BREAKERS);
+  await using providers = await openProviders(config);
   return await simulateOn(config, { broker, providers }, options);
 }
 
