@@ -54,6 +54,10 @@ export function progressText(record: LogRecord, names: Names): string | undefine
       return "speech-to-text is down";
     case "stt.up":
       return "speech-to-text is back";
+    case "stt.retried":
+      return retryText({ ...event, what: "speech-to-text" });
+    case "stt.switched":
+      return switchText({ ...event, what: "speech-to-text" });
     case "reply.requested":
       return requestText(event);
     case "reply.context":

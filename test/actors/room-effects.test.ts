@@ -104,7 +104,7 @@ suite("the ears", () => {
     );
   });
 
-  test("log retries and switches as they are, and a connection only where it was away", async () => {
+  test("log retries and switches, and a connection only where it was away", async () => {
     const { bench, stt } = await listening();
     stt.say({ type: "up" });
     const retried = { of: "a/m", attempt: 2, why: "provider.unavailable", waitMs: 90 } as const;

@@ -1,8 +1,8 @@
 import type { BreakerStep } from "./chaos-vendors.ts";
 
 /**
- * S1-51 by itself, apart from what keeps it: it opens at 5 failures in a row, or at 50 % of at least
- * 10 ends within 30 s; open, it lets nobody in for its time, then one, whose end decides.
+ * S1-51 by itself, apart from what keeps it: it opens at 5 failures in a row, or at 50 % of at
+ * least 10 ends within 30 s; open, it lets nobody in for its time, then one, whose end decides.
  */
 export interface BreakerCounts {
   opened: number;

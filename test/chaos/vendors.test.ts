@@ -60,7 +60,7 @@ test(`${CALLS} calls, every provider faulty ${SHARE * 100} % of the time`, async
     assert.equal(triesOf(provider, logged), vendors.servers[provider]!.seen.length, provider);
 });
 
-/** Endpointing at its longest, then a filler over two voices that fail, and what a machine takes. */
+/** Endpointing at its longest, then a filler over two voices that fail, what a machine takes. */
 const { answer, endpointing, transcript } = SETTINGS;
 const SILENCE_MAX_MS =
   endpointing.maxDelay + transcript.wait + answer.fillerAfter + 2 * answer.firstAudio + 500;

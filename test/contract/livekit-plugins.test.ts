@@ -211,7 +211,17 @@ suite("Deepgram's ears of a LiveKit plugin", () => {
     push(stream, sentence(...words));
     const failed = events.flatMap((event) => (event.type === "failed" ? [event.error.code] : []));
     assert.deepEqual(failed, ["provider.rejected"]);
-    assert.equal((await stream.finish())[0]?.how, "failed");
+    assert.deepEqual(await stream.finish(), []);
+  });
+
+  test("finished before they are connected, they hear what was said all the same", async () => {
+    await using bench = await openEars();
+    const { events, stream } = listen(bench.stt);
+    stream.speechStarted(0);
+    push(stream, sentence(...words));
+    await stream.finish();
+    const finals = events.flatMap((event) => (event.type === "final" ? [event.text] : []));
+    assert.equal(finals.join(" "), words.map((word) => `word${word}`).join(" "));
   });
 
   test("stopped, they tell what they were given and close their socket", async () => {

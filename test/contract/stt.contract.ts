@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { SimulatedClock } from "../../src/base/clock.ts";
+import type { SimulatedClock } from "../../src/base/clock.ts";
 import type { AppError, ErrorCode } from "../../src/base/errors.ts";
 import { LIMITS } from "../../src/base/limits.ts";
 import type { Stt, SttEvent, SttStream } from "../../src/providers/stt.port.ts";
@@ -199,9 +199,7 @@ function ends({ open, isBatch = false }: SttKind): void {
       const hearings = Array.from({ length: 20 }, () => new Hearing(stt));
       for (const hearing of hearings) hearing.say(speech([1, 120]));
       await Promise.all(
-        hearings.map((hearing, n) =>
-          n % 4 === 0 ? hearing.stream.abort() : hearing.stream.finish(),
-        ),
+        hearings.map(async ({ stream }, n) => (n % 4 === 0 ? stream.abort() : stream.finish())),
       );
     }
     const most = isBatch ? 40 : 0;

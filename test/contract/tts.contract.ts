@@ -68,7 +68,8 @@ class Bench implements AsyncDisposable {
 }
 
 export function ttsContract(name: string, kind: TtsKind): void {
-  suite(`${name} speaks`, () => {
+  // A vendor that is not stopped would be waited for for ever.
+  suite(`${name} speaks`, { timeout: 120_000 }, () => {
     suiteOfSound(kind);
     suiteOfStops(kind);
     suiteOfFaults(kind);

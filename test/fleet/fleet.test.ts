@@ -78,7 +78,7 @@ suite("the fleet", () => {
     assert.equal(said.length, 11);
   });
 
-  test("S1-51: each change of a breaker is told once, and open ones stand in its word", async () => {
+  test("S1-51: each change of a breaker is told once; open ones stand in its word", async () => {
     using fleet = new Fleet();
     const breakers = new Breakers({ inRow: 1, openMs: 0 });
     const member = fleet.join("w1", undefined, breakers);

@@ -23,7 +23,8 @@ function rig(answer: (job: Job, index: number) => string) {
     jobs.push(job);
     return answer(job, jobs.length - 1);
   };
-  const stream = new MoonshineStream({ name: "a", decode, on: (event) => events.push(event) });
+  const on = (event: SttEvent): void => void (event.type !== "up" && events.push(event));
+  const stream = new MoonshineStream({ name: "a", decode, on });
   /** Sound is a square wave: loud or not is all the stream can see of it. */
   const play = async (ms: number, loud: boolean): Promise<void> => {
     for (let done = 0; done < ms; done += 20) {
@@ -56,6 +57,21 @@ test("the final is decoded during the pause and only waits for the detector's wo
   assert.deepEqual([final.fromMs, final.toMs, final.text], [1000, 2000, "hello there my friend"]);
   const interim = events[0];
   assert.ok(interim?.type === "interim" && interim.stableWords === 2);
+});
+
+test("a stream without a connection is there at once, unless it is over before", async () => {
+  const told: string[] = [];
+  const open = () =>
+    new MoonshineStream({
+      name: "a",
+      decode: () => Promise.resolve(""),
+      on: ({ type }) => told.push(type),
+    });
+  open();
+  open().abort();
+  assert.deepEqual(told, [], "not within open");
+  await Promise.resolve();
+  assert.deepEqual(told, ["up"]);
 });
 
 test("speech after the pause makes the early decode void", async () => {

@@ -14,7 +14,7 @@ const random = (): number => 0.1;
 interface Heard {
   readonly events: SttEvent[];
   readonly on: (event: SttEvent) => void;
-  until(type: SttEvent["type"]): Promise<void>;
+  readonly until: (type: SttEvent["type"]) => Promise<void>;
 }
 
 function heard(): Heard {
@@ -74,7 +74,7 @@ for (const model of ["nova-3", "flux-general-en"])
     );
   });
 
-test("a refused key goes on with another vendor, who gets the speech and where it was", async () => {
+test("with a refused key another vendor goes on, and hears where the speech was", async () => {
   await using deepgram = await startDeepgramListen();
   await using groq = await startGroqWhisper();
   deepgram.script.faults.push({ kind: "status", status: 401 });

@@ -186,4 +186,18 @@ suite("a vendor is asked", () => {
     assert.equal(whole.length, 1);
     assert.deepEqual(await told("eleven_relative"), whole);
   });
+
+  test("and an answer without its end is told by what the protocol says", async () => {
+    await using openAi = await startOpenAiSpeech();
+    openAi.script.faults.push({ kind: "garbage", after: 4 });
+    const events = createOpenAiTts({ key, model: "m", baseUrl: `${openAi.url}/v1` });
+    await assert.rejects(speak(events), {
+      code: "provider.garbled",
+      message: /before it was done/,
+    });
+    await using eleven = await startElevenLabs();
+    eleven.script.faults.push({ kind: "cut", after: 4 });
+    const lines = createElevenLabsTts({ key, model: "m", baseUrl: eleven.url });
+    await assert.rejects(speak(lines), { code: "provider.garbled", message: /its last words/ });
+  });
 });

@@ -76,10 +76,10 @@ export class ListenStream implements SttStream {
       this.#transport = new SocketTransport(url, headers);
       return this.#transport;
     };
-    protocol.connect(client(factory)).then(
-      (line) => this.#connect(line),
-      (error: unknown) => this.#fail(error),
-    );
+    protocol
+      .connect(client(factory))
+      .then((line) => this.#connect(line))
+      .catch((error: unknown) => this.#fail(error));
   }
 
   push(frame: AudioFrame): void {
@@ -99,7 +99,7 @@ export class ListenStream implements SttStream {
     this.#isSpeech = false;
     if (this.#state !== "open") return;
     this.#send();
-    this.#line?.flush?.();
+    this.#write((line) => line.flush?.());
   }
 
   async finish(): Promise<readonly SttUsage[]> {
@@ -132,6 +132,7 @@ export class ListenStream implements SttStream {
     this.#options.on({ type: "up" });
     if (this.#over) return;
     this.#send();
+    if (this.#over) return;
     if (this.#isFinishing) return this.#finish();
     this.#keepAlive();
   }
@@ -145,12 +146,23 @@ export class ListenStream implements SttStream {
     const audio = joinSamples(this.#waiting);
     this.#waiting = [];
     this.#waitingSamples = 0;
-    this.#line?.send(audio);
+    this.#write((line) => line.send(audio));
+    if (this.#over) return;
     this.#sentSamples += audio.length;
     this.#isAlive = true;
     if (!this.#isSpeech || this.#deadline) return;
     const { clock } = this.#options;
     this.#deadline = clock.after(LIMITS.sttSilentMsMax, () => this.#late("says nothing at all"));
+  }
+
+  /** A socket that breaks refuses what it is given before it says that it broke. */
+  #write(fn: (line: Line) => void): void {
+    try {
+      if (this.#line) fn(this.#line);
+    } catch (error) {
+      const { message } = error as Error;
+      this.#fail(this.#transport?.failure ?? { ...LOST, message });
+    }
   }
 
   /** A sign of life: whoever waits for one need not. */
@@ -162,7 +174,8 @@ export class ListenStream implements SttStream {
   #keepAlive(): void {
     if (!this.#line?.keepAlive) return;
     this.#beat = this.#options.clock.after(KEEP_ALIVE_MS, () => {
-      if (!this.#isAlive) this.#line?.keepAlive?.();
+      if (!this.#isAlive) this.#write((line) => line.keepAlive?.());
+      if (this.#over) return;
       this.#isAlive = false;
       this.#keepAlive();
     });
@@ -170,12 +183,13 @@ export class ListenStream implements SttStream {
 
   #finish(): void {
     this.#send();
+    if (this.#over) return;
     this.#state = "finishing";
     this.#heard();
     this.#deadline = this.#options.clock.after(LIMITS.sttFinishMsMax, () =>
       this.#late("has not given its last words"),
     );
-    this.#line?.closeStream();
+    this.#write((line) => line.closeStream());
   }
 
   #take(message: unknown): void {

@@ -15,6 +15,8 @@ export interface LiftSttOptions extends LiftOptions {
 const CONNECT_MS = 10_000;
 /** How long the last words may take once they were asked for. */
 const LAST_WORDS_MS = 2_000;
+/** Words end a little before what sounds like speech does. */
+const SLACK_MS = 300;
 const RATE_HZ = 16_000;
 
 /** Speech to text of a LiveKit Agents plugin. */
@@ -52,7 +54,10 @@ class PluginSttStream implements SttStream {
   #toldMs = 0;
   #state: "open" | "finishing" | "over" = "open";
   #how: SttUsage["how"];
-  #hasOpenWords = false;
+  /** There was speech whose last final has not come; its end, where that was told. */
+  #isOpenSpeech = false;
+  #speechToMs: number | undefined;
+  #isRefused = false;
   #onFinal: (() => void) | undefined;
 
   constructor(plugin: stt.STT, calls: PluginCalls, ports: StreamPorts) {
@@ -72,10 +77,14 @@ class PluginSttStream implements SttStream {
     this.#give((stream) => stream.pushFrame(frame));
   }
 
-  speechStarted(): void {}
+  speechStarted(): void {
+    this.#isOpenSpeech = true;
+    this.#speechToMs = undefined;
+  }
 
   /** Servers that wait for silence do not always get it: plugins may keep it back. */
-  speechEnded(): void {
+  speechEnded(toMs: number): void {
+    this.#speechToMs = toMs;
     if (this.#state === "open") this.#give((stream) => stream.flush());
   }
 
@@ -86,7 +95,7 @@ class PluginSttStream implements SttStream {
     if (this.#state === "open") {
       this.#state = "finishing";
       this.#give((stream) => stream.flush());
-      if (this.#hasOpenWords) await this.#lastWords();
+      if (this.#isOpenSpeech) await this.#lastWords();
       if (this.#isOpen) this.#give((stream) => stream.endInput());
     }
     await this.#read;
@@ -140,11 +149,12 @@ class PluginSttStream implements SttStream {
     if (!heard || heard.text === "") return;
     const span = { fromMs: msOf(heard.startTime), toMs: msOf(heard.endTime), text: heard.text };
     if (type === stt.SpeechEventType.FINAL_TRANSCRIPT) {
-      this.#hasOpenWords = false;
+      const endMs = (this.#speechToMs ?? this.#pushedMs) - SLACK_MS;
+      if (span.toMs >= endMs) this.#isOpenSpeech = false;
       this.#ports.on({ type: "final", ...span, words: (heard.words ?? []).map(wordOf) });
-      this.#onFinal?.();
+      if (!this.#isOpenSpeech) this.#onFinal?.();
     } else if (type === stt.SpeechEventType.INTERIM_TRANSCRIPT) {
-      this.#hasOpenWords = true;
+      this.#isOpenSpeech = true;
       this.#ports.on({ type: "interim", ...span, stableWords: 0 });
     }
   }
@@ -155,7 +165,9 @@ class PluginSttStream implements SttStream {
     if (!this.#isOpen) return;
     this.#how = "failed";
     this.#close();
-    this.#ports.on({ type: "failed", error: this.#failure() ?? ended });
+    const error = this.#failure() ?? ended;
+    this.#isRefused = error.detail["status"] !== undefined;
+    this.#ports.on({ type: "failed", error });
   }
 
   #close(): void {
@@ -166,6 +178,7 @@ class PluginSttStream implements SttStream {
 
   /** What it sent the plugin tells now and then: of one that ended early, what it was given. */
   #usage(): readonly SttUsage[] {
+    if (this.#isRefused) return [];
     const { vendor, model } = this.#calls;
     const estimated = this.#how !== undefined || this.#toldMs === 0;
     const audioMs = estimated ? this.#pushedMs : this.#toldMs;

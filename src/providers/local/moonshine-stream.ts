@@ -85,6 +85,9 @@ export class MoonshineStream implements SttStream {
 
   constructor(options: MoonshineStreamOptions) {
     this.#options = options;
+    queueMicrotask(() => {
+      if (!this.#stop.signal.aborted) options.on({ type: "up" });
+    });
   }
 
   push(frame: AudioFrame): void {

@@ -160,6 +160,7 @@ class ScriptedSttStream implements SttStream {
     this.#clock = clock;
     this.#read = read;
     this.#on = on;
+    queueMicrotask(() => on({ type: "up" }));
   }
 
   push(frame: AudioFrame): void {
