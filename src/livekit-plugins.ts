@@ -1,15 +1,19 @@
 import type { Voice } from "./actors/agent-parts.ts";
 import { systemClock } from "./base/clock.ts";
 import { fromOptional } from "./base/optional-package.ts";
-import type { LiftLlmOptions } from "./providers/livekit-plugin/livekit-plugin.llm.ts";
-import type { LiftSttOptions } from "./providers/livekit-plugin/livekit-plugin.stt.ts";
-import type { LiftTtsOptions } from "./providers/livekit-plugin/livekit-plugin.tts.ts";
+import type {
+  LiftLlmOptions,
+  LiftSttOptions,
+  LiftTtsOptions,
+} from "./providers/livekit-plugin/lift-options.ts";
 import type { Llm } from "./providers/llm.port.ts";
 import type { Stt } from "./providers/stt.port.ts";
 
-export type { LiftLlmOptions } from "./providers/livekit-plugin/livekit-plugin.llm.ts";
-export type { LiftSttOptions } from "./providers/livekit-plugin/livekit-plugin.stt.ts";
-export type { LiftTtsOptions } from "./providers/livekit-plugin/livekit-plugin.tts.ts";
+export type {
+  LiftLlmOptions,
+  LiftSttOptions,
+  LiftTtsOptions,
+} from "./providers/livekit-plugin/lift-options.ts";
 
 /**
  * Makes the plugin's object: `() => new openai.LLM({ ... })`. A function, as a plugin may only be

@@ -2,9 +2,9 @@ import type { ToolDefinition } from "./agent/tool.ts";
 import { durationMs, type Duration } from "./base/duration.ts";
 import { AppError } from "./base/errors.ts";
 import { fromOptional } from "./base/optional-package.ts";
-import type { McpServer } from "./providers/mcp/mcp-tools.ts";
+import type { McpServer } from "./providers/mcp/mcp-server.ts";
 
-export type { McpServer } from "./providers/mcp/mcp-tools.ts";
+export type { McpServer } from "./providers/mcp/mcp-server.ts";
 
 export interface McpOptions {
   /** Before each name, as it stands: `'shop_'`. */

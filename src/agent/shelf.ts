@@ -2,7 +2,7 @@ import type { AgentParts, Voice } from "../actors/agent-parts.ts";
 import { AppError } from "../base/errors.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import { routedParts } from "./routing.ts";
-import type { VoiceAgent, VoiceChoice } from "./voice-agent.ts";
+import type { VoiceAgent } from "./voice-agent.ts";
 
 /** What the process has by name. */
 export interface Shelf {
@@ -39,12 +39,10 @@ export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
   const { models, voices, tools, hooks, name } = agent;
   const modelOf = (one: string): Llm =>
     shelf.model(one) ?? unknown(`${name}: model '${one}'`, shelf.names.models);
-  const voiceOf = (one: VoiceChoice): Voice =>
-    typeof one !== "string"
-      ? one
-      : (shelf.voice(one) ?? unknown(`${name}: voice '${one}'`, shelf.names.voices));
+  const voiceOf = (one: string): Voice =>
+    shelf.voice(one) ?? unknown(`${name}: voice '${one}'`, shelf.names.voices);
   const named = models.map((one) => (typeof one === "string" ? modelOf(one) : one));
-  const spoken = voices.map(voiceOf);
+  const spoken = voices.map((one) => (typeof one === "string" ? voiceOf(one) : one));
   const all = named.length > 0 ? named : shelf.defaults.models;
   return {
     models: all,

@@ -60,7 +60,7 @@ test(`${CALLS} calls, every provider faulty ${SHARE * 100} % of the time`, async
     assert.equal(triesOf(provider, logged), vendors.servers[provider]!.seen.length, provider);
 });
 
-/** Endpointing at its longest, then a filler over two voices that fail, what a machine takes. */
+/** Endpointing at its longest, words that come late, then a filler over two voices that fail. */
 const { answer, endpointing, transcript } = SETTINGS;
 const SILENCE_MAX_MS =
   endpointing.maxDelay + transcript.wait + answer.fillerAfter + 2 * answer.firstAudio + 500;
@@ -140,7 +140,7 @@ function compareUsage(
     const key = `${usage.service} ${usage.provider} ${usage.model} ${usage.meter}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  for (const [key, { billed, logged, estimated, cutOff }] of [...sums].sort()) {
+  for (const [key, { billed, logged, estimated, cutOff }] of sums) {
     say(
       `${key}: billed ${Math.round(billed)}, logged ${Math.round(logged)}, of that estimated ` +
         `${Math.round(estimated)}`,

@@ -9,15 +9,8 @@ import {
   toolInput,
   vendorStream,
 } from "../vendor-llm.ts";
-import { connOptions, PluginCalls, type LiftOptions } from "./plugin-calls.ts";
-
-export interface LiftLlmOptions extends LiftOptions {
-  /**
-   * Its server ends each whole answer with its usage, as OpenAI does: one without it was cut.
-   * Plugins do not say so; default: false, and a cut answer counts as a shorter one.
-   */
-  readonly tellsUsage?: boolean;
-}
+import type { LiftLlmOptions } from "./lift-options.ts";
+import { connOptions, PluginCalls } from "./plugin-calls.ts";
 
 const NEVER_MS = 2 ** 31 - 1;
 

@@ -5,12 +5,8 @@ import type { Clock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Stt, SttEvent, SttStream, SttUsage, TimedWord } from "../stt.port.ts";
-import { connOptions, PluginCalls, type LiftOptions } from "./plugin-calls.ts";
-
-export interface LiftSttOptions extends LiftOptions {
-  /** What the plugin is given; default 16,000. It converts what its server wants otherwise. */
-  readonly rateHz?: number;
-}
+import type { LiftSttOptions } from "./lift-options.ts";
+import { connOptions, PluginCalls } from "./plugin-calls.ts";
 
 const CONNECT_MS = 10_000;
 /** How long the last words may take once they were asked for. */

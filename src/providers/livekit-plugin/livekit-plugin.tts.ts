@@ -3,14 +3,8 @@ import { samplesOf } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Tts, TtsEvent, TtsRequest } from "../tts.port.ts";
 import { vendorTts } from "../vendor-tts.ts";
-import { connOptions, PluginCalls, type LiftOptions } from "./plugin-calls.ts";
-
-export interface LiftTtsOptions extends LiftOptions {
-  /** What logs call the voice; default: the model's name. The plugin has a voice of its own. */
-  readonly voice?: string;
-  /** Sends each sentence as one request even where the plugin could stream its words. */
-  readonly whole?: boolean;
-}
+import type { LiftTtsOptions } from "./lift-options.ts";
+import { connOptions, PluginCalls } from "./plugin-calls.ts";
 
 /** After so much silence a plugin lets go of what it was not told to, or cannot, end. */
 const IDLE_MS = 10_000;

@@ -2,20 +2,13 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { initializeLogger, loggerOptions } from "@livekit/agents";
 import { AppError, type ErrorCode } from "../../base/errors.ts";
 import { providerError, type Vendor } from "../provider-error.ts";
+import type { LiftOptions } from "./lift-options.ts";
 
 /** What of a plugin's object is used beside its streams. */
 export interface PluginObject {
   readonly model: string;
   readonly provider: string;
   on(event: "error", listener: (told: { readonly error: Error }) => void): unknown;
-}
-
-export interface LiftOptions {
-  /** As logs and prices name it; default: what the plugin calls itself. */
-  readonly provider?: string;
-  readonly model?: string;
-  /** The key the plugin was given: it is blotted out of all errors. */
-  readonly key?: string;
 }
 
 /** Attempts are ours: each is seen, and nothing that was heard is said again. */

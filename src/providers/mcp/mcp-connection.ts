@@ -17,23 +17,7 @@ import {
   type Tool,
 } from "@modelcontextprotocol/sdk/types.js";
 import { AppError } from "../../base/errors.ts";
-
-/** A program that is started and spoken to over its stdin and stdout. */
-export interface McpProgram {
-  readonly command: string;
-  readonly args?: readonly string[];
-  /** Beside `PATH`, `HOME` and the like, which alone it inherits. */
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-}
-
-/** A server at an address, spoken to by streamable HTTP. */
-export interface McpUrl {
-  readonly url: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export type McpServer = McpProgram | McpUrl;
+import type { McpServer } from "./mcp-server.ts";
 
 /** Deadlines of calls are the host's, on its own clock; the SDK's would be one minute. */
 const NEVER_MS = 2 ** 31 - 1;

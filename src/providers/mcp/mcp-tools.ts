@@ -5,9 +5,8 @@ import { canonicalJson } from "../../base/digest.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Json } from "../../events/record.ts";
 import type { Tool } from "../tool.port.ts";
-import { McpConnection, type McpServer } from "./mcp-connection.ts";
-
-export type { McpServer } from "./mcp-connection.ts";
+import { McpConnection } from "./mcp-connection.ts";
+import type { McpServer } from "./mcp-server.ts";
 
 export interface McpSettings {
   readonly prefix: string;
