@@ -71,7 +71,7 @@ suite("models by level, in a call", () => {
     await call.says(EASY);
     call.heard("It is large here.");
     const lines = shown(call.records);
-    assert.match(lines, /model small failed \(provider\.failed\): large goes on/);
+    assert.match(lines, /small failed \(provider\.failed\): large is asked/);
     assert.match(lines, /test\/large is asked: simple \(short\)/);
     await call.replaysExactly();
   });

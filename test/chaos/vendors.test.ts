@@ -113,8 +113,8 @@ const UNDER_WAY: Readonly<Partial<Record<Usage["meter"], number>>> = {
   audioMs: 500,
   connectionMs: 500,
 };
-/** Both sides round, and a connection is closed at one of them first. */
-const EACH_MS = 60;
+/** Both sides round; and each reads its own clock when a connection opens and closes. */
+const EACH: Readonly<Partial<Record<Usage["meter"], number>>> = { audioMs: 60, connectionMs: 500 };
 
 function compareUsage(
   billed: readonly Usage[],
@@ -146,9 +146,7 @@ function compareUsage(
         `${Math.round(estimated)}`,
     );
     const meter = key.split(" ").at(-1) as Usage["meter"];
-    const isTime = meter === "audioMs" || meter === "connectionMs";
-    const slack =
-      cutOff * (UNDER_WAY[meter] ?? 0) + (isTime ? (counts.get(key) ?? 0) * EACH_MS : 0);
+    const slack = cutOff * (UNDER_WAY[meter] ?? 0) + (counts.get(key) ?? 0) * (EACH[meter] ?? 0);
     assert.ok(Math.abs(billed - logged) <= slack, `${key}: ${billed} billed, ${logged} logged`);
   }
 }
