@@ -193,7 +193,7 @@ export const VARIABLES = {
   VOYAGE_BASE_URL: { ...base("Voyage"), waitsFor: "search in knowledge" },
   AGENT_LLM_PROVIDER: {
     ...models,
-    kind: oneOf(["openai", "groq", "anthropic", "gemini", "local"]),
+    kind: oneOf(["openai", "groq", "anthropic", "gemini", "local"], { google: "gemini" }),
     meaning: "who answers; unset: the first of them that has a key, else the bundled receptionist",
   },
   LLM_MODEL: {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { once } from "node:events";
@@ -9,7 +11,9 @@ import { formatWav } from "../../src/base/audio.ts";
 import { CheckReport } from "../../src/cli/check.command.ts";
 import { ConfigReport } from "../../src/cli/config.command.ts";
 import { startDeepgramListen } from "../emulators/deepgram-listen.ts";
+import { startElevenLabs } from "../emulators/elevenlabs.ts";
 import { startOpenAi } from "../emulators/openai.ts";
+import { SPEECH_KEY } from "../emulators/tone-speech.ts";
 import { run } from "../support/run-cli.ts";
 import { sentence, SPEECH_HZ } from "../support/numbered-speech.ts";
 
@@ -101,6 +105,40 @@ test("a rejected key, a limit and an unknown model are told apart", async () => 
   }
   const words = await run(["check", "llm", "--live"], { env });
   assert.match(words.stdout, /first after \d+ ms/);
+});
+
+test("--live has a voice say a sentence; one that is not there is named", async () => {
+  await using voice = await startElevenLabs();
+  const env = { ELEVENLABS_API_KEY: SPEECH_KEY, ELEVENLABS_BASE_URL: voice.url };
+  const spoken = await check(["tts", "--live", "--voice", "elevenlabs/tone-1000"], env);
+  assert.deepEqual([spoken.code, spoken.report.candidates[0]?.provider], [0, "elevenlabs"]);
+  assert.ok(Number(spoken.report.trial?.audioMs) > 500);
+  const unknown = await check(["tts", "--live", "--voice", "elevenlabs/nobody"], env);
+  assert.deepEqual([unknown.code, unknown.report.failure?.code], [1, "provider.refused"]);
+  assert.match(unknown.report.failure?.message ?? "", /nobody/);
+});
+
+test("a process that was told to use a vendor without its key does not start", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "turnfold-check-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const env = { ...NO_MODELS, AGENT_LLM_PROVIDER: "openai" };
+  const { code, stderr } = await run(["simulate", "--say", "Hello.", "--data", folder], { env });
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /^provider\.missing: openai: OPENAI_API_KEY is not set\n {2}fix: set OPENAI/m,
+  );
+});
+
+test("the file .env of the working folder is read, and the environment wins over it", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "turnfold-check-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, ".env"), "TURNFOLD_PORT=5000\nLOG_LEVEL=debug\n");
+  const line = [join(import.meta.dirname, "../../src/cli/cli.ts"), "config"];
+  const options = { cwd: folder, env: { TURNFOLD_LOG_LEVEL: "error" } };
+  const { stdout } = await promisify(execFile)(process.execPath, line, options);
+  assert.match(stdout, /TURNFOLD_PORT +5000 {2}\(file\)/);
+  assert.match(stdout, /TURNFOLD_LOG_LEVEL +error {2}\(environment\)/);
 });
 
 test("no network is not a rejected key", async () => {

@@ -44,6 +44,7 @@ test("keys alone make an agent that is answered for by the vendors' model and vo
     OPENAI_BASE_URL: `${openAi.server.url}/v1`,
     ELEVENLABS_API_KEY: SPEECH_KEY,
     ELEVENLABS_BASE_URL: voice.url,
+    LLM_MODEL: "gpt-4-turbo",
     TTS_VOICE_ID: "elevenlabs/tone-1000",
     AGENT_GREETING: "Hello.",
     AGENT_SYSTEM_PROMPT: "You are a clock.",
@@ -59,6 +60,8 @@ test("keys alone make an agent that is answered for by the vendors' model and vo
   const { messages } = openAi.server.seen.at(-1)!.body as { messages: { content: unknown }[] };
   assert.match(JSON.stringify(messages[0]), /You are a clock\./);
   assert.match(report.stderr, /no speech models/);
+  const mapped = /"level":"warn".*gpt-4-turbo has left the API on 2026-10-23: gpt-6-luna is used/;
+  assert.match(report.stderr, mapped);
   assert.ok(voice.seen.some(({ body }) => JSON.stringify(body).includes("It is noon.")));
 });
 

@@ -48,6 +48,27 @@ test("the table holds together: providers, kinds, successors, voices and default
       assert.ok(!known.includes(lost) && known.includes(near), lost);
 });
 
+test("the price book and the table of models know the same names and last days", async () => {
+  const text = await readFile(join(ROOT, "data/prices.json"), "utf8");
+  const { prices } = JSON.parse(text) as { prices: readonly PricedModel[] };
+  assert.ok(prices.length > 20);
+  for (const { provider, model, retiredAt } of prices.filter(
+    ({ model }) => !UNSPOKEN.test(model),
+  )) {
+    const facts = findModel(model, provider);
+    assert.ok(facts, `${provider}/${model}`);
+    if (retiredAt !== undefined) assert.equal(facts.retiresOn, retiredAt, model);
+  }
+});
+
+interface PricedModel {
+  readonly provider: string;
+  readonly model: string;
+  readonly retiredAt?: string;
+}
+/** Of the Realtime API, which no adapter speaks. */
+const UNSPOKEN = /^gpt-realtime-/;
+
 /** As the sources say it on 2026-11-21. */
 const OUTDATED = [
   ["groq", "mixtral-8x7b-32768", "retired", "openai/gpt-oss-120b", "2025-03-20"],
