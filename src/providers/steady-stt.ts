@@ -2,6 +2,7 @@ import type { AudioFrame } from "../base/audio.ts";
 import { sleep, type Cancel, type Clock } from "../base/clock.ts";
 import { AppError, type ErrorCode } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { Guard, Pass } from "./breaker.port.ts";
 import { KeptAudio } from "./kept-audio.ts";
 import { addUsage } from "./stt-usage.ts";
 import type { Stt, SttEvent, SttStream, SttUsage } from "./stt.port.ts";
@@ -21,17 +22,7 @@ export interface SteadySttOptions {
   /** From 0 to 1, without 1. */
   readonly random: () => number;
   /** Shared by all streams of the process. */
-  readonly breakers?: SttBreakers;
-}
-
-/** What of circuit breakers is needed here. */
-export interface SttBreakers {
-  /** Undefined where it must not be asked now. */
-  enter(of: {
-    readonly service: "stt";
-    readonly provider: string;
-    readonly model: string;
-  }): { end(how: "ok" | "failed" | "void"): void } | undefined;
+  readonly breakers?: Guard;
 }
 
 const FIRST_WAIT_MS = 200;
@@ -75,8 +66,6 @@ export class SteadyStt implements Stt {
     await Promise.all(this.#options.stts.map((stt) => stt[Symbol.asyncDispose]()));
   }
 }
-
-type Pass = NonNullable<ReturnType<SttBreakers["enter"]>>;
 
 /** One stream of one provider, with what it is known by. */
 interface Connection {

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { VendorsConfig } from "../config.ts";
-import { SteadyStt, type SttBreakers } from "../providers/steady-stt.ts";
+import type { Guard } from "../providers/breaker.port.ts";
+import { SteadyStt } from "../providers/steady-stt.ts";
 import type { Stt } from "../providers/stt.port.ts";
 import { accessOf, AdapterSet, type Adapters } from "./adapters.ts";
 import { planOf, usable, type Candidate } from "./plan.ts";
@@ -15,7 +16,7 @@ export interface EarsPorts {
   /** From 0 to 1, without 1. */
   readonly random: () => number;
   /** Shared by all calls of the process. */
-  readonly breakers?: SttBreakers;
+  readonly breakers?: Guard;
 }
 
 type Maker = (language: string) => Stt;

@@ -3,7 +3,8 @@ import { suite, test } from "node:test";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { AppError, type ErrorCode } from "../../src/base/errors.ts";
 import { LIMITS } from "../../src/base/limits.ts";
-import { SteadyStt, type SttBreakers } from "../../src/providers/steady-stt.ts";
+import type { Guard } from "../../src/providers/breaker.port.ts";
+import { SteadyStt } from "../../src/providers/steady-stt.ts";
 import type { Stt, SttEvent, SttStream } from "../../src/providers/stt.port.ts";
 import { NumberedEars, SPEECH_HZ, speech, wordText } from "../support/numbered-speech.ts";
 
@@ -106,7 +107,7 @@ class Bench {
   readonly stream: SttStream;
   #audioMs = 0;
 
-  constructor(random: () => number = () => 0.5, breakers?: SttBreakers) {
+  constructor(random: () => number = () => 0.5, breakers?: Guard) {
     const { clock, one, two } = this;
     const steady = new SteadyStt({
       stts: [one, two],
@@ -323,7 +324,7 @@ test("in silence only the newest audio is kept for a new connection", async () =
 test("an open breaker is passed over, and what becomes of a connection is told to it", async () => {
   const ended: string[] = [];
   let isOpen = true;
-  const breakers: SttBreakers = {
+  const breakers: Guard = {
     enter: ({ provider }) =>
       provider === "one" && isOpen
         ? undefined
