@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { summaryOf, type CallSummary } from "../api/call-summary.ts";
-import { lockHolder, openStore, storeName } from "../main.ts";
+import type { Config } from "../config.ts";
+import { lockHolder, openStore, storeName, type Broker } from "../main.ts";
+import { askFleet } from "./ask-fleet.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { EXIT, type Output } from "./output.ts";
 import { duration, printTable } from "./table.ts";
@@ -22,7 +24,7 @@ export const CallList = z.strictObject({
       durationMs: z.number(),
       turns: z.int(),
       records: z.int(),
-      /** Live: unfinished, and a process owns the data folder. */
+      /** Live: unfinished, and a process has it. */
       status: z.enum(STATUSES),
       /** Why the call ended. */
       reason: z.string().nullable(),
@@ -47,19 +49,29 @@ export function register(program: Command, cli: Cli): void {
 
 async function runCalls({ options, config, out }: Invocation<Options>): Promise<number> {
   await using broker = await openStore(config, true);
-  // On a server nobody holds a lock: that a call is live shows as its log grows.
-  const owned = !config.nats && lockHolder(config.dataDir) !== undefined;
+  const isOwned = await ownedCalls(config, broker);
   const refs = await broker.log.calls(options.tenant);
   const calls: CallRow[] = [];
   for (const ref of refs) {
     out.progress(`reading … ${calls.length} of ${refs.length} calls`);
     const summary = await summaryOf(broker.log, ref);
-    if (summary) calls.push(toRow(summary, owned));
+    if (summary) calls.push(toRow(summary, isOwned(summary.call)));
   }
   out.json(CallList, { calls });
   print(calls, out);
   if (calls.length === 0) out.line(`no calls in ${storeName(config)}`);
   return EXIT.ok;
+}
+
+/** Which calls somebody has: the owner of a data folder all of its, a fleet those it names. */
+async function ownedCalls(config: Config, broker: Broker): Promise<(call: string) => boolean> {
+  if (!config.nats) {
+    const isHeld = lockHolder(config.dataDir) !== undefined;
+    return () => isHeld;
+  }
+  const { workers } = await askFleet(config, broker);
+  const ids = new Set(workers.flatMap(({ calls }) => calls.ids));
+  return (call) => ids.has(call);
 }
 
 function toRow({ startedAt, status, ...about }: CallSummary, owned: boolean): CallRow {

@@ -1,13 +1,10 @@
 import { sleep, systemClock } from "../base/clock.ts";
-import { codeOf } from "../base/errors.ts";
 import type { Config } from "../config.ts";
 import { FleetAnswer } from "../events/fleet.events.ts";
-import { subjects } from "../events/subjects.ts";
-import { fleetOf } from "../fleet/fleet-view.ts";
 import { openStore, storeName, type Broker } from "../main.ts";
+import { askFleet } from "./ask-fleet.ts";
 import { defineCommand, type Invocation, type Register } from "./command.ts";
 import { EXIT, usageError, type Output } from "./output.ts";
-import { askOwner } from "./owner-http.ts";
 import { stopped } from "./start.command.ts";
 import { duration, printTable } from "./table.ts";
 
@@ -18,8 +15,6 @@ interface Options {
   readonly watch?: boolean;
 }
 
-/** Any worker that lives answers well within this time. */
-const ANSWER_MS = 1_000;
 const WATCH_EVERY_MS = 1_000;
 
 export const register: Register = (program, cli) => {
@@ -54,20 +49,6 @@ async function watch(config: Config, broker: Broker, out: Output): Promise<numbe
     await sleep(systemClock, WATCH_EVERY_MS, over.signal);
   }
   return EXIT.ok;
-}
-
-/** Where nobody answers there are no workers, and what waits can be read all the same. */
-async function askFleet(config: Config, broker: Broker): Promise<FleetAnswer> {
-  try {
-    const path = "/api/fleet";
-    const asked = config.nats
-      ? broker.bus.request(subjects(config.nats.prefix).fleetQuery(), null, ANSWER_MS)
-      : askOwner(config, { path, timeoutMs: ANSWER_MS });
-    return FleetAnswer.parse(await asked);
-  } catch (error) {
-    if (!["bus.noResponder", "bus.timeout"].includes(codeOf(error))) throw error;
-    return fleetOf([], await broker.jobs.pending());
-  }
 }
 
 const COLUMNS = ["worker", "state", "calls", "delay", "cpu", "up", "build"];

@@ -107,7 +107,7 @@ interface Sums {
   cutOff: number;
 }
 
-/** What may be under way when a request is cut off, by meter; all others agree to the last one. */
+/** What may leave the vendor and not arrive when a request is cut off, by meter. */
 const UNDER_WAY: Readonly<Partial<Record<Usage["meter"], number>>> = {
   outputTokens: 5,
   audioMs: 500,
@@ -147,7 +147,9 @@ function compareUsage(
     );
     const meter = key.split(" ").at(-1) as Usage["meter"];
     const slack = cutOff * (UNDER_WAY[meter] ?? 0) + (counts.get(key) ?? 0) * (EACH[meter] ?? 0);
-    assert.ok(Math.abs(billed - logged) <= slack, `${key}: ${billed} billed, ${logged} logged`);
+    // What was sent as the line broke is estimated: nobody can tell whether the vendor had it.
+    assert.ok(billed <= logged + slack, `${key}: ${billed} billed, ${logged} logged`);
+    assert.ok(billed >= logged - estimated - slack, `${key}: ${billed} billed, ${logged} logged`);
   }
 }
 

@@ -98,6 +98,8 @@ suite("a fleet on NATS", { skip: "missing" in found && found.missing }, () => {
     const owner = seen.fleet.workers.find(({ worker }) => first.isNamed(worker));
     assert.deepEqual([seen.code, owner?.calls.ids], [0, [call]]);
 
+    assert.match((await run(["calls"], { env: env() })).stdout, new RegExp(`${call}.* live`));
+
     const said = TellReport.parse((await tell(call, "say", "We close soon.")).answer);
     assert.ok(said.changed && said.tenant === "local");
     const short = TellReport.parse((await tell(call.slice(0, 10), "mute", "--by", "ann")).answer);
@@ -116,6 +118,7 @@ suite("a fleet on NATS", { skip: "missing" in found && found.missing }, () => {
     const left = await fleetOnce(({ workers: all }) => all.length === 1);
     assert.ok(second.isNamed(left.fleet.workers[0]?.worker));
     assert.ok(Date.now() - died < 6_000, `${Date.now() - died} ms`);
+    assert.match((await run(["calls"], { env: env() })).stdout, new RegExp(`${call}.* unfinished`));
     const orphan = await tell(call, "mute");
     assert.equal(orphan.code, 1);
     assert.match(JSON.stringify(orphan.answer), /bus\.noResponder.*goes on, but nobody has it/);
