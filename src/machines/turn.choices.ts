@@ -117,7 +117,7 @@ export const turnChoices = {
     moreThan("tool calls", spoken.toolCalls(event).length, 0),
   ],
   isDone: ({ event }) => [isDone(event)],
-  isEmpty: ({ context, event }) => [isDone(event), answered(context, event, false)],
+  isEmpty: ({ context, event }) => [isDone(event), unheard(context, event)],
   fillerRuns: ({ context }) => [is("a filler is heard", spoken.fillerRuns(context))],
   onlyEndIsLost: ({ context }) => [
     is("the reply is lost", spoken.isLost(context)),
@@ -137,7 +137,7 @@ export const turnChoices = {
   isEmptyAgain: ({ context, event }) => [
     moreThan("empty replies before", context.emptyReplies, 0),
     isDone(event),
-    answered(context, event, false),
+    unheard(context, event),
   ],
   hasFailed: ({ event }) => [is("the reply's end", howOf(event), "failed")],
   wasLostAfterAll: ({ context, event }) => [
@@ -199,9 +199,9 @@ function nothingRuns(context: TurnContext): Compared {
 function heard(runs: Pick<TurnContext, "runs">): Compared {
   return is("something was heard", spoken.anyHeard(runs));
 }
-function answered(context: TurnContext, event: TurnEvent, wanted: boolean): Compared {
+function unheard(context: TurnContext, event: TurnEvent): Compared {
   const runs = spoken.afterEnd(context, event);
-  return is("the answer was heard", spoken.hasAnswered({ runs }), wanted);
+  return is("the answer was heard", spoken.hasAnswered({ runs }), false);
 }
 function howOf(event: TurnEvent): EndEvent["how"] | "not yet" {
   return spoken.isEnd(event) ? event.how : "not yet";
