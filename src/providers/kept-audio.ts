@@ -12,8 +12,11 @@ const IDLE_MS = 2_000;
 const PRE_ROLL_MS = 300;
 /** A final that ends this much before the speech has all its words. */
 const END_SLACK_MS = 400;
-/** Audio after the end of speech at which nobody waits for its words any more: it had none. */
-const SETTLE_MS = 5_000;
+/**
+ * Audio after the end of speech at which nobody waits for its words any more: it had none. By then
+ * a provider that owes them has failed.
+ */
+const SETTLE_MS = LIMITS.sttFinishMsMax + 2_000;
 
 interface Piece {
   readonly frame: AudioFrame;

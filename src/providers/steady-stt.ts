@@ -75,6 +75,7 @@ interface Connection {
   readonly base: number;
   readonly attempt: number;
   upAt: number | undefined;
+  trial: Cancel;
 }
 
 const FREE_PASS: Pass = { end: () => undefined };
@@ -177,6 +178,7 @@ class SteadyStream implements SttStream {
       base: this.#kept.fromMs,
       attempt: this.#failures + 1,
       upAt: undefined,
+      trial: () => undefined,
     };
     this.#connection = connection;
     this.#changed.resolve();
@@ -200,7 +202,12 @@ class SteadyStream implements SttStream {
   }
 
   #up(connection: Connection): void {
-    connection.upAt ??= this.#options.clock.now();
+    if (connection.upAt === undefined) {
+      const { clock } = this.#options;
+      connection.upAt = clock.now();
+      // Of one whose speaker is silent nobody else waits for the first words.
+      connection.trial = clock.after(STEADY_MS, () => connection.pass.end("ok"));
+    }
     if (!this.#isDown) return;
     this.#isDown = false;
     this.#on({ type: "up" });
@@ -277,6 +284,7 @@ class SteadyStream implements SttStream {
 
   #leave(connection: Connection, how: "ok" | "failed" | "void"): void {
     this.#connection = undefined;
+    connection.trial();
     connection.pass.end(how);
   }
 

@@ -346,3 +346,16 @@ test("sound behind a try that hangs is of the next try alone", async () => {
   const samples = bench.room.agentSound.reduce((sum, { ms }) => sum + samplesOf(ms, 8_000), 0);
   assert.equal(samples, samplesOf(1_600, 8_000));
 });
+
+test("what a voice was given to say counts where the model breaks off in the midst of it", async () => {
+  const bench = await new EffectBench().join();
+  async function* stream(_: unknown, signal: AbortSignal): AsyncIterable<LlmEvent> {
+    yield { type: "text", text: `${TEXT} And` };
+    await sleep(bench.clock, 50, signal);
+    throw new AppError("provider.unavailable", "scripted");
+  }
+  const breaking: Llm = { provider: "acme", model: "a", stream };
+  const end = await answer(bench, { models: [breaking] });
+  assert.equal(end.value?.error, "provider.unavailable");
+  assert.deepEqual(usageLines(end.value, "tts"), ["v characters 1 stopped"]);
+});

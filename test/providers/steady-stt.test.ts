@@ -342,3 +342,18 @@ test("an open breaker is passed over, and what becomes of a connection is told t
   bench.stream.abort();
   assert.deepEqual(ended.at(-1), "one ok");
 });
+
+test("who is silent holds back nobody: a connection that lasts has passed its trial", async () => {
+  const ended: string[] = [];
+  const breakers: Guard = {
+    enter: ({ provider }) => ({ end: (how) => void ended.push(`${provider} ${how}`) }),
+  };
+  const bench = new Bench(undefined, breakers);
+  await bench.play(speech([0, 1_000]));
+  assert.deepEqual(ended, []);
+  await bench.play(speech([0, 10_000]));
+  assert.deepEqual(ended, ["one ok"]);
+  bench.stream.abort();
+  await bench.clock.advance(0);
+  assert.equal(bench.clock.nextDue, undefined);
+});

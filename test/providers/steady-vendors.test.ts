@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemClock } from "../../src/base/clock.ts";
+import { aborted, SimulatedClock, systemClock } from "../../src/base/clock.ts";
+import { AppError } from "../../src/base/errors.ts";
+import { LIMITS } from "../../src/base/limits.ts";
 import { createDeepgramStt } from "../../src/providers/deepgram/deepgram.stt.ts";
 import { createGroqStt } from "../../src/providers/groq/groq.stt.ts";
+import { WhisperStream } from "../../src/providers/groq/whisper-stream.ts";
 import { SteadyStt } from "../../src/providers/steady-stt.ts";
-import type { SttEvent, SttStream } from "../../src/providers/stt.port.ts";
+import type { Stt, SttEvent, SttStream } from "../../src/providers/stt.port.ts";
 import { startDeepgramListen } from "../emulators/deepgram-listen.ts";
 import { startGroqWhisper } from "../emulators/groq-whisper.ts";
 import { SPEECH_HZ, speech } from "../support/numbered-speech.ts";
@@ -126,4 +129,50 @@ test("the model and the language are asked for as they were given", async () => 
     "/v1/listen nova-2-phonecall de ",
     "/v2/listen flux-general-multi  de",
   ]);
+});
+
+test("an utterance whose request is never answered is sent again, all of it", async () => {
+  const clock = new SimulatedClock();
+  const asked: number[] = [];
+  const whisper: Stt = {
+    provider: "groq",
+    model: "w",
+    rateHz: SPEECH_HZ,
+    warm: () => Promise.resolve(),
+    open: (on) =>
+      new WhisperStream({
+        vendor: { provider: "groq", keyName: "GROQ_API_KEY", key: "k" },
+        model: "w",
+        rateHz: SPEECH_HZ,
+        clock,
+        on,
+        transcribe: async (file, signal) => {
+          asked.push(file.size);
+          if (asked.length > 1) return { text: "hello there" };
+          await aborted(signal);
+          throw new AppError("effect.stopped", "stopped");
+        },
+      }),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const { events, on } = heard();
+  const stream = new SteadyStt({ stts: [whisper], clock, random }).open(on);
+  const play = async (ms: number): Promise<void> => {
+    for (let at = 0; at < ms; at += 20) {
+      push(stream, speech([1, 20]));
+      await clock.advance(20);
+    }
+  };
+  await play(1_000);
+  stream.speechStarted(500);
+  await play(3_000);
+  stream.speechEnded(3_500);
+  await play(LIMITS.sttFinishMsMax + 1_000);
+  stream.abort();
+  const [first, second] = asked;
+  assert.deepEqual([asked.length, second], [2, first]);
+  assert.deepEqual(
+    events.flatMap((event) => (event.type === "final" ? [[event.text, event.toMs]] : [])),
+    [["hello there", 3_500]],
+  );
 });

@@ -24,7 +24,7 @@ import { contextOf } from "./hook.runner.ts";
 import { modelRoute } from "./model-route.ts";
 import { Playout } from "./playout.ts";
 import type { Retried } from "./retry.ts";
-import { SentenceVoice, type LivingVoices } from "./sentence-voice.ts";
+import { SentenceVoice, type LivingVoices, type Spoken } from "./sentence-voice.ts";
 import { SentenceSplitter, splitSentences } from "./sentences.ts";
 import { requestedTools } from "./tool.runner.ts";
 
@@ -85,6 +85,8 @@ class Reply {
   /** Sentences are logged in order, and spoken in order, each after it was logged. */
   #logged: Promise<void> = Promise.resolve();
   #speech: Promise<void> = Promise.resolve();
+  /** The sentence that the voice was given last. */
+  #speaking: Promise<Spoken> | undefined;
   #segments = 0;
   /** Where the sentence that is spoken now begins. */
   #sentenceMs = 0;
@@ -131,6 +133,8 @@ class Reply {
     } catch (error) {
       this.#failed.abort();
       this.#playout.stop();
+      // What the voice was given to say is known once it has left off.
+      await this.#speaking?.catch(() => undefined);
       const measured = this.#measured();
       if (signal.aborted) return measured;
       this.#effect.warn(`the ${this.#kind} failed`, error);
@@ -265,7 +269,8 @@ class Reply {
     const signal = this.#signal;
     if (signal.aborted) return;
     this.#sentenceMs = this.#writtenMs;
-    const { ttfbMs, ...measured } = await this.#voice.speak(text);
+    this.#speaking = this.#voice.speak(text);
+    const { ttfbMs, ...measured } = await this.#speaking;
     if (signal.aborted) return;
     const timing = index === 0 && ttfbMs !== undefined ? { ttfbMs } : {};
     quietly(this.#effect.progress({ type: "speech.segment", ref, ...measured, ...timing }));
