@@ -25,14 +25,20 @@ const METERS = [
   "images",
   "pixels",
 ] as const;
+export const Meter = z.enum(METERS);
+export type Meter = z.infer<typeof Meter>;
+
+/** What is paid for. */
+export const Service = z.enum(["stt", "llm", "tts", "vision", "embedding", "tool", "room"]);
+export type Service = z.infer<typeof Service>;
 
 /** One metered quantity of a provider; the ledger rates it. */
 export const Usage = z.strictObject({
-  service: z.enum(["stt", "llm", "tts", "vision", "embedding", "tool", "room"]),
+  service: Service,
   provider: z.string(),
   /** The model that really answered. */
   model: z.string(),
-  meter: z.enum(METERS),
+  meter: Meter,
   quantity: z.number().nonnegative(),
   /** True where the provider was silent and the count is ours. */
   estimated: z.boolean(),

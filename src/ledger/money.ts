@@ -1,0 +1,90 @@
+import { assert } from "../base/assert.ts";
+import { AppError } from "../base/errors.ts";
+
+/**
+ * Money is a whole number of pico-USD (10^-12 USD) in a BigInt, and its decimal digits in JSON.
+ * It is divided once, half to even, and what the division leaves over is kept.
+ */
+export const PICO_PER_USD = 1_000_000_000_000n;
+const PICO_PER_CENT = PICO_PER_USD / 100n;
+const PICO_DIGITS = 12;
+
+export interface Quotient {
+  readonly quotient: bigint;
+  /** `numerator - quotient * denominator`; at most half the denominator, on either side. */
+  readonly remainder: bigint;
+}
+
+/** Nearest whole number; a tie goes to the even one. The denominator is positive. */
+export function divideHalfEven(numerator: bigint, denominator: bigint): Quotient {
+  assert(denominator > 0n, "a denominator is positive");
+  let quotient = numerator / denominator;
+  let remainder = numerator % denominator;
+  if (remainder < 0n) {
+    quotient -= 1n;
+    remainder += denominator;
+  }
+  const twice = remainder * 2n;
+  if (twice > denominator || (twice === denominator && quotient % 2n !== 0n)) {
+    quotient += 1n;
+    remainder -= denominator;
+  }
+  return { quotient, remainder };
+}
+
+const WHOLE = /^(0|-?[1-9][0-9]*)$/;
+
+/** Throws `input.invalid` for all but the one spelling of a whole number. */
+export function parsePico(text: string): bigint {
+  if (WHOLE.test(text)) return BigInt(text);
+  throw new AppError("input.invalid", `${JSON.stringify(text)} is no whole number of pico-USD`);
+}
+
+const USD = /^(-?)([0-9]+)(?:\.([0-9]{1,12}))?$/;
+
+/** Pico-USD of a decimal text in USD; throws `input.invalid`. */
+export function parseUsd(text: string): bigint {
+  const [, sign, whole, part = ""] = USD.exec(text) ?? [];
+  if (whole === undefined)
+    throw new AppError("input.invalid", `${JSON.stringify(text)} is no amount of USD`);
+  const pico = BigInt(whole) * PICO_PER_USD + BigInt(part.padEnd(PICO_DIGITS, "0"));
+  return sign ? -pico : pico;
+}
+
+/** Exact decimal text in USD, without trailing zeros. */
+export function usdText(pico: bigint): string {
+  const digits = (pico < 0n ? -pico : pico).toString().padStart(PICO_DIGITS + 1, "0");
+  const part = digits.slice(-PICO_DIGITS).replace(/0+$/, "");
+  return `${pico < 0n ? "-" : ""}${digits.slice(0, -PICO_DIGITS)}${part && "."}${part}`;
+}
+
+/** What an invoice in whole cents differs by from the exact amount. */
+export function centRounding(pico: bigint): bigint {
+  return divideHalfEven(pico, PICO_PER_CENT).quotient * PICO_PER_CENT - pico;
+}
+
+/**
+ * Splits a total by weights so that the parts sum to it: each gets its whole share, and what is
+ * left goes one by one to the largest remainders, ties to the first. Weights and total are not
+ * negative, and some weight is positive.
+ */
+export function allocate(total: bigint, weights: readonly bigint[]): readonly bigint[] {
+  const sum = weights.reduce((all, weight) => all + weight, 0n);
+  assert(total >= 0n && sum > 0n, "an allocation needs a total and a weight");
+  const shares = weights.map((weight, index) => ({
+    index,
+    part: (total * weight) / sum,
+    rest: (total * weight) % sum,
+  }));
+  let left = total - shares.reduce((all, { part }) => all + part, 0n);
+  const parts = shares.map(({ part }) => part);
+  const byRest = shares.toSorted((a, b) =>
+    a.rest === b.rest ? a.index - b.index : a.rest < b.rest ? 1 : -1,
+  );
+  for (const { index } of byRest) {
+    if (left === 0n) break;
+    parts[index] = parts[index]! + 1n;
+    left -= 1n;
+  }
+  return parts;
+}
