@@ -5,6 +5,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --no-audit --no-fund
 COPY bin ./bin
 COPY lib ./lib
+COPY data ./data
 COPY src ./src
 COPY templates ./templates
 ENV TURNFOLD_MODELS=/models TURNFOLD_DATA=/data

@@ -7,6 +7,7 @@ import { longCall } from "./long-call.ts";
 import { memory } from "./memory.ts";
 import { replayCall } from "./replay.ts";
 import type { Bench } from "./report.ts";
+import { routing } from "./routing.ts";
 import { growth, interruption, turn } from "./side-by-side.ts";
 import { voicePath } from "./voice-path.ts";
 
@@ -20,6 +21,7 @@ export const BENCHES: readonly Bench[] = [
   replayCall,
   digestSize,
   memory,
+  routing,
   longCall,
   turn,
   interruption,

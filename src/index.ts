@@ -3,8 +3,9 @@ export { handoff, hangUp, tool } from "./agent/tool.ts";
 export type { ToolDefinition, ToolOptions } from "./agent/tool.ts";
 export { rules } from "./agent/rules.ts";
 export type { Rule, RuleCall, RuleOutput, RulesOptions, RuleTurn } from "./agent/rules.ts";
+export type { ModelChoice, ModelLevels } from "./agent/routing.ts";
 export { voiceAgent } from "./agent/voice-agent.ts";
-export type { AgentOptions, ModelChoice, TurnOptions, VoiceAgent } from "./agent/voice-agent.ts";
+export type { AgentOptions, TurnOptions, VoiceAgent } from "./agent/voice-agent.ts";
 export type { Started, StartOptions } from "./cli/serve.ts";
 export { start } from "./start.ts";
 export type { DispatchOptions } from "./cli/dispatch-room.ts";
@@ -17,6 +18,7 @@ export type { AfterTurn, BeforeReply, HookContext, Hooks } from "./actors/agent-
 export type { Duration } from "./base/duration.ts";
 export { AppError } from "./base/errors.ts";
 export type { ErrorCode } from "./base/errors.ts";
+export type { RoutingOptions } from "./events/routing.events.ts";
 export type { CallRef, Json, LogRecord } from "./events/record.ts";
 export type { TurnSummary } from "./folds/turns.ts";
 export type { Llm, LlmEvent, LlmMessage, LlmRequest, ToolCall } from "./providers/llm.port.ts";

@@ -1,6 +1,7 @@
 import type { Json } from "../events/record.ts";
 import type { TurnStatus } from "../events/turn.events.ts";
 import type { HistoryMessage } from "../folds/history.ts";
+import type { Routing } from "../folds/routes.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
@@ -9,6 +10,8 @@ import type { Tts } from "../providers/tts.port.ts";
 export interface AgentParts {
   /** In the order they are tried within one answer; one at least. */
   readonly models: readonly Llm[];
+  /** Which of them a turn is put to first, where that follows from its words. */
+  readonly routing?: Routing<Llm>;
   readonly voices: readonly Voice[];
   readonly tools: readonly Tool[];
   readonly hooks: Hooks;

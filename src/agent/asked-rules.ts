@@ -14,8 +14,8 @@ import { isRules, type RuleAnswer } from "./rules.ts";
 import { agentOf, type VoiceAgent } from "./voice-agent.ts";
 
 /** Whether rules alone answer for it, so that they can be asked again. */
-export function answersByRules({ models }: VoiceAgent): boolean {
-  return models.length > 0 && models.every(isRules);
+export function answersByRules({ models, routing }: VoiceAgent): boolean {
+  return routing === null && models.length > 0 && models.every(isRules);
 }
 
 /**

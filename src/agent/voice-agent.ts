@@ -5,8 +5,11 @@ import { durationMs, durationText, type Duration } from "../base/duration.ts";
 import { AppError } from "../base/errors.ts";
 import type { AgentTexts, CallHeader } from "../events/call.events.ts";
 import { TurnSettings } from "../events/settings.events.ts";
+import type { RoutingOptions } from "../events/routing.events.ts";
+import type { Routing } from "../folds/routes.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
+import { modelsOf, routedParts, routingOf, type ModelChoice, type ModelOption } from "./routing.ts";
 import type { RulesLlm } from "./rules.ts";
 import type { ToolDefinition } from "./tool.ts";
 
@@ -35,8 +38,10 @@ export interface AgentOptions {
   readonly language?: string;
   /** Names of voices, the next being tried where one fails; default: the local one. */
   readonly voice?: string | readonly string[];
-  /** Models by name or as objects, tried in this order within one answer. */
-  readonly model?: ModelChoice | readonly ModelChoice[];
+  /** By name or as objects: one, a list in the order they are tried, or such for each level. */
+  readonly model?: ModelOption;
+  /** How a turn's level is found where `model` has levels; see docs/routing.md. */
+  readonly routing?: RoutingOptions;
   /** What differs from the defaults of docs/settings.md. */
   readonly turn?: TurnOptions;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
@@ -44,9 +49,6 @@ export interface AgentOptions {
   /** Agents a tool may hand the call to, by the name `handoff` is given. */
   readonly agents?: Readonly<Record<string, VoiceAgent>>;
 }
-
-/** A name the process knows, or a model of one's own. */
-export type ModelChoice = string | Llm;
 
 /** Numbers that count or are shares; every other number is a time and is written with its unit. */
 type Plain = "minWords" | "echoWords" | "maxWords" | "maxAttempts" | "prompts" | "minPart" | Share;
@@ -71,6 +73,8 @@ export interface VoiceAgent {
   readonly settings: TurnSettings;
   readonly voices: readonly string[];
   readonly models: readonly ModelChoice[];
+  /** Null where every turn goes to the first of `models`. */
+  readonly routing: Routing<ModelChoice> | null;
   readonly tools: readonly Tool[];
   readonly hooks: Hooks;
   readonly agents: Readonly<Record<string, VoiceAgent>>;
@@ -91,6 +95,7 @@ const Options = z.strictObject({
   language: z.string().min(2).optional(),
   voice: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
   model: z.custom<AgentOptions["model"]>().optional(),
+  routing: z.custom<AgentOptions["routing"]>().optional(),
   turn: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   tools: z.record(z.string().regex(/^\w{1,64}$/), z.custom<ToolDefinition>()).optional(),
   hooks: z.custom<Hooks>().optional(),
@@ -106,6 +111,7 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
       `agent ${String(options?.name ?? "")}: ${z.prettifyError(parsed.error)}`,
     );
   const { name, tools = {}, hooks = {}, agents = {}, turn = {}, language = "en" } = options;
+  const routing = routingOf(options);
   checkParts(options);
   return {
     name,
@@ -113,7 +119,8 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
     texts: textsOf(options),
     settings: settingsOf(turn, language),
     voices: listOf(options.voice),
-    models: listOf(options.model),
+    models: modelsOf(options.model),
+    routing,
     tools: Object.entries(tools).map(([key, definition]) => definition.named(key)),
     hooks,
     agents,
@@ -132,7 +139,7 @@ function checkParts({ name, tools = {}, hooks = {}, agents = {}, model }: AgentO
   for (const key of Object.keys(hooks))
     if (!HOOKS.has(key)) refuse(`hooks.${key}`, `there are: ${[...HOOKS].join(", ")}`);
   const names = Object.keys(tools);
-  for (const one of listOf(model)) {
+  for (const one of modelsOf(model)) {
     if (typeof one === "string") continue;
     if (typeof one?.stream !== "function") refuse("model", "give a name or a model, as rules() is");
     for (const key of ["provider", "model"] as const)
@@ -264,14 +271,16 @@ export interface Shelf {
 
 /** An agent's parts. Error `config.invalid` where it names a model or voice that is not there. */
 export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
-  const { models, voices, tools, hooks, name } = agent;
+  const { voices, tools, hooks, name } = agent;
+  const models =
+    agent.models.length > 0
+      ? agent.models.map((one) =>
+          typeof one === "string" ? find(shelf.models, one, `${name}: model`) : one,
+        )
+      : Object.values(shelf.models).slice(0, 1);
   return {
-    models:
-      models.length > 0
-        ? models.map((one) =>
-            typeof one === "string" ? find(shelf.models, one, `${name}: model`) : one,
-          )
-        : Object.values(shelf.models).slice(0, 1),
+    models,
+    ...routedParts(agent, models),
     voices:
       voices.length > 0
         ? voices.map((one) => find(shelf.voices, one, `${name}: voice`))

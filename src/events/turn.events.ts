@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ComplexityLevel, TURN_RULES } from "./routing.events.ts";
 import type { EndEvent } from "./effect.events.ts";
 import type { TurnSettings } from "./settings.events.ts";
 import type { At, EndClass, WordFeatures } from "./track.events.ts";
@@ -23,6 +24,9 @@ export const ReplyRequested = z.strictObject({
   tools: z.array(z.string()),
   /** The record up to which the request read the log. */
   upTo: z.int(),
+  /** Where the agent has models by level: what was found of the turn, and by which rule. */
+  level: ComplexityLevel.optional(),
+  rule: z.enum(TURN_RULES).optional(),
 });
 
 /** A model or a voice was left for the next one; what was heard of it stays. */

@@ -54,7 +54,7 @@ export function progressText(record: LogRecord, names: Names): string | undefine
     case "stt.up":
       return "speech-to-text is back";
     case "reply.requested":
-      return `${event["provider"] as string}/${event["model"] as string} is asked`;
+      return requestText(event);
     case "reply.context":
       return contextText(record, event);
     case "reply.switched":
@@ -66,6 +66,11 @@ export function progressText(record: LogRecord, names: Names): string | undefine
     default:
       return undefined;
   }
+}
+
+function requestText({ provider, model, level, rule }: Event): string {
+  const why = level === undefined ? "" : `: ${level as string} (${rule as string})`;
+  return `${provider as string}/${model as string} is asked${why}`;
 }
 
 function percent(p: Json | undefined): string {

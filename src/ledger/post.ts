@@ -9,7 +9,7 @@ import {
 import type { Meter } from "../events/effect.events.ts";
 import { lengthPrefixed } from "../events/usage.events.ts";
 import type { Ledger } from "./ledger.ts";
-import type { PriceBook } from "./price-row.ts";
+import type { PriceBook } from "./price-book.ts";
 import { amountOf, knownRow, periodOf, type Rating, RULES_VERSION, shareKey } from "./rating.ts";
 import type { Share } from "./rating.ts";
 import { entriesOf, type RequestState } from "./request.ts";

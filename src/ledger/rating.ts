@@ -1,8 +1,8 @@
 import { AppError } from "../base/errors.ts";
-import type { Meter } from "../events/effect.events.ts";
+import type { Meter, Service } from "../events/effect.events.ts";
 import { lengthPrefixed } from "../events/usage.events.ts";
 import { divideHalfEven } from "./money.ts";
-import type { PriceBook, PriceQuery, PriceRow } from "./price-row.ts";
+import type { PriceBook, PriceSelector, PriceRow } from "./price-book.ts";
 
 /**
  * From quantities to money, purely. R1: a scope's whole quantity under one price row is multiplied
@@ -14,8 +14,11 @@ export const RULES_VERSION = 1;
 export type Quantities = Partial<Record<Meter, bigint>>;
 
 /** What is rated as one, and where its price is to be looked up. */
-export interface Subject extends Omit<PriceQuery, "meter"> {
+export interface Subject extends Omit<PriceSelector, "meter" | "promptTokens"> {
   readonly request: string;
+  readonly service: Service;
+  /** Unix ms. */
+  readonly at: number;
   readonly resource?: string | undefined;
 }
 
@@ -119,8 +122,8 @@ export function amountOf(row: PriceRow, quantity: bigint): Rated {
   let numerator = row.pricePico * billed;
   let denominator = row.perUnits;
   for (const [times, over] of row.multipliers ?? []) {
-    numerator *= times;
-    denominator *= over;
+    numerator *= BigInt(times);
+    denominator *= BigInt(over);
   }
   const { quotient, remainder } = divideHalfEven(numerator, denominator);
   return { billed, amountPico: quotient, remainder };
@@ -128,7 +131,7 @@ export function amountOf(row: PriceRow, quantity: bigint): Rated {
 
 function billedOf({ rounding }: PriceRow, quantity: bigint): bigint {
   if (!rounding || quantity === 0n) return quantity;
-  const { quantum, minimum = 0n } = rounding;
+  const { quantum, minimum } = rounding;
   const up = ((quantity + quantum - 1n) / quantum) * quantum;
   return up < minimum ? minimum : up;
 }

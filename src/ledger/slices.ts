@@ -1,4 +1,4 @@
-import type { PriceBook } from "./price-row.ts";
+import type { PriceBook } from "./price-book.ts";
 import { amountOf, knownRow, type Quantities, rate, type Subject } from "./rating.ts";
 import { entriesOf } from "./request.ts";
 
@@ -17,7 +17,7 @@ export function worstCase(
     sum += amountOf(knownRow(book, priceId), quantity).amountPico;
   for (const [meter, quantity] of entriesOf(unrated)) {
     // What has no price is held at the dearest that the book knows, or not let out at all.
-    const row = book.ceiling(meter);
+    const row = book.ceiling(subject.service, meter);
     if (!row) return undefined;
     sum += amountOf(row, quantity).amountPico;
   }

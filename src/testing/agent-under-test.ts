@@ -1,8 +1,10 @@
 import type { AgentParts } from "../actors/agent-parts.ts";
+import { routedParts, type ModelChoice } from "../agent/routing.ts";
 import { partsOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import type { SimulatedClock } from "../base/clock.ts";
 import { durationMs, type Duration } from "../base/duration.ts";
 import { toAppError } from "../base/errors.ts";
+import { levelsOf } from "../folds/routes.ts";
 import type { Llm, LlmEvent } from "../providers/llm.port.ts";
 import { createReceptionist } from "../providers/local/receptionist/receptionist.llm.ts";
 import { ScriptedTts } from "../providers/scripted/scripted-mouth.ts";
@@ -47,7 +49,7 @@ export function simulatedParts(
   const wordMs = durationMs(wordTakes, "wordTakes");
   const shelf = { models: { receptionist: createReceptionist() }, voices: {} };
   const given = isScripted ? llm.open(clock, (error) => errors.push({ by: "model", error })) : llm;
-  const own = given ? { ...agent, models: [given] } : agent;
+  const own = given ? { ...agent, ...onlyModel(agent, given) } : agent;
   const { models, hooks } = partsOf({ ...own, voices: [] }, shelf);
   const told =
     (by: string) =>
@@ -62,8 +64,10 @@ export function simulatedParts(
   };
   // Where another model is left to ask, that one fails is part of the call.
   const failed = models.length === 1 ? told("model") : rethrow;
+  const asked = isScripted ? models : models.map((one) => watched(one, { clock, told: failed }));
   return {
-    models: isScripted ? models : models.map((one) => watched(one, { clock, told: failed })),
+    models: asked,
+    ...routedParts(own, asked),
     voices: [{ tts: new ScriptedTts(clock, { wordMs }), name: "scripted" }],
     tools: withFakes(agent.tools, tools, { ...noted, told: toolTold }),
     hooks: {
@@ -81,6 +85,12 @@ export function simulatedParts(
       }),
     },
   };
+}
+
+/** One model in the place of all; what level a turn has is found all the same. */
+function onlyModel({ routing }: VoiceAgent, model: Llm): Pick<VoiceAgent, "models" | "routing"> {
+  const levels = levelsOf<ModelChoice>({ simple: model, complex: model });
+  return { models: [model], routing: routing && { ...routing, levels } };
 }
 
 function rethrow(error: unknown): never {

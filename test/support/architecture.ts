@@ -253,7 +253,7 @@ function levelRule({ sources, edges }: World): readonly Finding[] {
 
 /** The console is a leaf: it takes types from events, and nothing takes from it. */
 function goesDown({ from, to, fact }: Edge): boolean {
-  if (to === "package.json") return true;
+  if (to === "package.json" || to.startsWith("data/")) return true;
   if (ownerOf(from) === "web") return ownerOf(to) === "events" && fact.kind === "type";
   const [own, other] = [levelOf(from), levelOf(to)];
   return own !== undefined && other !== undefined && other < own;

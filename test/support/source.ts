@@ -42,7 +42,7 @@ export interface SourceFacts {
   readonly comments: readonly CommentFact[];
 }
 
-const FOLDERS = ["src", "test", "bench", "scenarios", "scripts", "bin", "docs"];
+const FOLDERS = ["src", "test", "bench", "scenarios", "scripts", "bin", "docs", "data"];
 const TEXT = /\.(ts|js|md)$|^package\.json$/;
 
 /** The files of a working copy; only code and prose are read, the rest is there by name alone. */

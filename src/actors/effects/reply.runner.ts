@@ -20,6 +20,7 @@ import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
 import { streamAnswer } from "./answer-stream.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 import { contextOf } from "./hook.runner.ts";
+import { modelRoute } from "./model-route.ts";
 import { Playout } from "./playout.ts";
 import { SentenceVoice, type LivingVoices } from "./sentence-voice.ts";
 import { SentenceSplitter, splitSentences } from "./sentences.ts";
@@ -169,7 +170,7 @@ class Reply {
   }
 
   async #ask(history: History): Promise<void> {
-    const { models, tools, hooks } = this.#parts;
+    const { tools, hooks } = this.#parts;
     const { call } = this.#effect;
     const signal = this.#signal;
     if (signal.aborted) return;
@@ -177,6 +178,7 @@ class Reply {
     if (signal.aborted) return;
     const asked = context ? withContext(history, context) : history;
     const messages = messagesOf(asked);
+    const { models, told } = modelRoute(this.#parts, messages, call.settings.language);
     const specs = tools.map(({ spec }) => spec);
     const names = specs.map(({ name }) => name);
     this.#requestedAt = call.clock.now();
@@ -192,7 +194,7 @@ class Reply {
         firstTokenMs: call.settings.answer.firstToken,
         onAsk: ({ provider, model }) => {
           const request = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
-          quietly(this.#effect.progress({ type: "reply.requested", ...request }));
+          quietly(this.#effect.progress({ type: "reply.requested", ...request, ...told }));
         },
         onSwitch: (from, to, why) =>
           this.#switched("model", { from: from.model, to: to.model, why }),

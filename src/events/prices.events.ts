@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { Meter, Service } from "./effect.events.ts";
+import { Token } from "./record.ts";
+
+/** A day in UTC, as `2026-09-22`; a price holds from its first moment on. */
+const Day = z.iso.date();
+/** As far as the source says: `2026`, `2026-08` or `2026-08-13`. */
+const Checked = z.string().regex(/^\d{4}(-\d{2}(-\d{2})?)?$/);
+
+/**
+ * What one model's meters cost in one time: an entry of `data/prices.json`. It is never edited once
+ * it was used: what turns out wrong is revoked, and another entry says it right.
+ */
+export const PriceCard = z.strictObject({
+  /** Stands in what is rated with it, followed by the meter. */
+  priceId: z.string().regex(/^[\w./-]+$/),
+  provider: z.string().min(1),
+  model: z.string().min(1),
+  /** What the model is asked for at this price. */
+  services: z.array(Service).min(1),
+  /** Pico-USD (1e-12 USD) for `perUnits` of the meter, as digits. */
+  pricePico: z.partialRecord(Meter, z.string().regex(/^(0|[1-9]\d*)$/)),
+  perUnits: z.int().positive(),
+  /** When usage has this price: from the first day on, and before the second; null is open. */
+  effectiveFrom: Day.nullable(),
+  effectiveTo: Day.nullable(),
+  /** When this book knew of it, and since when it does not count. */
+  knownFrom: Day,
+  revokedAt: Day.optional(),
+  /** Of which service tier; without one the vendor's usual. */
+  tier: z.string().min(1).optional(),
+  /** What it is for alone; such a price goes before a general one, a tenant's before a plan's. */
+  region: z.string().min(1).optional(),
+  plan: z.string().min(1).optional(),
+  tenant: Token.optional(),
+  /**
+   * It is for requests above this: of input tokens, cached ones among them, or of the meter itself.
+   * `whole` = for all of such a request, `marginal` = for the part above.
+   */
+  threshold: z
+    .strictObject({
+      above: z.int().positive(),
+      on: z.enum(["promptTokens", "meter"]).default("promptTokens"),
+      mode: z.enum(["whole", "marginal"]).default("whole"),
+    })
+    .refine(({ on, mode }) => on === "meter" || mode === "whole", {
+      message: "only a part of the meter itself can be above a marginal threshold",
+    })
+    .optional(),
+  /** Quantities are billed in whole multiples of the quantum, and not below the minimum. */
+  rounding: z
+    .strictObject({
+      quantum: z.int().positive(),
+      minimum: z.int().positive().optional(),
+      /** What is rounded as one. */
+      scope: z.enum(["request", "resource", "period"]).default("request"),
+    })
+    .optional(),
+  /** Factors as fractions: `[[11, 10]]` is a tenth more. */
+  multipliers: z.array(z.tuple([z.int().positive(), z.int().positive()])).optional(),
+  /** The vendor does not serve the model from here on: the price is history. */
+  retiredAt: Day.optional(),
+  source: z.string().min(1),
+  checkedOn: Checked,
+  /** P: the vendor's own page. S: somebody who quotes it. */
+  confidence: z.enum(["P", "S"]),
+  note: z.string().optional(),
+});
+export type PriceCard = z.infer<typeof PriceCard>;
+
+export const PriceFile = z.strictObject({ prices: z.array(PriceCard).min(1) });
