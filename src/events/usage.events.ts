@@ -137,6 +137,27 @@ export function payloadHashOf(facts: UsageFacts): string {
   return shortHash(canonicalJson(Object.fromEntries(known)));
 }
 
+/** Tokens as vendors with inclusive totals tell them: cached ones stand within the input. */
+export interface InclusiveTokens {
+  readonly input: number;
+  readonly cacheRead?: number;
+  readonly cacheWrite?: number;
+  readonly output: number;
+  readonly reasoning?: number;
+}
+
+/** The same tokens in disjoint meters (U3). A part that is larger than its whole leaves it at 0. */
+export function disjointTokens(told: InclusiveTokens): Partial<Record<Meter, number>> {
+  const { input, cacheRead, cacheWrite, output, reasoning } = told;
+  return {
+    inputTokens: Math.max(0, input - (cacheRead ?? 0) - (cacheWrite ?? 0)),
+    ...(cacheRead !== undefined && { cacheReadTokens: cacheRead }),
+    ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
+    outputTokens: Math.max(0, output - (reasoning ?? 0)),
+    ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+  };
+}
+
 /** An event with its id and hash, and with its forerunner named where it is a revision. */
 export function usageEvent(facts: Omit<UsageFacts, "type" | "supersedes">): UsageEvent {
   const prior = facts.revision > 0 ? { supersedes: priorId(facts) } : {};

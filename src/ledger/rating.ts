@@ -16,6 +16,7 @@ export type Quantities = Partial<Record<Meter, bigint>>;
 /** What is rated as one, and where its price is to be looked up. */
 export interface Subject extends Omit<PriceSelector, "meter" | "promptTokens"> {
   readonly request: string;
+  readonly call: string;
   readonly service: Service;
   /** Unix ms. */
   readonly at: number;
@@ -104,10 +105,10 @@ function compare(a: bigint, b: bigint): number {
 }
 
 function scopeOf({ priceId, rounding }: PriceRow, subject: Subject): { readonly scope: string } {
-  const { request, resource, at } = subject;
+  const { request, call, resource, at } = subject;
   if (rounding?.scope === "period") return { scope: `period:${periodOf(at)}:${priceId}` };
   if (rounding?.scope === "resource" && resource !== undefined)
-    return { scope: `resource:${resource}` };
+    return { scope: `resource:${call}:${resource}` };
   return { scope: `request:${request}` };
 }
 

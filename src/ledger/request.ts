@@ -98,6 +98,7 @@ function withEnd(told: Quantities, end: UsageEvent): Quantities {
 export function subjectOf({ id, head }: RequestState): Subject {
   return {
     request: id,
+    call: head.call,
     resource: head.resource,
     tenant: head.tenant,
     service: head.service,

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import fc from "fast-check";
+import type { Transaction } from "../../src/events/ledger.events.ts";
+import { decide } from "../../src/ledger/decide.ts";
+import { Ledger } from "../../src/ledger/ledger.ts";
+import { isClosed, orphanEvent } from "../../src/ledger/request.ts";
+import type { LedgerSnapshot } from "../../src/ledger/snapshot.ts";
+import { desk, POSTED } from "./support/books.ts";
+import { balancesOf, Clerk, fold, recount, runs } from "./support/clerk.ts";
+import { event, eventsOf, scripts, shuffled, usage } from "./support/usage.ts";
+
+/** The numbers are those of the ledger's invariants. */
+const seed = fc.nat();
+
+function throughJson(snapshot: LedgerSnapshot): LedgerSnapshot {
+  return JSON.parse(JSON.stringify(snapshot)) as LedgerSnapshot;
+}
+
+suite("the fold of a tenant's transactions", () => {
+  test("1 every transaction sums to zero, and every balance is the sum of its lines", () => {
+    fc.assert(
+      fc.property(usage, (events) => {
+        const { ledger, stream } = new Clerk().take(events);
+        for (const { entries } of stream)
+          assert.equal(
+            entries.reduce((sum, { amountPico }) => sum + BigInt(amountPico), 0n),
+            0n,
+          );
+        assert.deepEqual(balancesOf(ledger), recount(stream));
+        const byPeriod = new Set(stream.map(({ period }) => period));
+        const cost = [...byPeriod].reduce((sum, period) => sum + ledger.periodCost(period), 0n);
+        assert.equal(ledger.cost().amountPico, cost);
+        const byRequest = ledger.requests().reduce((sum, one) => sum + one.amountPico, 0n);
+        assert.equal(ledger.cost().amountPico, byRequest);
+      }),
+      runs,
+    );
+  });
+
+  test("2 the stream folded again gives the same state, at any prefix", () => {
+    fc.assert(
+      fc.property(usage, fc.nat(), (events, at) => {
+        const clerk = new Clerk().take(events.slice(0, at % (events.length + 1)));
+        const { seq } = clerk.ledger;
+        const live = clerk.ledger.stateHash();
+        clerk.take(events);
+        assert.equal(fold(clerk.stream.slice(0, seq)).stateHash(), live);
+        assert.equal(fold(clerk.stream).stateHash(), clerk.ledger.stateHash());
+      }),
+      runs,
+    );
+  });
+
+  test("3 a snapshot anywhere and the rest of the stream give the whole", () => {
+    fc.assert(
+      fc.property(usage, fc.nat(), (events, at) => {
+        const { ledger, stream } = new Clerk().take(events);
+        const k = at % (stream.length + 1);
+        const snapshot = throughJson(fold(stream.slice(0, k)).snapshot());
+        const whole = fold(stream.slice(k), Ledger.restore(snapshot));
+        assert.equal(whole.stateHash(), ledger.stateHash());
+        assert.equal(whole.openRequests().length, ledger.openRequests().length);
+      }),
+      runs,
+    );
+  });
+
+  test("4 duplicates change nothing, and the order of events no balance", () => {
+    fc.assert(
+      fc.property(usage, seed, fc.nat(3), (events, order, copies) => {
+        const { ledger, stream } = new Clerk().take(events);
+        const many = Array.from({ length: copies + 1 }, () => events).flat();
+        const clerk = new Clerk().take(shuffled(many, order));
+        assert.equal(clerk.stream.length, stream.length);
+        assert.deepEqual(balancesOf(clerk.ledger), balancesOf(ledger));
+        assert.deepEqual(clerk.ledger.cost().unrated.length, ledger.cost().unrated.length);
+      }),
+      runs,
+    );
+  });
+
+  test("5 an event's id that says something else is rejected and changes nothing", () => {
+    fc.assert(
+      fc.property(usage, seed, (events, at) => {
+        const { ledger } = new Clerk().take(events);
+        const {
+          eventId: _,
+          payloadHash: __,
+          supersedes: ___,
+          type: ____,
+          ...facts
+        } = events[at % events.length]!;
+        const other = event({ ...facts, rawHash: "another answer" });
+        const before = ledger.stateHash();
+        assert.equal(decide(ledger, { type: "usage", event: other }, desk()).kind, "quarantine");
+        assert.equal(ledger.stateHash(), before);
+        const seenLater = event({ ...facts, observedAt: facts.observedAt + 1 });
+        assert.equal(decide(ledger, { type: "usage", event: seenLater }, desk()).kind, "duplicate");
+      }),
+      runs,
+    );
+  });
+
+  test("16 events of one tenant never change another", () => {
+    fc.assert(
+      fc.property(scripts, (all) => {
+        const [ours, theirs] = ["t1", "t2"].map((tenant) =>
+          all.flatMap((one, index) => eventsOf(one, index, tenant)),
+        );
+        const alone = new Clerk().take(ours!);
+        const mixed = new Clerk();
+        for (const [at, one] of ours!.entries()) {
+          mixed.do({ type: "usage", event: one });
+          const { kind } = mixed.do({ type: "usage", event: theirs![at]! });
+          assert.equal(kind, "refused");
+        }
+        assert.equal(mixed.ledger.stateHash(), alone.ledger.stateHash());
+        const other = new Clerk(desk(), new Ledger("t2")).take(theirs!);
+        for (const one of other.stream.slice(0, 1))
+          assert.throws(() => fold([one]), { code: "ledger.damaged" });
+      }),
+      runs,
+    );
+  });
+
+  test("17 what has no price is in suspense with its quantity, and the cost says so", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 1e9 }), { minLength: 1 }), (quantities) => {
+        const clerk = new Clerk();
+        for (const [at, inputTokens] of quantities.entries()) {
+          const meters = { inputTokens };
+          const clientRequest = `r${at}`;
+          clerk.take([event({ requestModel: "nobody", clientRequest, meters })]);
+          const { unrated } = clerk.ledger.cost();
+          assert.equal(unrated.length, at + 1);
+        }
+        const total = clerk.ledger
+          .cost()
+          .unrated.reduce((sum, one) => sum + one.quantities.inputTokens!, 0n);
+        assert.equal(total, BigInt(quantities.reduce((sum, quantity) => sum + quantity, 0)));
+        assert.deepEqual(clerk.do({ type: "seal", call: "c1" }).kind, "refused");
+      }),
+      runs,
+    );
+  });
+
+  test("18 every opened request is closed in the end, as measured or as estimated", () => {
+    const lease = fc.option(fc.integer({ min: 1, max: 1_000 }));
+    fc.assert(
+      fc.property(usage, lease, (events, leaseMs) => {
+        const clerk = new Clerk().take(events);
+        const { kind } = clerk.do({
+          type: "usage",
+          event: event({
+            kind: "opened",
+            clientRequest: "lost",
+            meters: { inputTokens: 700 },
+            ...(leaseMs !== null && { leaseUntil: POSTED + leaseMs }),
+          }),
+        });
+        assert.equal(kind, "post");
+        const early = clerk.ledger.orphans(POSTED).some((one) => one.head.clientRequest === "lost");
+        assert.equal(early, leaseMs === null, "a lease that runs is left alone");
+        const orphans = clerk.ledger.orphans(POSTED + 1_000);
+        clerk.take(orphans.map((one) => orphanEvent(one, POSTED)));
+        assert.ok(clerk.ledger.requests().every(isClosed));
+        assert.deepEqual(clerk.ledger.openRequests(), []);
+        const lost = clerk.ledger.requests().find((one) => one.head.clientRequest === "lost")!;
+        // 700 tokens at 0.15 USD a million.
+        assert.equal(lost.amountPico, 105_000_000n);
+        const truth = event({ clientRequest: "lost", meters: { inputTokens: 500 } });
+        clerk.take([truth]);
+        const after = clerk.ledger.request("c1", lost.id)!;
+        assert.equal(after.amountPico, 75_000_000n, "the real end counts where it still comes");
+      }),
+      runs,
+    );
+  });
+
+  test("a stream that was changed, cut in its middle or reordered is refused", () => {
+    const { stream } = new Clerk().take([
+      event({ meters: { inputTokens: 10 } }),
+      event({ clientRequest: "r2", meters: { inputTokens: 20 } }),
+    ]);
+    const [first, second] = stream as [Transaction, Transaction];
+    const damaged = { code: "ledger.damaged" };
+    assert.throws(() => fold([second]), damaged);
+    assert.throws(() => fold([first, first]), damaged);
+    assert.throws(() => fold([{ ...first, postedAt: first.postedAt + 1 }]), damaged);
+    const ledger = new Ledger("t1");
+    const before = ledger.stateHash();
+    assert.throws(() => ledger.apply({ ...first, entries: [] }), damaged);
+    assert.equal(ledger.stateHash(), before);
+  });
+});
