@@ -4,7 +4,7 @@ import { close, type CloseCommand } from "./close.ts";
 import { decideHold, type HoldCommand } from "./holds.ts";
 import type { Ledger } from "./ledger.ts";
 import { chain, type Desk, DUPLICATE, refused, repost, txnOf, type Verdict } from "./post.ts";
-import { rate, type Rating } from "./rating.ts";
+import { type Prices, rate, type Rating } from "./rating.ts";
 import { type RequestState, subjectOf, totalsOf, withEvent } from "./request.ts";
 
 /**
@@ -98,6 +98,6 @@ function rateAgain(ledger: Ledger, command: AgainCommand, desk: Desk): Verdict {
 }
 
 /** What a request costs by a book, whatever was posted for it. */
-export function ratingOf(request: RequestState, { book }: Pick<Desk, "book">): Rating {
-  return rate(subjectOf(request), totalsOf(request), book);
+export function ratingOf(request: RequestState, prices: Prices): Rating {
+  return rate(subjectOf(request), totalsOf(request), prices);
 }

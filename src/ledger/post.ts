@@ -9,14 +9,20 @@ import {
 import type { Meter } from "../events/effect.events.ts";
 import { lengthPrefixed } from "../events/usage.events.ts";
 import type { Ledger } from "./ledger.ts";
-import type { PriceBook } from "./price-book.ts";
-import { amountOf, knownRow, periodOf, type Rating, RULES_VERSION, shareKey } from "./rating.ts";
-import type { Share } from "./rating.ts";
+import {
+  amountOf,
+  knownRow,
+  periodOf,
+  type Prices,
+  type Rating,
+  RULES_VERSION,
+  type Share,
+  shareKey,
+} from "./rating.ts";
 import { entriesOf, type RequestState } from "./request.ts";
 
 /** What a decision is made with beside the ledger: prices, and the time of posting in Unix ms. */
-export interface Desk {
-  readonly book: PriceBook;
+export interface Desk extends Prices {
   readonly at: number;
 }
 
@@ -67,7 +73,7 @@ export function chain(ledger: Ledger, drafts: readonly Draft[], desk: Desk): Tra
       occurredAt,
       postedAt: desk.at,
       ...periodsOf(ledger, occurredAt, desk.at),
-      book: desk.book.version,
+      book: bookName(desk),
       rules: RULES_VERSION,
       entries: [...entries],
       ...parts,
@@ -77,6 +83,11 @@ export function chain(ledger: Ledger, drafts: readonly Draft[], desk: Desk): Tra
     prev = hash;
     return { ...body, hash };
   });
+}
+
+/** A book's version, and up to when it was believed. */
+function bookName({ book, knownAt }: Prices): string {
+  return knownAt === undefined ? book.version : `${book.version}@${knownAt}`;
 }
 
 /** What comes late for a closed period counts in the one that is open, and names its own. */

@@ -11,6 +11,12 @@ import type { PriceBook, PriceSelector, PriceRow } from "./price-book.ts";
  */
 export const RULES_VERSION = 1;
 
+/** Prices to rate by: all that the book knows in the end, or what it knew at a moment in Unix ms. */
+export interface Prices {
+  readonly book: PriceBook;
+  readonly knownAt?: number;
+}
+
 export type Quantities = Partial<Record<Meter, bigint>>;
 
 /** What is rated as one, and where its price is to be looked up. */
@@ -52,13 +58,13 @@ export function periodOf(atMs: number): string {
 }
 
 /** Where a request's quantities go. The order of meters is the order of the shares. */
-export function rate(subject: Subject, quantities: Quantities, book: PriceBook): Rating {
+export function rate(subject: Subject, quantities: Quantities, prices: Prices): Rating {
   const prompt = PROMPT.reduce((sum, meter) => sum + (quantities[meter] ?? 0n), 0n);
   const shares: Share[] = [];
   const unrated: Quantities = {};
   for (const [name, quantity] of Object.entries(quantities)) {
     const meter = name as Meter;
-    const rows = book.rows({ ...subject, meter });
+    const rows = prices.book.rows({ ...subject, meter }, prices.knownAt);
     const { parts, rest } = divide(rows, quantity, prompt);
     for (const { row, part } of parts)
       shares.push({ ...scopeOf(row, subject), meter, priceId: row.priceId, quantity: part });

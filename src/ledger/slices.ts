@@ -1,5 +1,4 @@
-import type { PriceBook } from "./price-book.ts";
-import { amountOf, knownRow, type Quantities, rate, type Subject } from "./rating.ts";
+import { amountOf, knownRow, type Prices, type Quantities, rate, type Subject } from "./rating.ts";
 import { entriesOf } from "./request.ts";
 
 /**
@@ -9,15 +8,15 @@ import { entriesOf } from "./request.ts";
 export function worstCase(
   subject: Subject,
   quantities: Quantities,
-  book: PriceBook,
+  prices: Prices,
 ): bigint | undefined {
-  const { shares, unrated } = rate(subject, quantities, book);
+  const { shares, unrated } = rate(subject, quantities, prices);
   let sum = 0n;
   for (const { priceId, quantity } of shares)
-    sum += amountOf(knownRow(book, priceId), quantity).amountPico;
+    sum += amountOf(knownRow(prices.book, priceId), quantity).amountPico;
   for (const [meter, quantity] of entriesOf(unrated)) {
     // What has no price is held at the dearest that the book knows, or not let out at all.
-    const row = book.ceiling(subject.service, meter);
+    const row = prices.book.ceiling(subject.service, meter);
     if (!row) return undefined;
     sum += amountOf(row, quantity).amountPico;
   }

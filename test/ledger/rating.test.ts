@@ -173,7 +173,7 @@ suite("rating", () => {
         const cost = (outputTokens: number): bigint => {
           const used = { inputTokens: BigInt(outputTokens), outputTokens: BigInt(outputTokens) };
           const only = name === "quick" ? used : { outputTokens: used.outputTokens };
-          const { shares, unrated } = rate({ ...SUBJECT, model: name }, only, BOOK);
+          const { shares, unrated } = rate({ ...SUBJECT, model: name }, only, { book: BOOK });
           assert.deepEqual(unrated, {});
           return shares.reduce((sum, { priceId, quantity }) => {
             return sum + amountOf(BOOK.row(priceId)!, quantity).amountPico;

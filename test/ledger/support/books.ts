@@ -28,7 +28,7 @@ export function bookOf(...cards: readonly Card[]): PriceBook {
 const LONG = { above: 1_000 };
 
 /** A linear price, whole and marginal thresholds, and rounding of each scope. */
-export const CARDS: readonly Card[] = [
+const CARDS: readonly Card[] = [
   {
     priceId: "acme/quick",
     model: "quick",
@@ -78,7 +78,7 @@ export const CARDS: readonly Card[] = [
 ];
 
 /** The same book later: two prices of October turned out to be others. Rows are never taken away. */
-export const LATER_CARDS: readonly Card[] = [
+const LATER_CARDS: readonly Card[] = [
   ...CARDS.map((card) =>
     card["priceId"] === "acme/quick" || card["priceId"] === "acme/room"
       ? { ...card, revokedAt: "2026-11-01" }
