@@ -114,7 +114,9 @@ export function repost(
   const wanted = new Map(next.shares.map((share) => [shareKey(share), share]));
   const entries: Entry[] = [];
   let sum = 0n;
-  for (const [key, share] of new Map([...request.shares, ...wanted])) {
+  // In an order that does not hang on how the state was reached.
+  const shares = [...new Map([...request.shares, ...wanted])].toSorted(byKey);
+  for (const [key, share] of shares) {
     const before = request.shares.get(key)?.quantity ?? 0n;
     const measured = (wanted.get(key)?.quantity ?? 0n) - before;
     if (measured === 0n) continue;
@@ -162,7 +164,7 @@ function step(ledger: Ledger, { key, share, measured }: Step, { book }: Desk) {
 /** Quantities that no row prices are posted as such; they are loud, and not free. */
 function suspense(request: RequestState, next: Rating, txn: string): readonly Entry[] {
   const meters = new Set([...entriesOf(request.unrated), ...entriesOf(next.unrated)].map(first));
-  return [...meters].flatMap((meter) => {
+  return [...meters].toSorted().flatMap((meter) => {
     const measured = (next.unrated[meter] ?? 0n) - (request.unrated[meter] ?? 0n);
     if (measured === 0n) return [];
     const line = shortHash(lengthPrefixed([txn, "unrated", meter]));
@@ -171,6 +173,10 @@ function suspense(request: RequestState, next: Rating, txn: string): readonly En
     const rated = { line, scope, meter, priceId: null, ...quantity };
     return [{ account: "suspense:unrated", amountPico: "0", rated }];
   });
+}
+
+function byKey([a]: readonly [string, Share], [b]: readonly [string, Share]): number {
+  return a < b ? -1 : 1;
 }
 
 function first([meter]: readonly [Meter, bigint]): Meter {

@@ -61,6 +61,9 @@ suite("the fold of a tenant's transactions", () => {
         const whole = fold(stream.slice(k), Ledger.restore(snapshot));
         assert.equal(whole.stateHash(), ledger.stateHash());
         assert.equal(whole.openRequests().length, ledger.openRequests().length);
+        // Nor does it decide otherwise.
+        const goingOn = new Clerk(desk(), Ledger.restore(snapshot)).take(events);
+        assert.deepEqual(goingOn.stream, stream.slice(k));
       }),
       runs,
     );

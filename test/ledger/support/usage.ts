@@ -104,7 +104,9 @@ function metersOf(what: Script["what"], told: readonly number[]): Partial<Record
 export const scripts = fc.array(script, { minLength: 1, maxLength: 6 });
 
 /** Events of several requests in the order they happened. */
-export const usage = scripts.map((all) => all.flatMap((one, index) => eventsOf(one, index)));
+export const usage = scripts
+  .map((all) => all.flatMap((one, index) => eventsOf(one, index)))
+  .filter((events) => events.length > 0);
 
 export function shuffled<T>(list: readonly T[], seed: number): readonly T[] {
   const next = seededRandom(seed);
