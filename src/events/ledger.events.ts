@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
-import { Meter } from "./effect.events.ts";
+import { Meter, Service } from "./effect.events.ts";
 import { Token } from "./record.ts";
 import { UsageEvent } from "./usage.events.ts";
 
@@ -61,6 +61,29 @@ export const HoldPart = z.strictObject({
 });
 export type HoldPart = z.infer<typeof HoldPart>;
 
+/** What a line is for, as far as it is not in the line itself. */
+const About = z.strictObject({
+  call: Token,
+  agent: z.string(),
+  turn: z.string().optional(),
+  service: Service,
+  provider: z.string(),
+  model: z.string(),
+  quality: UsageEvent.shape.quality,
+  discarded: z.boolean(),
+});
+export type About = z.infer<typeof About>;
+
+/** What is remembered of a sealed call. */
+const Sealed = z.strictObject({
+  /** Hash of what is kept of it elsewhere. */
+  archive: z.string(),
+  /** When its first and its last request went out, Unix ms. */
+  from: Ms,
+  to: Ms,
+});
+export type Sealed = z.infer<typeof Sealed>;
+
 const Body = z.strictObject({
   v: z.literal(1),
   seq: z.int().positive(),
@@ -77,14 +100,16 @@ const Body = z.strictObject({
   rules: z.int().positive(),
   entries: z.array(Entry),
   event: UsageEvent.optional(),
-  /** The request that is reversed or rated again, and its call. */
-  request: z.strictObject({ id: z.string(), call: Token, plan: z.string().optional() }).optional(),
+  /** The request that is reversed or rated again. */
+  request: z
+    .strictObject({ id: z.string(), plan: z.string().optional(), ...About.shape })
+    .optional(),
   hold: HoldPart.optional(),
   limit: z.strictObject({ node: z.string(), amountPico: Whole.nullable() }).optional(),
   /** Why a human or a reconciliation posted it; a hash of the evidence. */
   evidence: z.string().optional(),
-  /** A call that is forgotten from here on, and the hash of what is kept of it elsewhere. */
-  sealed: z.strictObject({ call: Token, archive: z.string() }).optional(),
+  /** A call that is forgotten from here on. */
+  sealed: z.strictObject({ call: Token, ...Sealed.shape }).optional(),
   /** Such a call, brought back. */
   restored: z.json().optional(),
   closedPeriod: z.string().optional(),

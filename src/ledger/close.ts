@@ -37,7 +37,7 @@ export function close(ledger: Ledger, command: CloseCommand, desk: Desk): Verdic
 
 /** Only a call of which nothing can change any more is forgotten. */
 function seal(ledger: Ledger, call: string, desk: Desk): Verdict {
-  if (ledger.archiveHash(call) !== undefined) return DUPLICATE;
+  if (ledger.sealed(call)) return DUPLICATE;
   const requests = ledger.requests(call);
   if (!requests.every(isClosed)) return refused("a request is open");
   if (requests.some(({ unrated }) => entriesOf(unrated).length > 0))
@@ -46,14 +46,20 @@ function seal(ledger: Ledger, call: string, desk: Desk): Verdict {
     return refused("a hold is open");
   const txn = txnOf("close", "call", call, String(ledger.seq));
   const occurredAt = desk.at;
-  const sealed = { call, archive: archiveHash(ledger.archive(call)) };
+  const times = requests.map(({ head }) => head.occurredAt);
+  const sealed = {
+    call,
+    archive: archiveHash(ledger.archive(call)),
+    from: Math.min(desk.at, ...times),
+    to: Math.max(0, ...times),
+  };
   return { kind: "post", drafts: [{ txn, kind: "close", occurredAt, entries: [], sealed }] };
 }
 
 function restore(ledger: Ledger, archive: Archive, desk: Desk): Verdict {
-  const known = ledger.archiveHash(archive.call);
-  if (known === undefined) return DUPLICATE;
-  if (known !== archiveHash(archive)) return refused("it is not what was sealed");
+  const known = ledger.sealed(archive.call);
+  if (!known) return DUPLICATE;
+  if (known.archive !== archiveHash(archive)) return refused("it is not what was sealed");
   const txn = txnOf("adjust", "restore", archive.call, String(ledger.seq));
   const occurredAt = desk.at;
   const restored = archive as unknown as NonNullable<Draft["restored"]>;

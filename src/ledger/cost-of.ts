@@ -1,6 +1,6 @@
-import type { Meter, Usage } from "../events/effect.events.ts";
+import type { Usage } from "../events/effect.events.ts";
 import type { PriceBook, PriceRow } from "./price-book.ts";
-import { amountOf } from "./rating.ts";
+import { amountOf, PROMPT } from "./rating.ts";
 
 /** What one request costs at list prices, whatever was spent before. */
 export interface Cost {
@@ -9,17 +9,10 @@ export interface Cost {
   readonly unpriced: readonly Usage[];
 }
 
-/** Tokens that a vendor counts to the length of a request. */
-const PROMPT: ReadonlySet<Meter> = new Set<Meter>([
-  "inputTokens",
-  "cacheReadTokens",
-  "cacheWriteTokens",
-]);
-
 /** `usage` is one request's, at `at` in ms. */
 export function costOf(book: PriceBook, usage: readonly Usage[], at: number): Cost {
   const promptTokens = usage
-    .filter(({ meter }) => PROMPT.has(meter))
+    .filter(({ meter }) => PROMPT.includes(meter))
     .reduce((sum, { quantity }) => sum + units(quantity), 0n);
   const unpriced: Usage[] = [];
   let pico = 0n;

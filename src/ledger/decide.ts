@@ -3,6 +3,7 @@ import { requestIdOf, type UsageEvent } from "../events/usage.events.ts";
 import { close, type CloseCommand } from "./close.ts";
 import { decideHold, type HoldCommand } from "./holds.ts";
 import type { Ledger } from "./ledger.ts";
+import { aboutOf } from "./lines.ts";
 import { chain, type Desk, DUPLICATE, refused, repost, txnOf, type Verdict } from "./post.ts";
 import { type Prices, rate, type Rating } from "./rating.ts";
 import { type RequestState, subjectOf, totalsOf, withEvent } from "./request.ts";
@@ -63,8 +64,8 @@ function judge(ledger: Ledger, command: Command, desk: Desk): Verdict {
 function takeUsage(ledger: Ledger, event: UsageEvent, desk: Desk): Verdict {
   const { call, eventId, payloadHash, occurredAt } = event;
   if (event.tenant !== ledger.tenant) return refused("another tenant's event");
-  const archive = ledger.archiveHash(call);
-  if (archive !== undefined) return { kind: "sealed", call, archive };
+  const sealed = ledger.sealed(call);
+  if (sealed) return { kind: "sealed", call, archive: sealed.archive };
   const seen = ledger.seen(call, eventId);
   if (seen === payloadHash) return DUPLICATE;
   if (seen !== undefined)
@@ -81,8 +82,8 @@ type AgainCommand = Extract<Command, { type: "reverse" | "rate" | "rerate" }>;
 /** A request's money once more: none of it, as it stood before that, or by another book. */
 function rateAgain(ledger: Ledger, command: AgainCommand, desk: Desk): Verdict {
   const { type: kind, call, request: id } = command;
-  const archive = ledger.archiveHash(call);
-  if (archive !== undefined) return { kind: "sealed", call, archive };
+  const sealed = ledger.sealed(call);
+  if (sealed) return { kind: "sealed", call, archive: sealed.archive };
   const request = ledger.request(call, id);
   if (!request) return refused("no such request");
   const plan = command.type === "rerate" ? command.plan : undefined;
@@ -92,7 +93,7 @@ function rateAgain(ledger: Ledger, command: AgainCommand, desk: Desk): Verdict {
   const next = kind === "reverse" ? NOTHING : ratingOf(request, desk);
   const entries = repost(ledger, request, { next, desk, txn });
   if (kind === "rerate" && entries.length === 0) return DUPLICATE;
-  const part = { id, call, ...(plan === undefined ? {} : { plan }) };
+  const part = { id, ...(plan === undefined ? {} : { plan }), ...aboutOf(request.head) };
   const { occurredAt } = request.head;
   return { kind: "post", drafts: [{ txn, kind, occurredAt, entries, request: part }] };
 }

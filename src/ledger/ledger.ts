@@ -1,6 +1,11 @@
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
-import { type Entry, type Transaction, transactionHash } from "../events/ledger.events.ts";
+import {
+  type Entry,
+  type Sealed,
+  type Transaction,
+  transactionHash,
+} from "../events/ledger.events.ts";
 import { requestIdOf } from "../events/usage.events.ts";
 import { Budgets, holdOf } from "./budgets.ts";
 import { parsePico } from "./money.ts";
@@ -108,9 +113,13 @@ export class Ledger {
     return this.#state.closed.has(period);
   }
 
-  /** Hash of the archive of a call that was sealed. */
-  archiveHash(call: string): string | undefined {
+  /** What is remembered of a call that was sealed. */
+  sealed(call: string): Sealed | undefined {
     return this.#state.sealed.get(call);
+  }
+
+  sealedCalls(): ReadonlyMap<string, Sealed> {
+    return this.#state.sealed;
   }
 
   /** What is to be kept of a call elsewhere, once it is sealed. */
@@ -251,18 +260,18 @@ export class Ledger {
   }
 
   /** Forgets a call; its money stays, and so do scopes that it shares with others. */
-  #seal({ call: name, archive }: { readonly call: string; readonly archive: string }): void {
+  #seal({ call: name, ...rest }: NonNullable<Transaction["sealed"]>): void {
     const { calls, scopes, budgets, sealed } = this.#state;
     const call = this.#callState(name);
     for (const request of call.requests.values()) this.#index(undefined, request);
     for (const key of ownScopes(call)) scopes.delete(key);
     calls.delete(name);
     budgets.forget(name);
-    sealed.set(name, archive);
+    sealed.set(name, rest);
   }
 
   #wasSealed(archive: Archive): boolean {
-    return this.archiveHash(archive.call) === archiveHash(archive);
+    return this.sealed(archive.call)?.archive === archiveHash(archive);
   }
 
   #bringBack(archive: Archive): void {

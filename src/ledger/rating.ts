@@ -11,7 +11,7 @@ import type { PriceBook, PriceSelector, PriceRow } from "./price-book.ts";
  */
 export const RULES_VERSION = 1;
 
-/** Prices to rate by: all that the book knows in the end, or what it knew at a moment in Unix ms. */
+/** Prices to rate by: what the book knows in the end, or what it knew at a moment, Unix ms. */
 export interface Prices {
   readonly book: PriceBook;
   readonly knownAt?: number;
@@ -50,7 +50,8 @@ export interface Rated {
   readonly remainder: bigint;
 }
 
-const PROMPT: readonly Meter[] = ["inputTokens", "cacheReadTokens", "cacheWriteTokens"];
+/** Tokens that a vendor counts to the length of a request. */
+export const PROMPT: readonly Meter[] = ["inputTokens", "cacheReadTokens", "cacheWriteTokens"];
 
 /** The calendar month of a moment in UTC, as `2026-11`. */
 export function periodOf(atMs: number): string {

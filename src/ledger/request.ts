@@ -16,7 +16,7 @@ export interface RequestState {
   readonly call: string;
   /** The event that says what ran: the closing one, else the latest. */
   readonly head: UsageEvent;
-  /** By kind and segment. */
+  /** By slot; the head is among them. */
   readonly events: ReadonlyMap<string, UsageEvent>;
   /** What is posted, by share key. */
   readonly shares: ReadonlyMap<string, Share>;
@@ -38,7 +38,7 @@ const RANK: Readonly<Record<UsageKind, number>> = {
 
 /** The request with one more event in it; nothing of it is posted yet. */
 export function withEvent(request: RequestState | undefined, event: UsageEvent): RequestState {
-  const key = `${event.kind}.${event.segment}`;
+  const key = slotOf(event);
   const known = request?.events.get(key);
   const events = new Map(request?.events);
   if (!known || known.revision < event.revision) events.set(key, event);
@@ -55,6 +55,11 @@ export function withEvent(request: RequestState | undefined, event: UsageEvent):
     head,
     events,
   };
+}
+
+/** Where an event and its revisions stand in their request. */
+export function slotOf({ kind, segment }: UsageEvent): string {
+  return `${kind}.${segment}`;
 }
 
 function isLater(event: UsageEvent, head: UsageEvent): boolean {

@@ -27,6 +27,8 @@ export interface PlanDiff {
   readonly requests: number;
   readonly changes: readonly MeterChange[];
   readonly totalPico: bigint;
+  /** Sealed calls with usage in the range: the plan does nothing for them until they are back. */
+  readonly sealed: readonly string[];
 }
 
 /** What a plan asks for, in order; most of it may turn out to be as it is. */
@@ -35,6 +37,13 @@ export function planSteps(ledger: Ledger, { id: plan, from, to }: Plan): readonl
     .requests()
     .filter(({ head }) => from <= head.occurredAt && head.occurredAt < to)
     .map(({ id, call }) => ({ type: "rerate", plan, call, request: id }));
+}
+
+/** Sealed calls that a plan needs brought back before its steps are asked for. */
+export function sealedIn(ledger: Ledger, plan: Plan): readonly string[] {
+  return [...ledger.sealedCalls()]
+    .filter(([, { from, to }]) => plan.from <= to && from < plan.to)
+    .map(([call]) => call);
 }
 
 /** What a plan would change by the desk's book; the ledger is left as it is. */
@@ -50,7 +59,7 @@ export function dryRun(ledger: Ledger, plan: Plan, desk: Desk): PlanDiff {
   const totalPico = changes.reduce((sum, { beforePico, afterPico }) => {
     return sum + afterPico - beforePico;
   }, 0n);
-  return { requests: posted.length, changes, totalPico };
+  return { requests: posted.length, changes, totalPico, sealed: sealedIn(ledger, plan) };
 }
 
 /** Taken back and posted anew, by account and meter. */

@@ -1,11 +1,12 @@
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
 import type { Meter } from "../events/effect.events.ts";
+import type { Sealed } from "../events/ledger.events.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
 import { Budgets, type BudgetsSnapshot } from "./budgets.ts";
 import { parsePico } from "./money.ts";
 import { type Quantities, shareKey } from "./rating.ts";
-import { entriesOf, type RequestState } from "./request.ts";
+import { entriesOf, type RequestState, slotOf } from "./request.ts";
 import type { CallState, LedgerState, Scope } from "./state.ts";
 
 /** A ledger's state as JSON, complete: a fold goes on from it as from the first transaction. */
@@ -18,7 +19,8 @@ type SavedScope = Digits<"measured" | "billed" | "amountPico">;
 interface SavedRequest {
   readonly id: string;
   readonly call: string;
-  readonly head: UsageEvent;
+  /** Key of the event that says what ran. */
+  readonly head: string;
   readonly events: Readonly<Record<string, UsageEvent>>;
   readonly shares: readonly { scope: string; meter: Meter; priceId: string; quantity: string }[];
   readonly unrated: Partial<Digits<Meter>>;
@@ -39,7 +41,7 @@ export interface LedgerSnapshot {
   readonly tail: string;
   readonly balances: Digits<string>;
   readonly calls: Readonly<Record<string, SavedCall>>;
-  readonly sealed: Digits<string>;
+  readonly sealed: Readonly<Record<string, Sealed>>;
   readonly scopes: Readonly<Record<string, SavedScope>>;
   readonly periods: Digits<string>;
   readonly closed: readonly string[];
@@ -141,6 +143,7 @@ function saveRequest(request: RequestState): SavedRequest {
   const shares = [...request.shares].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return {
     ...request,
+    head: slotOf(request.head),
     events: Object.fromEntries(request.events),
     shares: shares.map(([, { scope, meter, priceId, quantity }]) => ({
       scope,
@@ -160,6 +163,7 @@ function loadRequest(saved: SavedRequest): RequestState {
     unrated[meter as Meter] = BigInt(quantity);
   return {
     ...saved,
+    head: saved.events[saved.head]!,
     events: new Map(Object.entries(saved.events)),
     shares: new Map(shares.map((share) => [shareKey(share), share])),
     unrated,

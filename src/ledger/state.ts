@@ -1,3 +1,4 @@
+import type { Sealed } from "../events/ledger.events.ts";
 import type { Budgets } from "./budgets.ts";
 import type { RequestState } from "./request.ts";
 
@@ -21,8 +22,8 @@ export interface LedgerState {
   tail: string;
   balances: Map<string, bigint>;
   calls: Map<string, CallState>;
-  /** Hashes of the archives of calls that are over and forgotten. */
-  sealed: Map<string, string>;
+  /** Calls that are over and forgotten. */
+  sealed: Map<string, Sealed>;
   scopes: Map<string, Scope>;
   /** Cost by period, and the periods that are closed. */
   periods: Map<string, bigint>;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import prices from "../../data/prices.json" with { type: "json" };
 import type { UsageEvent } from "../../src/events/usage.events.ts";
+import { linesOf } from "../../src/ledger/lines.ts";
 import { usdText } from "../../src/ledger/money.ts";
 import { PriceBook } from "../../src/ledger/price-book.ts";
 import { day, desk } from "./support/books.ts";
@@ -201,6 +202,39 @@ suite("hand-made bills", () => {
     );
     assert.deepEqual(costs, [[], ["0.00045", "0.000024"], ["-0.0000015", "0.0000066"]]);
     assert.equal(usdText(clerk.ledger.cost().amountPico), "0.0004791");
+  });
+
+  test("the lines of a stream are its bill: each says call, turn, model and price", () => {
+    const turn = "turn.2";
+    const said = flash(1_200, { turn });
+    const clerk = new Clerk(desk(BOOK)).take([said, llm("gpt-next", { inputTokens: 7 })]);
+    const line = {
+      kind: "rate",
+      call: "c1",
+      turn,
+      agent: "desk",
+      service: "tts",
+      provider: "elevenlabs",
+      model: "eleven_flash_v2_5",
+      meter: "characters",
+      quantity: 1_200n,
+      billed: 1_200n,
+      amountPico: 60_000_000_000n,
+      priceId: "elevenlabs/eleven_flash_v2_5#characters",
+      quality: "measured",
+      discarded: false,
+      period: "2026-11",
+    };
+    const [first, unrated] = clerk.stream.flatMap(linesOf);
+    assert.deepEqual({ ...first, ...line }, first);
+    assert.equal(unrated?.priceId, null);
+    assert.equal(unrated?.quantity, 7n);
+    const { request } = first!;
+    clerk.do({ type: "reverse", id: "wrong", call: "c1", request });
+    const back = clerk.stream.flatMap(linesOf).at(-1)!;
+    const taken = { kind: "reverse", quantity: -1_200n, billed: -1_200n, request };
+    assert.deepEqual({ ...back, ...line, ...taken, amountPico: -60_000_000_000n }, back);
+    assert.notEqual(back.id, first!.id);
   });
 
   test("a line says what it is for: event, quantity, price row and what was left over", () => {

@@ -3,11 +3,13 @@ import { suite, test } from "node:test";
 import fc from "fast-check";
 import { parseUsd } from "../../src/ledger/money.ts";
 import { orphanEvent } from "../../src/ledger/request.ts";
+import { dryRun, sealedIn } from "../../src/ledger/rerate.ts";
 import type { Archive } from "../../src/ledger/snapshot.ts";
 import { day, desk, LATER_BOOK, POSTED, USED } from "./support/books.ts";
 import { balancesOf, Clerk, fold, runs } from "./support/clerk.ts";
 import { event, usage } from "./support/usage.ts";
 
+const LATER = desk(LATER_BOOK);
 const CALLS = ["c1", "c2"] as const;
 
 /** Seals what can be sealed; returns the archives, as a store would give them back. */
@@ -48,7 +50,7 @@ suite("a sealed call", () => {
     );
   });
 
-  test("is told of an event that comes again, and of a plan, but not brought back by another", () => {
+  test("is told of what comes for it, and brought back only by what was kept", () => {
     const usageEvent = event({ meters: { inputTokens: 1_000 } });
     const clerk = new Clerk().take([usageEvent]);
     const { id } = clerk.ledger.requests()[0]!;
@@ -58,11 +60,15 @@ suite("a sealed call", () => {
     assert.equal(clerk.do({ type: "usage", event: usageEvent }).kind, "sealed");
     const rerate = { type: "rerate", plan: "p", call: "c1", request: id } as const;
     assert.equal(clerk.do(rerate).kind, "sealed");
+    const plan = { id: "p", from: USED, to: USED + 1 };
+    assert.deepEqual(dryRun(clerk.ledger, plan, LATER).sealed, ["c1"]);
+    assert.deepEqual(sealedIn(clerk.ledger, { ...plan, from: USED + 1, to: USED + 2 }), []);
     const wrong = { ...archive, events: {} };
     assert.equal(clerk.do({ type: "restore", call: "c1", archive: wrong }).kind, "refused");
     assert.equal(clerk.do({ type: "restore", call: "c1", archive }).kind, "post");
     assert.equal(clerk.do({ type: "usage", event: usageEvent }).kind, "duplicate");
-    clerk.desk = desk(LATER_BOOK);
+    assert.deepEqual(sealedIn(clerk.ledger, plan), []);
+    clerk.desk = LATER;
     assert.equal(clerk.do(rerate).kind, "post");
     assert.equal(clerk.ledger.cost().amountPico, 140_000_000n);
   });

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Transaction } from "../../src/events/ledger.events.ts";
 import { decide } from "../../src/ledger/decide.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
+import { linesOf } from "../../src/ledger/lines.ts";
 import { isClosed, orphanEvent } from "../../src/ledger/request.ts";
 import type { LedgerSnapshot } from "../../src/ledger/snapshot.ts";
 import { desk, POSTED } from "./support/books.ts";
@@ -28,6 +29,10 @@ suite("the fold of a tenant's transactions", () => {
             0n,
           );
         assert.deepEqual(balancesOf(ledger), recount(stream));
+        const lines = stream.flatMap(linesOf);
+        assert.equal(new Set(lines.map(({ id }) => id)).size, lines.length);
+        const billed = lines.reduce((sum, { amountPico }) => sum + amountPico, 0n);
+        assert.equal(ledger.cost().amountPico, billed);
         const byPeriod = new Set(stream.map(({ period }) => period));
         const cost = [...byPeriod].reduce((sum, period) => sum + ledger.periodCost(period), 0n);
         assert.equal(ledger.cost().amountPico, cost);

@@ -3,7 +3,7 @@ import { suite, test } from "node:test";
 import fc from "fast-check";
 import type { Desk } from "../../src/ledger/post.ts";
 import { dryRun, planSteps, type Plan } from "../../src/ledger/rerate.ts";
-import { day, desk, LATER_BOOK, USED } from "./support/books.ts";
+import { bookOf, day, desk, LATER_BOOK, USED } from "./support/books.ts";
 import { balancesOf, Clerk, recount, runs } from "./support/clerk.ts";
 import { event, usage } from "./support/usage.ts";
 
@@ -102,10 +102,25 @@ suite("11 rating again", () => {
         },
       ],
       totalPico: -10_000_000n,
+      sealed: [],
     });
     apply(clerk, plan, LATER);
     assert.equal(clerk.ledger.cost().amountPico, 290_000_000n);
     assert.equal(clerk.stream.at(-1)!.kind, "rerate");
     assert.equal(clerk.stream.at(-1)!.request?.plan, "october");
+  });
+
+  test("by a book that lost a row which something was rated with is an error that names it", () => {
+    const minutes = (clientRequest: string) => {
+      const meters = { connectionMs: 60_000 };
+      const facts = { service: "room", requestModel: "room", resource: "caller" } as const;
+      return event({ ...facts, clientRequest, meters });
+    };
+    const clerk = new Clerk().take([minutes("r1"), minutes("r2")]);
+    const other = { priceId: "acme/other", model: "room", pricePico: { connectionMs: "1" } };
+    assert.throws(() => apply(clerk, { id: "p", ...ALWAYS }, desk(bookOf(other))), {
+      code: "ledger.price",
+      message: /acme\/room#connectionMs/,
+    });
   });
 });

@@ -77,7 +77,7 @@ const CARDS: readonly Card[] = [
   },
 ];
 
-/** The same book later: two prices of October turned out to be others. Rows are never taken away. */
+/** The same book later: two prices of October turned out to be others. No row is taken away. */
 const LATER_CARDS: readonly Card[] = [
   ...CARDS.map((card) =>
     card["priceId"] === "acme/quick" || card["priceId"] === "acme/room"
