@@ -1,6 +1,9 @@
 import type { Entry, TransactionKind } from "../events/ledger.events.ts";
 import { type Hold, heldBy, holdPart } from "./budgets.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Prices } from "./rating.ts";
+import { isClosed, type RequestState, subjectOf } from "./request.ts";
+import { worstCase } from "./slices.ts";
 import { type Desk, type Draft, DUPLICATE, refused, txnOf, type Verdict } from "./post.ts";
 
 /**
@@ -58,6 +61,24 @@ const ENDS = { settle: "settled", release: "released", expire: "expired" } as co
 function spentBy(command: Exclude<HoldCommand, { type: "hold" | "limit" }>, hold: Hold): bigint {
   if (command.type === "release") return 0n;
   return command.spentPico ?? hold.amountPico;
+}
+
+/**
+ * What a closed request says of the hold that it was sent under: what it cost, or what it turned
+ * out to have cost. What has no price counts at the dearest of its service.
+ */
+export function settlementOf(
+  ledger: Ledger,
+  request: RequestState,
+  prices: Prices,
+): HoldCommand | undefined {
+  const hold = request.head.hold === undefined ? undefined : ledger.budgets.hold(request.head.hold);
+  if (!hold || !isClosed(request)) return undefined;
+  const unpriced = worstCase(subjectOf(request), request.unrated, prices);
+  const known = request.amountPico + (unpriced ?? hold.amountPico);
+  const spentPico = known < 0n ? 0n : known;
+  if (hold.state === "open") return { type: "settle", hold: hold.id, spentPico };
+  return spentPico === hold.spentPico ? undefined : { type: "correct", hold: hold.id, spentPico };
 }
 
 type Place = Extract<HoldCommand, { type: "hold" }>;

@@ -199,8 +199,21 @@ export class Ledger {
       return "what it seals is another call";
     if (restored !== undefined && !this.#wasSealed(restored as unknown as Archive))
       return "what it brings back is not what was sealed";
+    const part = this.#partProblem(txn);
+    if (part) return part;
     const sum = txn.entries.reduce((all, entry) => all + parsePico(entry.amountPico), 0n);
     return sum === 0n ? undefined : `its entries sum to ${sum}`;
+  }
+
+  /** What a transaction is about must be as it was when it was decided. */
+  #partProblem({ event, request, hold }: Transaction): string | undefined {
+    if (event && this.seen(event.call, event.eventId) !== undefined)
+      return "its event was taken before";
+    if (request && !this.request(request.call, request.id)) return "its request is not known";
+    const before = hold && this.budgets.hold(hold.id);
+    if (before && before.state !== "open" && before.state !== hold.state)
+      return "its hold was resolved before";
+    return undefined;
   }
 
   #applyEntry({ account, amountPico, rated }: Entry, txn: Transaction): void {
@@ -233,8 +246,7 @@ export class Ledger {
     const id = event ? requestIdOf(event) : part!.id;
     const before = call.requests.get(id);
     const known = event ? withEvent(before, event) : before;
-    if (!known) throw new AppError("ledger.damaged", `no request ${id} in call ${name}`);
-    const posted = withEntries(known, txn.entries);
+    const posted = withEntries(known!, txn.entries);
     const after = part
       ? { ...posted, reversed: txn.kind === "reverse", steps: [...posted.steps, txn.txn] }
       : posted;

@@ -3,9 +3,11 @@ import { suite, test } from "node:test";
 import fc from "fast-check";
 import { budgetPath } from "../../src/ledger/budgets.ts";
 import type { Command } from "../../src/ledger/decide.ts";
+import { settlementOf } from "../../src/ledger/holds.ts";
 import { LeasedBudget } from "../../src/ledger/leased-budget.ts";
-import { desk, POSTED } from "./support/books.ts";
+import { BOOK, desk, POSTED } from "./support/books.ts";
 import { balancesOf, Clerk, fold, runs } from "./support/clerk.ts";
+import { event } from "./support/usage.ts";
 
 /** Plain arithmetic beside the ledger: what it must agree with after every step. */
 class Model {
@@ -271,6 +273,59 @@ suite("13 holds", () => {
       clerk.stream.slice(2).map(({ kind }) => kind),
       ["expire", "adjust", "overage"],
     );
+  });
+});
+
+suite("a request's hold", () => {
+  const prices = { book: BOOK };
+  const path = ["tenant"];
+
+  /** Everything a request says, with its hold settled or corrected after each. */
+  function run(clerk: Clerk, ...facts: readonly Parameters<typeof event>[0][]): void {
+    for (const one of facts) {
+      clerk.take([event({ ...one, hold: "h" })]);
+      const [request] = clerk.ledger.requests();
+      const command = settlementOf(clerk.ledger, request!, prices);
+      if (command) clerk.do(command);
+      assert.equal(settlementOf(clerk.ledger, clerk.ledger.requests()[0]!, prices), undefined);
+    }
+  }
+
+  function opened(limitPico: bigint): Clerk {
+    const clerk = new Clerk();
+    clerk.do({ type: "limit", id: "l", node: "tenant", amountPico: limitPico });
+    clerk.do({ type: "hold", id: "h", path, amountPico: 500_000_000n, until: POSTED + 1 });
+    return clerk;
+  }
+
+  test("is settled to what it cost when it is closed, and corrected by what comes after", () => {
+    const clerk = opened(1_000_000_000n);
+    run(clerk, { kind: "opened", meters: { inputTokens: 1_000 } });
+    assert.equal(clerk.ledger.budgets.available("tenant"), 500_000_000n);
+    const cancelled = { status: "cancelled", quality: "estimated" } as const;
+    run(clerk, { ...cancelled, meters: { inputTokens: 1_000 } });
+    assert.equal(clerk.ledger.budgets.spent("tenant"), 150_000_000n);
+    run(clerk, { revision: 1, meters: { inputTokens: 900 } });
+    assert.equal(clerk.ledger.budgets.spent("tenant"), 135_000_000n);
+    assert.equal(clerk.ledger.budgets.spent("tenant"), clerk.ledger.cost().amountPico);
+  });
+
+  test("counts what has no price at the dearest of its service", () => {
+    const clerk = opened(1_000_000_000n);
+    run(clerk, { requestModel: "nobody", meters: { inputTokens: 1_000 } });
+    // The dearest input of the book is that of long requests.
+    assert.equal(clerk.ledger.budgets.spent("tenant"), 300_000_000n);
+  });
+
+  test("leaves what is held for the farewell alone", () => {
+    const clerk = opened(600_000_000n);
+    const more = { type: "hold", path, until: POSTED + 1 } as const;
+    const farewell = { ...more, id: "farewell", amountPico: 100_000_000n };
+    assert.equal(clerk.do(farewell).kind, "post");
+    assert.equal(clerk.do({ ...more, id: "h2", amountPico: 1n }).kind, "refused");
+    run(clerk, { meters: { inputTokens: 10_000 } });
+    assert.equal(clerk.ledger.budgets.available("tenant")! < 0n, true);
+    assert.equal(clerk.do({ type: "settle", hold: "farewell", spentPico: 1n }).kind, "post");
   });
 });
 
