@@ -107,7 +107,7 @@ export class FakeStt implements Stt {
 
   open(on: (event: SttEvent) => void): SttStream {
     this.tell = on;
-    const usage = { provider: this.provider, model: this.model, audioMs: 0 };
+    const usage = [{ provider: this.provider, model: this.model, audioMs: 0 }];
     return {
       push: () => undefined,
       speechStarted: () => undefined,

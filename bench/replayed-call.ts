@@ -28,7 +28,7 @@ export class ReplayedCall {
     const ports = {
       log,
       clock: this.#clock,
-      ids: { call: () => "unused", salt },
+      ids: { call: () => "unused", salt, random: () => 0 },
       logger: silentLogger,
       runners: RUNNERS,
     };

@@ -120,7 +120,7 @@ export class PositionStt implements Stt {
     let left: readonly Hearing[] = [];
     let startMs: number | undefined;
     let audioMs = 0;
-    const usage = () => ({ provider: this.provider, model: this.model, audioMs });
+    const usage = () => [{ provider: this.provider, model: this.model, audioMs }];
     return {
       push: (frame: AudioFrame) => {
         const from = (startMs ??= this.#positionMs() - frameMs(frame));

@@ -165,7 +165,7 @@ const CLEAN: Readonly<Record<string, string>> = {
   "src/broker/nats/b.ts": `import "./a.ts";\nimport "../shared.ts";\nimport "../broker.ts";`,
   "src/actors/worker.ts": `import type {} from "./actor.ts";`,
   "src/actors/actor.ts": `export const entry = new URL("./worker.ts", import.meta.url);`,
-  "src/config.ts": `import { z } from "zod";\nexport const env = process.env;`,
+  "src/config.ts": `export const env = process.env;`,
   "src/testing/world.ts": `import "../broker/nats/a.ts";`,
   "src/main.ts": `import "./config.ts";\nimport "./broker/nats/a.ts";\nimport "./actors/actor.ts";`,
   "src/cli/cli.ts": `import "../main.ts";\nimport meta from "../../package.json";`,

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
-import { AppError } from "../base/errors.ts";
+import { AppError, codeOf } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -89,7 +89,13 @@ export class Supervisor {
       input: endOfLost(entry),
       cause: entry.seq,
     }));
-    await host.offerAll([{ input }, ...lost]);
+    try {
+      await host.offerAll([{ input }, ...lost]);
+    } catch (error) {
+      // One of these ends may have ended the call; its last records have the others.
+      if (codeOf(error) !== "call.closed") throw error;
+      await host.ended;
+    }
     return this.#own(host);
   }
 

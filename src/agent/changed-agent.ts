@@ -1,5 +1,6 @@
 import { CallFold } from "../actors/call-fold.ts";
 import type { EffectEntry, Plan } from "../actors/effect-table.ts";
+import { judgeRequest } from "../actors/effects/model-route.ts";
 import { requestedTools } from "../actors/effects/tool.runner.ts";
 import type { MachineSet } from "../actors/machine-set.ts";
 import { textFeatures } from "../actors/replay.ts";
@@ -7,7 +8,14 @@ import { AppError } from "../base/errors.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { Json, LogRecord, Outcome, StoredInput } from "../events/record.ts";
 import { TurnSettings } from "../events/settings.events.ts";
-import { historyFor, messagesOf, type HistoryMessage, type ReplyInput } from "../folds/history.ts";
+import {
+  historyFor,
+  messagesOf,
+  withContext,
+  type History,
+  type HistoryMessage,
+  type ReplyInput,
+} from "../folds/history.ts";
 import { changeWords, leavesOf } from "../folds/timeline-words.ts";
 import { Transcript } from "../folds/transcript.ts";
 import { answersByRules, AskedRules } from "./asked-rules.ts";
@@ -34,6 +42,9 @@ export class ChangedAgentReplay {
   readonly #before = new Transcript();
   readonly #now = new Transcript();
   readonly #rules: AskedRules;
+  /** What each reply that runs asks of a model, by its effect. */
+  readonly #histories = new Map<string, History>();
+  #isErased = false;
   #settings = TurnSettings.parse({});
   #startedAt = 0;
   records = 0;
@@ -54,6 +65,7 @@ export class ChangedAgentReplay {
     this.#before.apply(record);
     this.#now.apply({ ...changed, outcome: mine.outcome });
     this.records++;
+    if (textDigest !== undefined && !record.text) this.#isErased = true;
     const found =
       this.#inputs(record, changed) ??
       outcomes(record.outcome, mine.outcome, at) ??
@@ -161,9 +173,11 @@ export class ChangedAgentReplay {
     return undefined;
   }
 
-  #request({ input }: EffectEntry): Found | undefined {
+  #request({ id, input }: EffectEntry): Found | undefined {
     const before = messagesOf(historyFor(this.#before, input as ReplyInput));
-    const now = messagesOf(historyFor(this.#now, input as ReplyInput));
+    const history = historyFor(this.#now, input as ReplyInput);
+    this.#histories.set(id, history);
+    const now = messagesOf(history);
     for (let i = 0; i < Math.max(before.length, now.length); i++) {
       const [a, b] = [messageText(before[i]), messageText(now[i])];
       if (a !== b) return { what: `message ${i + 1} of the request`, before: a, now: b };
@@ -171,23 +185,44 @@ export class ChangedAgentReplay {
     return undefined;
   }
 
-  /** The tools and the model of a request that was made. */
-  #asked({ input }: LogRecord): Found | undefined {
+  /** The tools, the level and the model of a request that was made. */
+  #asked({ input, text }: LogRecord): Found | undefined {
     const event = (input["event"] ?? {}) as Readonly<Record<string, Json>>;
+    const effect = input["effect"] as string;
+    const history = this.#histories.get(effect);
+    const given = (text?.value as { readonly text?: string } | undefined)?.text;
+    if (event["type"] === "reply.context" && event["how"] === "done" && history && given)
+      this.#histories.set(effect, withContext(history, given));
+    if (input.type === "effect.ended") this.#histories.delete(effect);
     if (event["type"] !== "reply.requested") return undefined;
-    const entry = this.#fold.table.effect(input["effect"] as string);
+    const entry = this.#fold.table.effect(effect);
     if (!entry) return undefined;
-    const { tools, models } = this.#one((entry.input as ReplyInput).agent);
+    const agent = this.#one((entry.input as ReplyInput).agent);
+    const { tools, models } = agent;
     const names = (list: readonly string[]): string => list.join(", ") || "none";
     const before = names(event["tools"] as readonly string[]);
     const now = names(tools.map(({ spec }) => spec.name));
     if (before !== now) return { what: "the tools of the request", before, now };
+    const level = history && !this.#isErased ? this.#level(agent, history, event) : undefined;
+    if (level) return level;
     const own = models.flatMap((one) => (typeof one === "string" ? [] : [one]));
     if (own.length === 0 || own.length < models.length) return undefined;
     const asked = `${event["provider"] as string}/${event["model"] as string}`;
     const known = own.map(({ provider, model }) => `${provider}/${model}`);
     if (known.includes(asked)) return undefined;
     return { what: "the model that is asked", before: asked, now: known.join(", ") };
+  }
+
+  #level(
+    agent: VoiceAgent,
+    history: History,
+    event: Readonly<Record<string, Json>>,
+  ): Found | undefined {
+    const { language } = this.#fold.settings;
+    const judged = judgeRequest(agent, messagesOf(history), language);
+    const before = levelText(event["level"], event["rule"]);
+    const now = levelText(judged?.level, judged?.rule);
+    return before === now ? undefined : { what: "the level of the request", before, now };
   }
 }
 
@@ -234,6 +269,10 @@ function outcomes(before: Outcome, now: Outcome, at: number): Found | undefined 
 
 function stateText(state: Json | undefined): string {
   return state === undefined ? "unchanged" : leavesOf(state).join(", ");
+}
+
+function levelText(level: Json | undefined, rule: Json | undefined): string {
+  return level === undefined ? "none" : `${level as string} (${rule as string})`;
 }
 
 function messageText(message: HistoryMessage | undefined): string {

@@ -6,6 +6,8 @@ export interface Ids {
   call(): string;
   /** 16 random bytes in base64url, the salt of a text part. */
   salt(): string;
+  /** A number in [0, 1), so that those who failed together do not come back together. */
+  random(): number;
 }
 
 export const systemIds: Ids = {
@@ -14,17 +16,20 @@ export const systemIds: Ids = {
       .toString(36)
       .padStart(16, "0")}`,
   salt: () => randomBytes(16).toString("base64url"),
+  random: () => Math.random(),
 };
 
 /** Deterministic ids for simulations: the same seed gives the same log. */
 export function seededIds(seed: number): Ids {
   const next = seededRandom(seed);
+  // Of its own: who waits longer gets no other ids.
+  const random = seededRandom(~seed);
   const token = (length: number): string => {
     let out = "";
     while (out.length < length) out += Math.floor(next() * 36).toString(36);
     return out;
   };
-  return { call: () => `c${token(15)}`, salt: () => token(22) };
+  return { call: () => `c${token(15)}`, salt: () => token(22), random };
 }
 
 /** A small seeded generator (mulberry32, Tommy Ettinger, public domain): numbers in [0, 1). */

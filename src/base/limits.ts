@@ -73,8 +73,16 @@ export const LIMITS = {
   roomTextsPerMinuteMax: 120,
   /** Synthesised speech held in memory for one reply (M3). */
   speechBufferMsMax: 120_000,
-  /** Audio kept to be sent again after a speech-to-text drop. */
+  /** Audio kept to be sent again after a speech-to-text drop; what is older is lost. */
   resendAudioMsMax: 30_000,
+  /** From opening a speech-to-text connection to its being open. */
+  sttConnectMsMax: 5_000,
+  /** A speech-to-text provider that says nothing at all for this long during speech is dead. */
+  sttSilentMsMax: 4_000,
+  /** What the last words of a stream that is finished may take, and one batch request. */
+  sttFinishMsMax: 10_000,
+  /** One utterance of a recognizer of whole utterances; a longer one is cut where it is quiet. */
+  sttBatchMsMax: 28_000,
   /** One local Moonshine decode; longer input fails (measured: 9.2 s). */
   decodeAudioMsMax: 9_000,
   /** A command over HTTP, as JSON. */

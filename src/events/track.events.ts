@@ -53,6 +53,25 @@ export type WordFeatures = Omit<z.infer<typeof SttFinal>, "type">;
 export const SttDown = z.strictObject({ type: z.literal("stt.down"), resendFrom: z.number() });
 export const SttUp = z.strictObject({ type: z.literal("stt.up") });
 
+/** Tried again in `waitMs`: `of` is `provider/model`, `attempt` 2 its first new connection. */
+export const SttRetried = z.strictObject({
+  type: z.literal("stt.retried"),
+  of: z.string(),
+  attempt: z.int().min(2),
+  /** An error code. */
+  why: z.string(),
+  waitMs: z.number().nonnegative(),
+});
+
+/** A provider was left for the next one, which is sent what had no final yet. */
+export const SttSwitched = z.strictObject({
+  type: z.literal("stt.switched"),
+  from: z.string(),
+  to: z.string(),
+  /** An error code; `provider.open` where its breaker lets nothing through. */
+  why: z.string(),
+});
+
 /** All a track's chart accepts. */
 export type TrackEvent =
   | (z.infer<typeof VadStarted> & At)
@@ -62,6 +81,8 @@ export type TrackEvent =
   | (z.infer<typeof SttFinal> & At)
   | (z.infer<typeof SttDown> & At)
   | (z.infer<typeof SttUp> & At)
+  | (z.infer<typeof SttRetried> & At)
+  | (z.infer<typeof SttSwitched> & At)
   | ({ readonly type: "stt.ended" } & EndEvent)
   | ({ readonly type: "detector.ended" } & EndEvent)
   | ({ readonly type: "track.close" } & At);

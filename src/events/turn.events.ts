@@ -34,9 +34,27 @@ export const ReplySwitched = z.strictObject({
   type: z.literal("reply.switched"),
   what: z.enum(["model", "voice"]),
   from: z.string(),
+  /** `text` where no voice is left: the rest of the answer has no sound. */
   to: z.string(),
-  /** An error code, `late` where it gave nothing in its time, `empty` where it gave nothing. */
+  /**
+   * An error code (`provider.open`: its breaker), `late` where it gave nothing in its time, `empty`
+   * where it gave nothing.
+   */
   why: z.string(),
+  /** The time in which it gave nothing, where it was late. */
+  ms: z.number().nonnegative().optional(),
+});
+
+/** A model or a voice failed before it gave anything, and is asked again. */
+export const ReplyRetried = z.strictObject({
+  type: z.literal("reply.retried"),
+  what: z.enum(["model", "voice"]),
+  of: z.string(),
+  /** The try to come; the first that is told is the second. */
+  attempt: z.int().min(2),
+  /** An error code, or `late`. */
+  why: z.string(),
+  waitMs: z.number().nonnegative(),
 });
 
 /** A sentence of the answer; in the log before its first frame leaves (E9). */
@@ -166,6 +184,7 @@ export type TurnEvent =
   | ({ readonly type: "stt.state"; readonly down: boolean } & At)
   | (z.infer<typeof ReplyContext> & At)
   | (z.infer<typeof ReplySwitched> & At)
+  | (z.infer<typeof ReplyRetried> & At)
   | (z.infer<typeof FillerSegment> & At)
   | (z.infer<typeof FillerPosition> & At)
   | ({ readonly type: "filler.ended" } & EndEvent)

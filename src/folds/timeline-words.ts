@@ -53,6 +53,10 @@ export function progressText(record: LogRecord, names: Names): string | undefine
       return "speech-to-text is down";
     case "stt.up":
       return "speech-to-text is back";
+    case "stt.retried":
+      return retryText({ ...event, what: "speech-to-text" });
+    case "stt.switched":
+      return switchText({ ...event, what: "speech-to-text" });
     case "reply.requested":
       return requestText(event);
     case "reply.context":
@@ -86,6 +90,12 @@ function contextText(record: LogRecord, event: Event): string {
 function switchText({ what, from, to, why }: Event): string {
   const reason = why === "late" ? "gave nothing in its time" : `failed (${why as string})`;
   return `${what as string} ${from as string} ${reason}: ${to as string} goes on`;
+}
+
+function retryText({ what, of, attempt, why, waitMs }: Event): string {
+  const wait = Math.round(Number(waitMs));
+  const tried = `try ${attempt as number} in ${wait} ms`;
+  return `${what as string} ${of as string} failed (${why as string}): ${tried}`;
 }
 
 /** What a command asks, and who. */

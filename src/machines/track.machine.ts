@@ -165,6 +165,8 @@ export const trackMachine = trackSetup.createMachine({
         words: {
           initial: "hearing",
           on: {
+            "stt.retried": {},
+            "stt.switched": {},
             "stt.interim": {
               actions: [
                 "sttWorks",

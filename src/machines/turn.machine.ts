@@ -25,6 +25,7 @@ export const turnMachine = turnSetup.createMachine({
     "reply.context": {},
     "reply.requested": {},
     "reply.switched": {},
+    "reply.retried": {},
   },
   states: {
     opening: {
@@ -358,6 +359,7 @@ export const turnMachine = turnSetup.createMachine({
           on: {
             "speech.over": { guard: "isPausable", target: "paused" },
             "reply.switched": { target: "speaking", reenter: true },
+            "reply.retried": { target: "speaking", reenter: true },
             "reply.segment": { target: "speaking", reenter: true, actions: "addSegment" },
             "reply.position": { target: "speaking", reenter: true, actions: "notePosition" },
             "filler.position": { target: "speaking", reenter: true, actions: "notePosition" },

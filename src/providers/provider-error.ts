@@ -19,6 +19,10 @@ interface Thrown {
   readonly status?: unknown;
   readonly statusCode?: unknown;
   readonly code?: unknown;
+  /** The vendor's own word for what it is. */
+  readonly type?: unknown;
+  /** Body of the answer, as some SDKs keep it. */
+  readonly error?: unknown;
   readonly headers?: unknown;
   readonly rawResponse?: { readonly headers?: unknown };
   readonly cause?: unknown;
@@ -26,9 +30,25 @@ interface Thrown {
 
 const ABORTS = new Set(["AbortError", "APIUserAbortError", "CanceledError"]);
 const NETWORK_CODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|UND_ERR_)/;
-const NETWORK_WORDS =
-  /^(fetch failed|terminated|socket hang up|connection error|premature close|other side closed)/i;
+const NETWORK_WORDS = new RegExp(
+  "^(fetch failed|terminated|socket hang up|connection error|premature close|other side closed|" +
+    "incomplete json segment)",
+  "i",
+);
+/** 498 is Groq's: no room left for now. */
+const LIMITS = new Set([429, 498]);
 const TIMEOUTS = new Set([408, 504]);
+/** Of errors told within a stream, which have no status any more. */
+const CODES_OF_TYPES: Readonly<Record<string, ErrorCode>> = {
+  authentication_error: "provider.rejected",
+  permission_error: "provider.rejected",
+  billing_error: "provider.rejected",
+  rate_limit_error: "provider.limited",
+  rate_limit_exceeded: "provider.limited",
+  timeout_error: "provider.timeout",
+  not_found_error: "provider.refused",
+  invalid_request_error: "provider.refused",
+};
 
 /** Error of our own for anything a vendor's SDK threw; ours are left as they are. */
 export function providerError(vendor: Vendor, thrown: unknown): AppError {
@@ -49,18 +69,32 @@ export function providerError(vendor: Vendor, thrown: unknown): AppError {
 }
 
 function codeFor(thrown: unknown, status: number | undefined): ErrorCode {
-  const { name, code } = (thrown ?? {}) as Thrown;
+  const { name, message } = (thrown ?? {}) as Thrown;
   if (ABORTS.has(String(name))) return "effect.stopped";
-  if (code === "insufficient_quota") return "provider.rejected";
+  const words = wordsOf(thrown);
+  // Gemini calls a wrong key a bad request.
+  if (words.includes("insufficient_quota") || /API_KEY_INVALID/.test(String(message)))
+    return "provider.rejected";
   if (status !== undefined) return codeOfStatus(status);
+  const known = words.find((word) => word in CODES_OF_TYPES);
+  if (known !== undefined) return CODES_OF_TYPES[known]!;
   if (chainOf(thrown).some(isNetwork)) return "provider.unavailable";
   if (/timeout/i.test(String(name))) return "provider.timeout";
   return thrown instanceof SyntaxError ? "provider.garbled" : "provider.failed";
 }
 
+/** The vendor's codes and types, of the error itself and of the body that it holds. */
+function wordsOf(thrown: unknown): readonly string[] {
+  const { error } = (thrown ?? {}) as Thrown;
+  const inner = (error as Thrown | undefined)?.error;
+  return [thrown, error, inner]
+    .flatMap((one) => [(one as Thrown | undefined)?.code, (one as Thrown | undefined)?.type])
+    .filter((word) => typeof word === "string");
+}
+
 function codeOfStatus(status: number): ErrorCode {
   if (status === 401 || status === 402 || status === 403) return "provider.rejected";
-  if (status === 429) return "provider.limited";
+  if (LIMITS.has(status)) return "provider.limited";
   if (TIMEOUTS.has(status)) return "provider.timeout";
   return status >= 400 && status < 500 ? "provider.refused" : "provider.failed";
 }
@@ -85,14 +119,17 @@ function chainOf(thrown: unknown): Thrown[] {
   return chain;
 }
 
-/** `Retry-After` in seconds, or as the vendor's own header in ms. */
+/** `Retry-After` in seconds, or as the vendor's own header or field, in ms. */
 function retryAfterOf(thrown: unknown): number | undefined {
   const { headers, rawResponse } = (thrown ?? {}) as Thrown;
   const given = headers ?? rawResponse?.headers;
   const ms = Number(headerOf(given, "retry-after-ms"));
   if (ms > 0) return ms;
   const seconds = Number(headerOf(given, "retry-after"));
-  return seconds > 0 ? Math.ceil(seconds * 1000) : undefined;
+  if (seconds > 0) return Math.ceil(seconds * 1000);
+  // Google tells it in the body.
+  const told = /"retryDelay":\s*"([\d.]+)s"/.exec(String((thrown as Thrown | null)?.message));
+  return told ? Math.ceil(Number(told[1]) * 1000) : undefined;
 }
 
 function headerOf(headers: unknown, name: string): string | undefined {
@@ -104,8 +141,20 @@ function headerOf(headers: unknown, name: string): string | undefined {
 function messageOf(thrown: unknown): string {
   const said = chainOf(thrown)
     .map(({ message }) => message)
-    .filter((message) => typeof message === "string" && message !== "");
-  return said.length === 0 ? String(thrown) : said.slice(0, 2).join(": ");
+    .filter((message): message is string => typeof message === "string" && message !== "");
+  return said.length === 0 ? String(thrown) : said.slice(0, 2).map(plainOf).join(": ");
+}
+
+/** Some SDKs give the whole body as the message, behind the status or not. */
+function plainOf(message: string): string {
+  const json = /^(?:\d{3} |got status: \w+\. )?(\{.*\})$/s.exec(message)?.[1];
+  if (json === undefined) return message;
+  try {
+    const { error } = JSON.parse(json) as { readonly error?: { readonly message?: unknown } };
+    return typeof error?.message === "string" ? error.message : message;
+  } catch {
+    return message;
+  }
 }
 
 function blotted({ key }: Vendor, text: string): string {

@@ -3,7 +3,15 @@ import type { AudioFrame } from "../base/audio.ts";
 export type TtsEvent =
   | { readonly type: "audio"; readonly frame: AudioFrame }
   /** End of each word of the request's text, in ms of its audio; absent where a voice has none. */
-  | { readonly type: "alignment"; readonly wordEndsMs: readonly number[] };
+  | { readonly type: "alignment"; readonly wordEndsMs: readonly number[] }
+  /** What the vendor counted for this request; several add up. A voice may be silent about it. */
+  | { readonly type: "usage"; readonly usage: TtsUsage };
+
+export interface TtsUsage {
+  readonly characters?: number;
+  readonly inputTokens?: number;
+  readonly audioOutTokens?: number;
+}
 
 export interface TtsRequest {
   readonly text: string;
@@ -16,7 +24,18 @@ export interface Tts extends AsyncDisposable {
   readonly provider: string;
   readonly model: string;
   readonly rateHz: number;
+  /** All the voices there are; empty of a vendor, whose ids it alone can judge. */
   readonly voices: readonly string[];
   warm(): Promise<void>;
   speak(request: TtsRequest): AsyncIterable<TtsEvent>;
+}
+
+/** False where a voice of this name is known not to be there. */
+export function takesVoice({ voices }: Pick<Tts, "voices">, name: string): boolean {
+  return voices.length === 0 || voices.includes(name);
+}
+
+/** Characters as vendors count them: code points, not UTF-16 units. */
+export function charactersOf(text: string): number {
+  return [...text].length;
 }

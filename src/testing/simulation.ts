@@ -20,6 +20,7 @@ import type { CallRef, LogRecord } from "../events/record.ts";
 import { TurnSettings } from "../events/settings.events.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../machines/machines.ts";
 import { SimulatedRoom, type Utterance } from "../media/simulated/simulated-room.ts";
+import type { Guard } from "../providers/breaker.port.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import { ScriptedStt, ScriptedVad } from "../providers/scripted/scripted-ears.ts";
 import {
@@ -58,6 +59,7 @@ export interface SimulationOptions {
   readonly seed?: number;
   readonly snapshotEveryRecords?: number;
   readonly ttsFails?: (text: string) => boolean;
+  readonly guard?: Guard;
   /** How far the clock of each owner, in order, stands off the true time. */
   readonly skewsMs?: readonly number[];
 }
@@ -203,9 +205,10 @@ export class Simulation implements AsyncDisposable {
   #runners(clock: Clock): Runners {
     const { room } = this;
     const media = new CallMedia();
-    const { parts } = this.#options;
+    const { parts, guard } = this.#options;
     const partsOf = (name: string): AgentParts =>
       parts ? parts(name, this.clock) : this.#partsOf(name, clock);
+    const speaking = { partsOf, media, ...(guard && { guard }) };
     return {
       connection: connectionRunner(room, media),
       detector: detectorRunner(
@@ -213,9 +216,9 @@ export class Simulation implements AsyncDisposable {
         media,
       ),
       stt: sttRunner(new ScriptedStt(clock, (sample) => room.utteranceOf(sample)), media),
-      reply: replyRunner({ partsOf, media }),
-      filler: replyRunner({ partsOf, media }),
-      outage: outageRunner({ partsOf, media }),
+      reply: replyRunner(speaking),
+      filler: replyRunner(speaking),
+      outage: outageRunner(speaking),
       tool: toolRunner(partsOf, this.broker.blobs),
       hook: hookRunner(partsOf),
     };

@@ -68,6 +68,7 @@ suite("an answer that keeps its caller waiting", () => {
       from: "scripted-llm",
       to: "b",
       why: "late",
+      ms: 3_000,
     });
     const tokens = usageOf(stage.simulation.records).filter(({ service }) => service === "llm");
     assert.deepEqual(
@@ -146,7 +147,7 @@ suite("an answer that keeps its caller waiting", () => {
     assert.equal(third?.n, 3);
   });
 
-  test("12 a voice that fails: the next one says the whole sentence", async () => {
+  test("12 a voice that fails each time: the next one says the whole sentence", async () => {
     const script = { fails: (text: string) => text !== GREETING };
     await using stage = await Stage.open({ voices: voices(script) });
     await ask(stage);
@@ -157,10 +158,10 @@ suite("an answer that keeps its caller waiting", () => {
       1300 t2 request
       1500 t2 thinking
       1600 t2 speaking
-      1800 voice
-      7800 t2 completed, heard 15
-      7800 silence
-      27800 closed`);
+      2269 voice
+      8269 t2 completed, heard 15
+      8269 silence
+      28269 closed`);
   });
 
   test("12 (b) a voice that dies: the next one goes on from the word that was cut", async () => {
@@ -210,6 +211,7 @@ suite("an answer that keeps its caller waiting", () => {
       from: "scripted/scripted",
       to: "scripted/scripted",
       why: "late",
+      ms: 1_500,
     });
   });
 });

@@ -55,7 +55,7 @@ suite("the reply", () => {
     assert.deepEqual(positions, [0, 250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_250]);
   });
 
-  test("meters what it used: tokens of the model, characters of the voice", async () => {
+  test("meters what it used: tokens of the model, characters and sound of the voice", async () => {
     const bench = await new EffectBench().join();
     const end = watch(bench.run(reply(bench).runner, INPUT));
     await bench.clock.advance(5_000);
@@ -69,6 +69,7 @@ suite("the reply", () => {
       ["llm", "inputTokens", 0],
       ["llm", "outputTokens", TEXT.length],
       ["tts", "characters", characters],
+      ["tts", "audioMs", 2_400],
     ]);
   });
 
@@ -188,18 +189,14 @@ suite("the reply", () => {
     assert.deepEqual([first?.event["ttftMs"], first?.text], [undefined, { text: "We open nine." }]);
   });
 
-  for (const part of ["model", "voice"] as const)
-    test(`a ${part} that breaks ends it as failed, and silent`, async () => {
-      const bench = await new EffectBench().join();
-      const llm = new ScriptedLlm(bench.clock, () => ({ text: TEXT, fails: part === "model" }));
-      const tts = new ScriptedTts(bench.clock, { fails: (text) => text.includes("six") });
-      const parts = partsOf({ models: [llm], voices: [{ tts, name: "scripted" }] });
-      const runner = replyRunner({ partsOf: () => parts, media: bench.media });
-      const ended = watch(bench.run(runner, INPUT));
-      await bench.clock.advance(5_000);
-      assert.equal(ended.value?.error, "provider.failed");
-      assert.deepEqual(bench.sound, part === "model" ? [] : [[400, 500]]);
-    });
+  test("a model that breaks ends it as failed, and silent", async () => {
+    const bench = await new EffectBench().join();
+    const { runner } = reply(bench, { answer: { text: TEXT, fails: true } });
+    const ended = watch(bench.run(runner, INPUT));
+    await bench.clock.advance(5_000);
+    assert.equal(ended.value?.error, "provider.failed");
+    assert.deepEqual(bench.sound, []);
+  });
 });
 
 function tool(more: Partial<Tool> = {}): Tool {

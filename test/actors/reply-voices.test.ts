@@ -69,6 +69,68 @@ class Mouth {
   }
 }
 
+/** A vendor's voice, which knows its ids alone: it tells its counts, is refused, or is silent. */
+class CountingTts extends ScriptedTts {
+  override readonly voices: string[] = [];
+  readonly #does: "tells" | "refuses" | "hangs";
+
+  constructor(bench: EffectBench, does: "tells" | "refuses" | "hangs") {
+    super(bench.clock, { model: does });
+    this.#does = does;
+  }
+
+  override async *speak(request: TtsRequest): AsyncIterable<TtsEvent> {
+    if (this.#does === "refuses")
+      throw new AppError("provider.limited", "too many", { detail: { status: 429 } });
+    if (this.#does === "hangs") await new Promise(() => undefined);
+    yield { type: "usage", usage: { characters: 100, inputTokens: 3 } };
+    yield* super.speak(request);
+    yield { type: "usage", usage: { inputTokens: 4, audioOutTokens: 50 } };
+  }
+}
+
+suite("a vendor's voice is metered", () => {
+  async function usageOf(does: readonly ("tells" | "refuses" | "hangs")[], stopAt?: number) {
+    const bench = await new EffectBench().join();
+    const mouth = new Mouth(
+      bench,
+      does.map((one) => new CountingTts(bench, one)),
+    );
+    const end = mouth.say("We open at nine.");
+    await bench.clock.advance(stopAt ?? 30_000);
+    bench.abort.abort();
+    await bench.clock.advance(0);
+    return end.value?.usage?.map(({ model, meter, quantity, estimated, how, attempt }) =>
+      [
+        `${model} ${meter} ${quantity}${estimated ? " estimated" : ""}${how ? ` ${how}` : ""}`,
+        ...(attempt ? [`try ${attempt}`] : []),
+      ].join(", "),
+    );
+  }
+
+  test("by its own counts where it tells them", async () => {
+    assert.deepEqual(await usageOf(["tells"]), [
+      "tells characters 100",
+      "tells inputTokens 7",
+      "tells audioOutTokens 50",
+      "tells audioMs 1600",
+    ]);
+  });
+
+  test("by what was sent where it is stopped before it told, and says so", async () => {
+    assert.deepEqual(await usageOf(["hangs"], 500), ["hangs characters 16 estimated stopped"]);
+  });
+
+  test("by its requests alone where it refused them", async () => {
+    assert.deepEqual((await usageOf(["refuses", "tells"]))?.slice(0, 4), [
+      "refuses requests 1 failed",
+      "refuses requests 1 failed, try 2",
+      "refuses requests 1 failed, try 3",
+      "tells characters 100",
+    ]);
+  });
+});
+
 suite("a voice", () => {
   test("that hangs after its first sound gives no more positions", async () => {
     const bench = await new EffectBench().join();
@@ -104,7 +166,7 @@ suite("a voice", () => {
     }
     mouth.say("We open at nine.");
     await bench.clock.advance(5_000);
-    assert.deepEqual([...tries, first.texts.length], [1, 1, 1, 2]);
+    assert.deepEqual([...tries, first.texts.length], [3, 3, 3, 6]);
   });
 
   test("that dies when more has left than it is followed from: no word end drifts", async () => {

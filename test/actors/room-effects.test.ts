@@ -20,7 +20,7 @@ suite("the ears", () => {
     warm = () => Promise.resolve();
     open(on: (event: SttEvent) => void) {
       this.say = on;
-      const usage = { provider: "test", model: "test", audioMs: 1_234.4 };
+      const usage = [{ provider: "test", model: "test", audioMs: 1_234.4 }];
       const none = (): void => undefined;
       const ends = { finish: () => Promise.resolve(usage), abort: () => usage };
       return { push: none, speechStarted: none, speechEnded: none, ...ends };

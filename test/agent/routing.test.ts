@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { modelRoute } from "../../src/actors/effects/model-route.ts";
+import { replayChanged } from "../../src/agent/changed-agent.ts";
 import { partsOf } from "../../src/agent/voice-agent.ts";
 import { Timeline } from "../../src/folds/timeline.ts";
 import { usageOf } from "../../src/folds/usage.ts";
@@ -11,7 +12,9 @@ import {
   type AgentOptions,
   type Llm,
   type LogRecord,
+  type RoutingOptions,
 } from "../../src/index.ts";
+import { MACHINES } from "../../src/machines/machines.ts";
 import { scripted, simulate } from "../../src/testing/index.ts";
 
 /** A model that says its own name, or fails; `asked` has the caller's words of each request. */
@@ -101,6 +104,19 @@ suite("models by level, in a call", () => {
     ]);
   });
 
+  test("one voice says what either model answers", async () => {
+    const model = { simple: named("small"), complex: named("large") };
+    await using call = await simulate(desk({ model }));
+    await call.says(EASY);
+    await call.says(HARD);
+    const usage = usageOf(call.records);
+    const models = (service: string): readonly string[] => [
+      ...new Set(usage.filter((one) => one.service === service).map((one) => one.model)),
+    ];
+    assert.deepEqual(models("llm"), ["small", "large"]);
+    assert.equal(models("tts").length, 1);
+  });
+
   test("a level that the agent sets is every turn's, and no rule is looked at", async () => {
     const model = { simple: named("small"), complex: named("large") };
     await using call = await simulate(desk({ model, routing: { level: "complex" } }));
@@ -123,6 +139,45 @@ suite("models by level, in a call", () => {
     await using call = await simulate(desk({ model: named("only") }));
     await call.says(HARD);
     assert.match(shown(call.records), /test\/only is asked$/m);
+  });
+});
+
+suite("an old call with other rules", () => {
+  const model = { simple: named("small"), complex: named("large") };
+  const withHook = (more: Partial<AgentOptions>) =>
+    desk({ model, hooks: { beforeReply: () => "The price has doubled. ".repeat(10) }, ...more });
+
+  async function record(agent = withHook({})): Promise<readonly LogRecord[]> {
+    await using call = await simulate(agent);
+    await call.says(EASY);
+    await call.says(HARD);
+    return [...call.records];
+  }
+
+  test("the same rules put each request to the same level", async () => {
+    const records = await record();
+    const { difference } = await replayChanged(records, withHook({}), MACHINES);
+    assert.equal(difference, undefined);
+  });
+
+  for (const [what, routing, before, now] of [
+    ["without a rule", { off: ["wording"] }, "complex (wording)", "simple (short)"],
+    ["with a lower threshold", { contextTokens: 60 }, "simple (short)", "complex (context)"],
+    ["with a level of its own", { level: "moderate" }, "simple (short)", "moderate (explicit)"],
+  ] satisfies [string, RoutingOptions, string, string][])
+    test(`${what}, the first request that is put to another level is named`, async () => {
+      const records = await record();
+      const changed = withHook({ routing });
+      const { difference } = await replayChanged(records, changed, MACHINES);
+      const { what: found, ...sides } = difference!;
+      assert.equal(found, "the level of the request");
+      assert.deepEqual([sides.before, sides.now], [before, now]);
+    });
+
+  test("a call of one model has no level, and one with levels has", async () => {
+    const records = await record(withHook({ model: named("small") }));
+    const { difference } = await replayChanged(records, withHook({}), MACHINES);
+    assert.deepEqual([difference?.before, difference?.now], ["none", "simple (short)"]);
   });
 });
 

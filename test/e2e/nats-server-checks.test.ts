@@ -8,6 +8,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import { openNats } from "../../src/broker/nats/nats-broker.ts";
 import { collect, fill, newCall, rejects, unique } from "../contract/bench.ts";
+import { freePorts } from "../../scripts/servers/ports.ts";
 import { natsConf } from "../../scripts/servers/server-files.ts";
 import { findNats, NATS_VERSIONS, NatsServer } from "../support/servers.ts";
 import { openNatsBench } from "./support.ts";
@@ -64,6 +65,14 @@ for (const version of NATS_VERSIONS) {
         const error = await rejects("broker.unfit", () => openNatsBench(server.url));
         assert.match(error.message, message);
       }
+    });
+
+    test("one server of a cluster that has no leader yet: it may be tried again", async () => {
+      const [port, other] = await freePorts(2);
+      const cluster = { port: port!, routes: [port!, other!] };
+      await using server = await NatsServer.start({ ...found, cluster });
+      const error = await rejects("broker.unavailable", () => openNatsBench(server.url));
+      assert.match(error.message, /has no leader: start the other servers/);
     });
 
     test("streams that are not what they should be", async () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as soon, setTimeout as wait } from "node:timers/promises";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Usage } from "../../src/events/effect.events.ts";
 
@@ -58,7 +58,7 @@ export type Answer = (exchange: Exchange) => Promise<void>;
 /** What a vendor does with a socket that was let in. */
 export type Serve = (channel: Channel) => void;
 
-const GARBAGE = "\u0000\u0001<html>this is no protocol</html>\n\n";
+export const GARBAGE = "\u0000\u0001<html>this is no protocol</html>\n\n";
 
 export class VendorServer implements AsyncDisposable {
   readonly script: VendorScript = { faults: [], faultOf: () => undefined, everyMs: 1 };
@@ -67,6 +67,10 @@ export class VendorServer implements AsyncDisposable {
   readonly billed: Usage[] = [];
   /** Requests and sockets whose client left before their end. */
   aborted = 0;
+  /** Body of a scripted refusal, in the vendor's form. */
+  errorBody: (status: number, message: string, retryAfterS?: number) => unknown = (_, message) => ({
+    error: { message, type: "scripted" },
+  });
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #socketsEver = 0;
@@ -126,14 +130,15 @@ export class VendorServer implements AsyncDisposable {
     await once(this.#server, "close");
   }
 
-  #nextFault(): Fault | undefined {
+  /** The fault of the next request: of each on a socket that carries many. */
+  nextFault(): Fault | undefined {
     const { faults } = this.script;
     return faults.length > 0 ? faults.shift() : this.script.faultOf();
   }
 
   #see(request: IncomingMessage, body: unknown): Seen {
     const { method = "", url = "", headers } = request;
-    const seen = { method, path: url, headers, body, fault: this.#nextFault() };
+    const seen = { method, path: url, headers, body, fault: this.nextFault() };
     this.seen.push(seen);
     return seen;
   }
@@ -197,10 +202,11 @@ export class Exchange {
   async refused(): Promise<boolean> {
     const { fault } = this.seen;
     if (fault?.kind !== "status") return false;
-    const error = { message: `scripted ${fault.status}`, type: "scripted" };
+    const message = `scripted ${fault.status}`;
+    const body = this.server.errorBody(fault.status, message, fault.retryAfterS);
     const after =
       fault.retryAfterS === undefined ? {} : { "retry-after": String(fault.retryAfterS) };
-    this.json(fault.status, { error }, after);
+    this.json(fault.status, body, after);
     return true;
   }
 
@@ -210,7 +216,11 @@ export class Exchange {
   }
 
   /** Sends the pieces at the script's beat, with this request's fault. */
-  async stream(contentType: string, pieces: Iterable<Piece> | AsyncIterable<Piece>): Promise<void> {
+  async stream(
+    contentType: string,
+    pieces: Iterable<Piece> | AsyncIterable<Piece>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     const { fault } = this.seen;
     const { everyMs } = this.server.script;
     if (fault?.kind === "slow") await wait(fault.ms);
@@ -218,14 +228,14 @@ export class Exchange {
     let sent = 0;
     for await (const piece of pieces) {
       if (this.closed) return;
-      if (sent === 0) this.#response.writeHead(200, { "content-type": contentType });
+      if (sent === 0) this.#response.writeHead(200, { "content-type": contentType, ...headers });
       if (fault && "after" in fault && sent === fault.after) return this.#break(fault, piece);
       if (fault?.kind === "lateUsage" && piece.tellsUsage) await wait(fault.ms);
       if (this.closed) return;
       this.#response.write(piece.data);
       if (piece.usage) this.server.bill(piece.usage);
       sent++;
-      await wait(everyMs);
+      await beat(everyMs);
     }
     this.#response.end();
   }
@@ -267,7 +277,7 @@ export class Channel {
 
   onMessage(take: (data: Buffer, isBinary: boolean) => void): void {
     this.#socket.on("message", (data: Buffer, isBinary: boolean) => {
-      if (!this.#broken) take(data, isBinary);
+      if (!this.#broken || this.seen.fault?.kind === "halfOpen") take(data, isBinary);
     });
   }
 
@@ -290,6 +300,12 @@ export class Channel {
     return this.#sending;
   }
 
+  /** Tears the socket down, as it is where the network is gone. */
+  terminate(): void {
+    this.#broken = true;
+    this.#socket.terminate();
+  }
+
   async #send(piece: Piece): Promise<void> {
     const { fault } = this.seen;
     if (this.closed || this.#broken) return;
@@ -300,7 +316,7 @@ export class Channel {
     this.#socket.send(piece.data);
     if (piece.usage) this.server.bill(piece.usage);
     this.#sent++;
-    await wait(this.server.script.everyMs);
+    await beat(this.server.script.everyMs);
   }
 
   #break(fault: Fault & { readonly after: number }, { data }: Piece): void {
@@ -317,6 +333,11 @@ export class Channel {
       this.#socket.close(1000);
     }
   }
+}
+
+/** A timer is no less than a ms: without a beat the next piece leaves as soon as it can. */
+function beat(everyMs: number): Promise<void> {
+  return everyMs > 0 ? wait(everyMs) : soon();
 }
 
 function half(data: string | Uint8Array): string | Uint8Array {

@@ -198,11 +198,10 @@ suite("which models a level is put to", () => {
   const llm = levelsOf({ simple: "small", complex: "large" });
   const three = levelsOf({ simple: ["small", "spare"], moderate: "middle", complex: "large" });
 
-  for (const kind of ["model", "vision model"])
-    test(`${kind}: three levels by one model each, moderate as simple`, () => {
-      const first = ComplexityLevel.options.map((level) => routed(llm, level)[0]);
-      assert.deepEqual(first, ["small", "small", "large"]);
-    });
+  test("three levels by one model each; moderate is as simple", () => {
+    const first = ComplexityLevel.options.map((level) => routed(llm, level)[0]);
+    assert.deepEqual(first, ["small", "small", "large"]);
+  });
 
   test("the other levels' models stand behind, each once", () => {
     assert.deepEqual(routed(llm, "simple"), ["small", "large"]);

@@ -231,6 +231,8 @@ const TRACK_EVENTS: readonly AnyEventObject[] = [
   { type: "speech.judged", to: 2_000, p: 1, class: "ended", at },
   { type: "stt.down", resendFrom: 1_000, at },
   { type: "stt.up", at },
+  { type: "stt.retried", of: "one/m", attempt: 2, why: "provider.failed", waitMs: 9, at },
+  { type: "stt.switched", from: "one/m", to: "two/m", why: "provider.rejected", at },
   { type: "stt.ended", child: "stt", how: "failed", current: true, at },
   { type: "stt.ended", child: "stt", how: "failed", current: false, at },
   { type: "detector.ended", child: "detector", how: "lost", current: true, at },

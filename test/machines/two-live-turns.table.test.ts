@@ -57,6 +57,7 @@ type Event =
   | "reply.ended otherwise"
   | "reply.position"
   | "reply.switched"
+  | "reply.retried"
   | "filler"
   | "filler.ended"
   | "tool ends"
@@ -154,6 +155,15 @@ const SWITCHED: Input = (call) =>
     to: "b",
     why: "late",
   });
+const RETRIED: Input = (call) =>
+  call.progress(`turn.${call.n}`, "reply", {
+    type: "reply.retried",
+    what: "voice",
+    of: "a",
+    attempt: 2,
+    why: "provider.failed",
+    waitMs: 120,
+  });
 const JUDGED: Input = (call) => call.judged();
 /** A judgement on the speech before the one that goes on now. */
 const LATE_JUDGED: Input = (call) => {
@@ -183,6 +193,7 @@ const EVENTS: Readonly<Record<Event, Input>> = {
   "reply.ended otherwise": end("lost", { position: 1_200 }),
   "reply.position": (call) => call.position(1_250),
   "reply.switched": SWITCHED,
+  "reply.retried": RETRIED,
   filler: COVERS,
   "filler.ended": COVERED,
   "hook ends": (call) => call.end("room", "afterTurn.1", { how: "done" }),
@@ -228,6 +239,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
   "done / none": {
     "speech.judged": [{ given: "of no turn that listens", to: "completed / none" }],
     "reply.switched": [{ to: NO_EFFECT }],
+    "reply.retried": [{ to: NO_EFFECT }],
     filler: [{ impossible: "I5", to: "completed / none" }],
     "filler.ended": [
       {
@@ -328,6 +340,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
       },
     ],
     "reply.switched": [{ given: "its speculation", from: waiting, to: "waiting / none" }],
+    "reply.retried": [{ given: "its speculation", from: waiting, to: "waiting / none" }],
     filler: [{ impossible: "I3", to: "hearing / none" }],
     "filler.ended": [{ impossible: "I3", to: NO_EFFECT }],
     "hook ends": [{ given: "nobody asked for one", to: "ignored: unknown effect" }],
@@ -470,6 +483,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
   "thinking / none": {
     "speech.judged": [{ to: "thinking / none" }],
     "reply.switched": [{ to: "thinking / none" }],
+    "reply.retried": [{ to: "thinking / none" }],
     filler: [
       { given: "none is wanted", by: fire("fillerAfter"), to: "ignored: no transition" },
       {
@@ -648,6 +662,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
   "speaking / none": {
     "speech.judged": [{ to: "speaking / none" }],
     "reply.switched": [{ to: "speaking / none" }],
+    "reply.retried": [{ to: "speaking / none" }],
     filler: [
       {
         given: "it goes on before the answer",
@@ -783,6 +798,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
       },
     ],
     "reply.switched": [{ to: "paused / contested.speaking" }],
+    "reply.retried": [{ to: "paused / contested.speaking" }],
     filler: [
       {
         given: "the last of it before the pause held",
@@ -961,6 +977,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
   "interrupted / none": {
     "speech.judged": [{ to: "interrupted / none" }],
     "reply.switched": [{ to: STOPPING }],
+    "reply.retried": [{ to: STOPPING }],
     filler: [{ from: () => interrupted(covered()), to: "interrupted / none" }],
     "filler.ended": [
       {
@@ -1052,6 +1069,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
       },
     ],
     "reply.switched": [{ to: STOPPING }],
+    "reply.retried": [{ to: STOPPING }],
     filler: [{ from: () => overtaken(covered()), to: "interrupted / hearing" }],
     "filler.ended": [
       {
@@ -1158,6 +1176,7 @@ const CELLS: Readonly<Record<Pair, Readonly<Record<Event, readonly Case[]>>>> = 
       },
     ],
     "reply.switched": [{ to: "speaking / hearing" }],
+    "reply.retried": [{ to: "speaking / hearing" }],
     filler: [
       { given: "it thinks", from: () => paused(covered(strictFiller())), to: "thinking / hearing" },
     ],

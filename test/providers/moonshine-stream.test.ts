@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { AppError } from "../../src/base/errors.ts";
 import { MoonshineStream } from "../../src/providers/local/moonshine-stream.ts";
 import type { DecodeOptions } from "../../src/providers/local/moonshine-stream.ts";
-import { cleanTranscript, spreadWords } from "../../src/providers/local/transcript-text.ts";
+import { cleanTranscript } from "../../src/providers/local/transcript-text.ts";
 import type { SttEvent } from "../../src/providers/stt.port.ts";
+import { spreadWords } from "../../src/providers/word-times.ts";
 
 interface Job {
   readonly ms: number;
@@ -110,7 +111,7 @@ test("an open range ends with the stream, and an aborted stream is still", async
   const { events, stream, play } = rig(() => "yes");
   await play(300, true);
   stream.speechStarted(0);
-  assert.deepEqual((await stream.finish()).audioMs, 300);
+  assert.deepEqual((await stream.finish())[0]?.audioMs, 300);
   assert.equal(events.length, 1);
   const other = rig(() => "yes");
   await other.play(300, true);

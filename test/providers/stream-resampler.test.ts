@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { joinSamples, resample } from "../../src/base/audio.ts";
-import { StreamResampler } from "../../src/providers/local/stream-resampler.ts";
+import { StreamResampler } from "../../src/providers/stream-resampler.ts";
 
 function tone(rateHz: number, ms: number): Int16Array {
   return Int16Array.from({ length: (rateHz * ms) / 1000 }, (_, i) =>

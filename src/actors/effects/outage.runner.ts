@@ -67,7 +67,7 @@ async function play(
 /** All of its sound into the playout; gives the end of each word in ms. */
 async function synthesise(
   effect: RunningEffect<OutageInput>,
-  { partsOf, media, playout, rateHz }: ReplyPorts & { playout: Playout; rateHz: number },
+  { partsOf, media, guard, playout, rateHz }: ReplyPorts & { playout: Playout; rateHz: number },
 ): Promise<{ wordEnds: readonly number[]; usage: readonly Usage[] }> {
   const { input, signal, call } = effect;
   let ms = 0;
@@ -84,8 +84,13 @@ async function synthesise(
       playout.write(resample(frame, rateHz).samples);
     },
     cutTo: (keep) => (ms = playout.cutTo(sentenceMs + keep)) - sentenceMs,
+    guard,
+    random: () => call.ids.random(),
+    // Text would go by way of the log, which is away.
+    mayBeText: false,
+    onRetry: () => undefined,
     onSwitch: () => undefined,
-    onFailure: (_, error) => effect.warn("a voice failed: another goes on", error),
+    onFailure: (_, error) => effect.warn("a voice failed: it is asked again or left", error),
   });
   const wordEnds: number[] = [];
   for (const sentence of splitSentences(input.text)) {

@@ -14,14 +14,16 @@ import {
   type ReplyInput,
 } from "../../folds/history.ts";
 import type { ToolCall } from "../../providers/llm.port.ts";
+import type { Guard } from "../../providers/breaker.port.ts";
 import type { RoomConnection } from "../../media/room.port.ts";
 import type { AgentParts, PartsOf, Voice } from "../agent-parts.ts";
 import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
-import { streamAnswer } from "./answer-stream.ts";
+import { streamAnswer, type Left } from "./answer-stream.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 import { contextOf } from "./hook.runner.ts";
 import { modelRoute } from "./model-route.ts";
 import { Playout } from "./playout.ts";
+import type { Retried } from "./retry.ts";
 import { SentenceVoice, type LivingVoices } from "./sentence-voice.ts";
 import { SentenceSplitter, splitSentences } from "./sentences.ts";
 import { requestedTools } from "./tool.runner.ts";
@@ -35,6 +37,8 @@ import { requestedTools } from "./tool.runner.ts";
 export interface ReplyPorts {
   readonly partsOf: PartsOf;
   readonly media: CallMedia;
+  /** Of the process: whom its calls have found to keep failing. */
+  readonly guard?: Guard;
 }
 
 export function replyRunner(ports: ReplyPorts): Runner<ReplyInput, Prepared> {
@@ -48,10 +52,13 @@ export function replyRunner(ports: ReplyPorts): Runner<ReplyInput, Prepared> {
       const connection = await Promise.race([ports.media.connected(), aborted(effect.signal)]);
       if (!connection || effect.signal.aborted) return { position: 0 };
       const parts = ports.partsOf(effect.input.agent);
-      return new Reply(parts, effect, { connection, media: ports.media }).run(prepared);
+      return new Reply(parts, effect, { connection, ...ports }).run(prepared);
     },
   };
 }
+
+/** What becomes of one that failed, in words. */
+const THEN = { again: "it is asked again", next: "it is left" } as const;
 
 interface Prepared {
   /** What a model is asked; undefined where given texts are said. */
@@ -62,6 +69,7 @@ interface Prepared {
 class Reply {
   readonly #parts: AgentParts;
   readonly #effect: RunningEffect<ReplyInput>;
+  readonly #guard: Guard | undefined;
   readonly #playout: Playout;
   readonly #voice: SentenceVoice;
   readonly #rateHz: number;
@@ -89,10 +97,11 @@ class Reply {
   constructor(
     parts: AgentParts,
     effect: RunningEffect<ReplyInput>,
-    { connection, media }: { connection: RoomConnection; media: CallMedia },
+    { connection, media, guard }: Omit<ReplyPorts, "partsOf"> & { connection: RoomConnection },
   ) {
     this.#parts = parts;
     this.#effect = effect;
+    this.#guard = guard;
     this.#signal = AbortSignal.any([effect.signal, this.#failed.signal]);
     this.#kind = effect.child === "filler" ? "filler" : "reply";
     this.#rateHz = connection.speaker.rateHz;
@@ -140,12 +149,16 @@ class Reply {
       firstAudioMs: call.settings.answer.firstAudio,
       living,
       agent: this.#effect.input.agent,
+      guard: this.#guard,
+      random: () => call.ids.random(),
+      mayBeText: true,
       write: (frame) => this.#write(frame),
       cutTo: (ms) => this.#cutTo(ms),
-      onSwitch: (from, to, why) =>
-        this.#switched("voice", { from: nameOf(from), to: nameOf(to), why }),
-      onFailure: (voice, error) =>
-        this.#effect.warn(`the voice ${nameOf(voice)} failed: another goes on`, error),
+      onRetry: (voice, retried) => this.#retried("voice", nameOf(voice), retried),
+      onSwitch: (from, to, left) =>
+        this.#switched("voice", { from: nameOf(from), to: to ? nameOf(to) : "text", ...left }),
+      onFailure: (voice, error, then) =>
+        this.#effect.warn(`the voice ${nameOf(voice)} failed: ${THEN[then]}`, error),
     });
   }
 
@@ -165,7 +178,11 @@ class Reply {
     return this.#writtenMs - this.#sentenceMs;
   }
 
-  #switched(what: "model" | "voice", how: { from: string; to: string; why: string }): void {
+  #retried(what: "model" | "voice", of: string, how: Retried): void {
+    quietly(this.#effect.progress({ type: "reply.retried", what, of, ...how }));
+  }
+
+  #switched(what: "model" | "voice", how: { from: string; to: string } & Left): void {
     quietly(this.#effect.progress({ type: "reply.switched", what, ...how }));
   }
 
@@ -192,14 +209,18 @@ class Reply {
         signal,
         awaited: this.#committed.promise,
         firstTokenMs: call.settings.answer.firstToken,
+        totalMs: call.settings.answer.total,
+        guard: this.#guard,
+        random: () => call.ids.random(),
         onAsk: ({ provider, model }) => {
           const request = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
           quietly(this.#effect.progress({ type: "reply.requested", ...request, ...told }));
         },
-        onSwitch: (from, to, why) =>
-          this.#switched("model", { from: from.model, to: to.model, why }),
-        onFailure: ({ model }, error) =>
-          this.#effect.warn(`the model ${model} failed: another goes on`, error),
+        onRetry: ({ model }, retried) => this.#retried("model", model, retried),
+        onSwitch: (from, to, left) =>
+          this.#switched("model", { from: from.model, to: to.model, ...left }),
+        onFailure: ({ model }, error, then) =>
+          this.#effect.warn(`the model ${model} failed: ${THEN[then]}`, error),
         onUsage: (usage) => this.#usage.push(...usage),
       },
     );

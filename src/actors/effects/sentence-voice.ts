@@ -1,14 +1,23 @@
-import { frameMs, type AudioFrame } from "../../base/audio.ts";
-import { aborted, sleep, type Clock } from "../../base/clock.ts";
-import { codeOf } from "../../base/errors.ts";
+import type { AudioFrame } from "../../base/audio.ts";
+import { sleep, type Clock } from "../../base/clock.ts";
+import { AppError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
 import { spreadWordEnds } from "../../folds/heard.ts";
+import type { Guard } from "../../providers/breaker.port.ts";
 import type { Voice } from "../agent-parts.ts";
+import type { Left } from "./answer-stream.ts";
+import { askVoice, type Given } from "./asked-voice.ts";
+import { endedBy, failureCode, retryDelay, type Retried } from "./retry.ts";
+import { Tally } from "./tally.ts";
 
 /**
- * A sentence over the voices of an agent, in their order. Where one fails or gives no sound in its
- * time the next goes on from the first word that was not said to its end: no word is said twice.
+ * A sentence over the voices of an agent, in their order. One that fails before its first sound is
+ * tried again while its time lasts. Where it fails for good, or gives no sound in its time, the
+ * next goes on from the first word that was not said to its end: no word is said twice.
+ *
+ * Behind the last voice there is text, where that can be given: what is left, and all that follows
+ * of the answer, has no sound then.
  */
 export interface VoicePorts {
   readonly voices: readonly Voice[];
@@ -18,12 +27,18 @@ export interface VoicePorts {
   readonly living: LivingVoices;
   /** Whose voices they are, by its name in the call. */
   readonly agent: string;
+  readonly guard: Guard | undefined;
+  random(): number;
   write(frame: AudioFrame): void;
   /** Takes back sound behind this many ms of the sentence; returns the ms that are kept. */
   cutTo(ms: number): number;
-  onSwitch(from: Voice, to: Voice, why: string): void;
-  /** What a voice threw that is left for the next. */
-  onFailure(voice: Voice, error: unknown): void;
+  onRetry(voice: Voice, retried: Retried): void;
+  /** To text where there is no other voice. */
+  onSwitch(from: Voice, to: Voice | undefined, left: Left): void;
+  /** What a voice threw, and what is done about it. */
+  onFailure(voice: Voice, error: unknown, then: "again" | "next"): void;
+  /** False: without a voice there is an error. */
+  readonly mayBeText: boolean;
 }
 
 export interface Spoken {
@@ -37,12 +52,12 @@ export interface Spoken {
 
 /** Milliseconds of speech per character, where nothing better is known: 150 words a minute. */
 const MS_PER_CHAR = 65;
-const LATE = Symbol("late");
+/** Tries of the last voice: one that hangs is asked anew once, as there is no other. */
+const LAST_TRIES = 2;
 
-interface Part {
-  ms: number;
-  ends: readonly number[] | undefined;
-  why: string | undefined;
+/** What one voice gave over its tries; `isLeft`: another is to go on. */
+interface Part extends Pick<Given, "ms" | "ends"> {
+  readonly isLeft: boolean;
 }
 
 /** The voices that live, over the replies of a call: none waits anew for one that is dead. */
@@ -62,7 +77,7 @@ export class LivingVoices {
 
 export class SentenceVoice {
   readonly #ports: VoicePorts;
-  readonly #characters = new Map<Voice, number>();
+  readonly #tally = new Tally();
   /** The voice that speaks now: one that failed is not asked again within the answer. */
   #index: number;
 
@@ -73,109 +88,108 @@ export class SentenceVoice {
     this.#index = first < voices.length ? first : 0;
   }
 
-  /** What each voice was given to say. */
+  /** What each voice was given to say, and how much sound came of it. */
   get usage(): readonly Usage[] {
-    const meter = { service: "tts", meter: "characters", estimated: false } as const;
-    return [...this.#characters].map(
-      ([
-        {
-          tts: { provider, model },
-        },
-        quantity,
-      ]) => {
-        return { ...meter, provider, model, quantity };
-      },
-    );
+    return this.#tally.rows;
   }
 
-  /** Throws what the last voice threw. */
+  /** Throws what the last voice threw, where it may not be text. */
   async speak(text: string): Promise<Spoken> {
-    const startedAt = this.#ports.clock.now();
+    const { clock, voices } = this.#ports;
+    const startedAt = clock.now();
     const ends: number[] = [];
     let ms = 0;
     let rest = text;
     let estimated = false;
     let ttfbMs: number | undefined;
-    for (;;) {
-      const part = await this.#part(rest, () => {
-        ttfbMs ??= this.#ports.clock.now() - startedAt;
-      });
-      const known = part.ends ?? spreadWordEnds(rest, part.why ? lengthOf(rest, part) : part.ms);
-      estimated ||= part.ends === undefined;
-      const said = part.why === undefined ? known : known.filter((end) => end <= part.ms);
+    const onSound = (): void => void (ttfbMs ??= clock.now() - startedAt);
+    while (rest !== "" && voices[this.#index]) {
+      const part = await this.#part(rest, onSound);
+      const known = part.ends ?? spreadWordEnds(rest, part.isLeft ? lengthOf(rest, part) : part.ms);
+      estimated ||= part.ends === undefined && part.ms > 0;
+      const said = part.isLeft ? known.filter((end) => end <= part.ms) : known;
       for (const end of said) ends.push(Math.round(ms + end));
-      if (part.why === undefined) {
-        ms += part.ms;
-        return { ms: Math.round(ms), wordEndsMs: ends, estimated, ttfbMs };
-      }
-      ms += said.at(-1) ?? 0;
-      rest = wordsFrom(rest, said.length);
+      ms += part.isLeft ? (said.at(-1) ?? 0) : part.ms;
+      rest = part.isLeft ? wordsFrom(rest, said.length) : "";
       // What has left cannot be taken back: the next voice is heard behind it.
-      ms = this.#ports.cutTo(ms);
-      if (rest === "") return { ms: Math.round(ms), wordEndsMs: ends, estimated, ttfbMs };
+      if (part.isLeft) ms = this.#ports.cutTo(ms);
     }
+    // Words without a sound are through when the sound before them is.
+    for (const _ of rest.matchAll(/\S+/g)) ends.push(Math.round(ms));
+    return { ms: Math.round(ms), wordEndsMs: ends, estimated, ttfbMs };
   }
 
-  /** As much of the text as one voice gives; `why` it gave up, and the next one is to go on. */
-  async #part(text: string, onAudio: () => void): Promise<Part> {
-    const { voices, signal } = this.#ports;
+  /** As much of the text as one voice gives. */
+  async #part(text: string, onSound: () => void): Promise<Part> {
+    const { voices, clock, signal, guard, firstAudioMs } = this.#ports;
+    const random = (): number => this.#ports.random();
     const voice = voices[this.#index]!;
-    const hasNext = this.#index + 1 < voices.length;
-    const abort = new AbortController();
-    const both = AbortSignal.any([signal, abort.signal]);
-    const part: Part = { ms: 0, ends: undefined, why: undefined };
-    this.#characters.set(voice, (this.#characters.get(voice) ?? 0) + text.length);
-    try {
-      const events = voice.tts
-        .speak({ text, voice: voice.name, signal: both })
-        [Symbol.asyncIterator]();
-      for (;;) {
-        const came = await this.#inTime(events.next(), hasNext);
-        if (signal.aborted) return part;
-        if (came === LATE) return this.#leave(part, "late");
-        if (came.done) return part;
-        if (came.value.type === "alignment") {
-          part.ends = came.value.wordEndsMs;
-          continue;
-        }
-        onAudio();
-        part.ms += frameMs(came.value.frame);
-        this.#ports.write(came.value.frame);
+    const isLast = this.#index + 1 === voices.length;
+    const { provider, model } = voice.tts;
+    const endsAt = clock.now() + firstAudioMs * (isLast ? LAST_TRIES : 1);
+    for (let attempt = 1; ; attempt++) {
+      const pass = guard?.enter({ service: "tts", provider, model });
+      if (guard && !pass) {
+        const error = new AppError("provider.open", `${provider}/${model} keeps failing`);
+        return this.#leave(NOTHING, { why: "provider.open" }, error);
       }
-    } catch (error) {
-      if (!hasNext || signal.aborted) throw error;
-      this.#ports.onFailure(voice, error);
-      return this.#leave(part, codeOf(error, "provider.failed"));
-    } finally {
-      abort.abort();
+      const given = await this.#ask({ voice, text, attempt, endsAt }, onSound);
+      const { error, isLate } = given;
+      pass?.end(signal.aborted ? "void" : error === undefined ? "ok" : endedBy(error));
+      if (error === undefined || signal.aborted) return { ...given, isLeft: false };
+      const leftMs = given.ms > 0 ? 0 : endsAt - clock.now();
+      const waitMs = retryDelay({ error, attempt, leftMs, random });
+      const why = isLate ? "late" : failureCode(error);
+      const isThrown = isLast && waitMs === undefined && !this.#ports.mayBeText;
+      if (!isLate && !isThrown)
+        this.#ports.onFailure(voice, error, waitMs === undefined ? "next" : "again");
+      if (waitMs === undefined)
+        return this.#leave(given, { why, ...(isLate && { ms: firstAudioMs }) }, error);
+      this.#ports.onRetry(voice, { attempt: attempt + 1, why, waitMs });
+      await sleep(clock, waitMs, signal);
+      if (signal.aborted) return NOTHING;
     }
   }
 
-  /** Any sound may be late, where another voice can go on; nothing is waited for once stopped. */
-  async #inTime<T>(coming: Promise<T>, hasNext: boolean): Promise<T | typeof LATE> {
+  #ask(one: Asked, onSound: () => void): Promise<Given> {
     const { clock, signal, firstAudioMs } = this.#ports;
-    coming.catch(() => undefined);
-    const came = new AbortController();
-    const over = AbortSignal.any([signal, came.signal]);
-    const late = (hasNext ? sleep(clock, firstAudioMs, over) : aborted(over)).then(
-      (): typeof LATE => LATE,
+    const { endsAt, ...asked } = one;
+    const firstMs = Math.min(firstAudioMs, endsAt - clock.now());
+    return askVoice(
+      { ...asked, firstMs, pieceMs: firstAudioMs },
+      {
+        clock,
+        signal,
+        tally: this.#tally,
+        write: (frame) => {
+          onSound();
+          this.#ports.write(frame);
+        },
+      },
     );
-    try {
-      return await Promise.race([coming, late]);
-    } finally {
-      came.abort();
-    }
   }
 
-  #leave(part: Part, why: string): Part {
-    const { voices, living, agent, clock } = this.#ports;
+  /** Throws the error where nobody and nothing goes on. */
+  #leave({ ms, ends }: Pick<Part, "ms" | "ends">, left: Left, error: unknown): Part {
+    const { voices, living, agent, clock, mayBeText } = this.#ports;
     const from = voices[this.#index]!;
+    const to = voices[this.#index + 1];
+    if (!to && !mayBeText) throw error;
     this.#index++;
-    living.beginAt(agent, this.#index, clock.now());
-    this.#ports.onSwitch(from, voices[this.#index]!, why);
-    return { ...part, why };
+    if (to) living.beginAt(agent, this.#index, clock.now());
+    this.#ports.onSwitch(from, to, left);
+    return { ms, ends, isLeft: true };
   }
 }
+
+interface Asked {
+  readonly voice: Voice;
+  readonly text: string;
+  readonly attempt: number;
+  readonly endsAt: number;
+}
+
+const NOTHING: Part = { ms: 0, ends: undefined, isLeft: false };
 
 /** How long the whole text would have been, judged by its characters. */
 function lengthOf(text: string, { ms }: { readonly ms: number }): number {

@@ -1,11 +1,13 @@
 import { frameMs, joinSamples, type AudioFrame } from "../../base/audio.ts";
 import { aborted } from "../../base/clock.ts";
+import type { AppError } from "../../base/errors.ts";
 import { LIMITS } from "../../base/limits.ts";
+import type { Usage } from "../../events/effect.events.ts";
 import { featuresOf } from "../../folds/features.ts";
 import type { Endpointer } from "../../providers/endpointer.port.ts";
 import type { Stt, SttEvent, SttUsage } from "../../providers/stt.port.ts";
 import type { Vad } from "../../providers/vad.port.ts";
-import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
+import type { Runner, RunningEffect } from "../effect.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 
 /** A track's ears: the voice detector and the speech-to-text stream, until they are stopped. */
@@ -113,7 +115,11 @@ export function sttRunner(stt: Stt, media: CallMedia): Runner<SttInput> {
       const tap = await media.tap(effect.input.sid, effect.call.clock);
       let base = 0;
       const words = new WordTeller(effect, () => base);
-      const stream = stt.open((event) => words.tell(event));
+      const lost = Promise.withResolvers<AppError>();
+      const stream = stt.open((event) => {
+        if (event.type === "failed") lost.resolve(event.error);
+        else words.tell(event);
+      });
       const listener = tap.listen({
         frame: (frame, at) => {
           if (base === 0) base = at;
@@ -122,17 +128,27 @@ export function sttRunner(stt: Stt, media: CallMedia): Runner<SttInput> {
         speechStarted: (at) => stream.speechStarted(at - base),
         speechEnded: (at) => stream.speechEnded(at - base),
       });
-      await aborted(effect.signal);
+      const error = await Promise.race([lost.promise, aborted(effect.signal)]);
       listener.close();
-      return usageOf(stream.abort());
+      const usage = stream.abort().flatMap(metersOf);
+      if (!error) return { usage };
+      effect.warn("speech-to-text failed", error);
+      return { usage, error: error.code };
     },
   };
 }
 
-function usageOf({ provider, model, audioMs }: SttUsage): EffectResult {
-  const meter = { service: "stt", meter: "audioMs", estimated: false } as const;
-  return { usage: [{ ...meter, provider, model, quantity: Math.round(audioMs) }] };
+function metersOf({ audioMs, connectionMs, estimated = false, ...of }: SttUsage): Usage[] {
+  const meter = (name: Usage["meter"], ms: number): Usage => {
+    const quantity = Math.round(ms);
+    return { service: "stt", meter: name, estimated, quantity, ...of };
+  };
+  const open = connectionMs === undefined ? [] : [meter("connectionMs", connectionMs)];
+  return [meter("audioMs", audioMs), ...open];
 }
+
+/** An eager end may be taken back, so the words may go on for a little. */
+const SOUNDS = { eager: "complete", resumed: "hanging", ended: "ended" } as const;
 
 /**
  * Turns a provider's words into features and text; interims at a bounded rate and on change only.
@@ -144,20 +160,28 @@ class WordTeller {
   #before = "";
   #toldAt = 0;
   #interimText = "";
+  #isDown = false;
 
   constructor(effect: RunningEffect<SttInput>, base: () => number) {
     this.#effect = effect;
     this.#base = base;
   }
 
-  tell(event: SttEvent): void {
+  tell(event: Exclude<SttEvent, { type: "failed" }>): void {
     if (event.type === "down") {
+      this.#isDown = true;
       const resendFrom = this.#effect.call.clock.now();
       return quietly(this.#effect.progress({ type: "stt.down", resendFrom }));
     }
-    if (event.type === "up") return quietly(this.#effect.progress({ type: "stt.up" }));
+    if (event.type === "up") return this.#up();
+    if (event.type === "retried" || event.type === "switched")
+      return quietly(this.#effect.progress({ ...event, type: `stt.${event.type}` }));
     if (event.type === "endOfTurn") return this.#judge(event);
     if (event.type === "interim" && !this.#isDue(event.text)) return;
+    this.#words(event);
+  }
+
+  #words(event: Extract<SttEvent, { type: "interim" | "final" }>): void {
     const { call, id } = this.#effect;
     const features = featuresOf(event.text, {
       lang: call.settings.language,
@@ -185,12 +209,17 @@ class WordTeller {
     this.#interimText = "";
   }
 
+  #up(): void {
+    if (this.#isDown) quietly(this.#effect.progress({ type: "stt.up" }));
+    this.#isDown = false;
+  }
+
   /** The provider's own word counts where the call listens to it. */
-  #judge({ toMs, p }: { readonly toMs: number; readonly p: number }): void {
+  #judge({ toMs, p, how }: Extract<SttEvent, { type: "endOfTurn" }>): void {
     const { endpointer } = this.#effect.call.settings.endpointing;
     if (endpointer !== "provider") return;
     const to = Math.round(this.#base() + toMs);
-    quietly(this.#effect.progress({ type: "speech.judged", to, p, class: "ended" }));
+    quietly(this.#effect.progress({ type: "speech.judged", to, p, class: SOUNDS[how] }));
   }
 
   #isDue(text: string): boolean {

@@ -6,6 +6,7 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Connection } from "./connection.ts";
 import type { Layout } from "./layout.ts";
+import { unavailable } from "./nats-error.ts";
 import type { Streams } from "./streams.ts";
 
 /** Older ones lack what we rely on, or break it. */
@@ -42,6 +43,9 @@ export async function checkVersions(
   const account = await streams
     .ask(() => streams.jsm.getAccountInfo())
     .catch((cause: unknown) => {
+      // Of a cluster that has it, only the leader answers.
+      if (info?.jetstream === true && info.cluster !== undefined)
+        throw unavailable("its cluster has no leader: start the other servers", cause);
       throw new AppError(
         "broker.unfit",
         "JetStream does not answer: set jetstream { store_dir: ... } in nats.conf, " +

@@ -1,6 +1,6 @@
 import { levelDb, samplesOf } from "../../base/audio.ts";
 import { AppError } from "../../base/errors.ts";
-import type { Tts, TtsEvent, TtsRequest } from "../tts.port.ts";
+import { takesVoice, type Tts, type TtsEvent, type TtsRequest } from "../tts.port.ts";
 import type { FliteAsk, FliteSpeech, Phone } from "./flite.worker.ts";
 import { toSpokenWords } from "./spoken-text.ts";
 import { WorkerPort, workerUrl } from "./worker-port.ts";
@@ -36,7 +36,7 @@ class FliteTts implements Tts {
   }
 
   async *speak({ text, voice, signal }: TtsRequest): AsyncIterable<TtsEvent> {
-    if (!this.voices.includes(voice))
+    if (!takesVoice(this, voice))
       throw new AppError("input.invalid", `flite has no voice ${voice}: use ${VOICES.join(", ")}`);
     const words = toSpokenWords(text);
     const said = words.map((word) => word.spoken).filter((spoken) => spoken !== "");

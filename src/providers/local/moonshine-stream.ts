@@ -2,10 +2,11 @@ import { samplesOf } from "../../base/audio.ts";
 import type { AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { SttEvent, SttStream, SttUsage } from "../stt.port.ts";
-import { AudioTail } from "./audio-tail.ts";
+import { AudioTail } from "../audio-tail.ts";
 import { SpeechLevel } from "./speech-level.ts";
-import { StreamResampler } from "./stream-resampler.ts";
-import { joinTranscripts, spreadWords } from "./transcript-text.ts";
+import { StreamResampler } from "../stream-resampler.ts";
+import { spreadWords } from "../word-times.ts";
+import { joinTranscripts } from "./transcript-text.ts";
 
 /**
  * Turns a recognizer of whole utterances into a stream: the voice detector gives the ranges, and
@@ -124,18 +125,18 @@ export class MoonshineStream implements SttStream {
     this.#finals = this.#finals.then(async () => this.#emitFinal(range.fromMs, toMs, await parts));
   }
 
-  async finish(): Promise<SttUsage> {
+  async finish(): Promise<readonly SttUsage[]> {
     if (this.#range) this.speechEnded((this.#tail.to * 1000) / RATE_HZ);
     await this.#finals;
     return this.abort();
   }
 
-  abort(): SttUsage {
+  abort(): readonly SttUsage[] {
     this.#range?.eager?.stop.abort();
     this.#range = undefined;
     this.#stop.abort();
     const audioMs = Math.round((this.#tail.to * 1000) / RATE_HZ);
-    return { provider: "local", model: "moonshine-tiny-en", audioMs };
+    return [{ provider: "local", model: "moonshine-tiny-en", audioMs }];
   }
 
   #emitFinal(fromMs: number, toMs: number, parts: readonly string[]): void {

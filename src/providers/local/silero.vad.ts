@@ -3,7 +3,7 @@ import type * as LocalInference from "@livekit/local-inference";
 import { AppError } from "../../base/errors.ts";
 import type { Vad, VadEvent, VadOptions, VadStream } from "../vad.port.ts";
 import type { AudioFrame } from "../../base/audio.ts";
-import { StreamResampler } from "./stream-resampler.ts";
+import { StreamResampler } from "../stream-resampler.ts";
 
 /**
  * Silero's voice detector, run on libuv's pool in windows of 32 ms.

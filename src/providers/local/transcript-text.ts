@@ -1,5 +1,3 @@
-import type { TimedWord } from "../stt.port.ts";
-
 /** What a small recognizer gives, made fit to be shown: invented endings off, words given times. */
 const FILLER_RUN = /[\s,.!?-]*(?:\b(?:eh|uh|ah|hm+|mm+)\b[\s,.!?-]*){2,}$/i;
 const WORD_RUN = /(\b[\w']+\b)(?:[\s,.!?-]+\1\b){3,}[\s,.!?-]*$/i;
@@ -26,19 +24,6 @@ export function cleanTranscript(text: string): string {
 /** "Zero zero zero zero" is a phone number, not a loop. */
 function keepNumbers(run: string, once: string): string {
   return NUMBER.test(once) ? run : once;
-}
-
-/** Words with estimated times: the range is shared out by the number of letters. */
-export function spreadWords(text: string, fromMs: number, toMs: number): TimedWord[] {
-  const words = text.split(/\s+/).filter((word) => word !== "");
-  const total = words.reduce((sum, word) => sum + word.length, 0);
-  let letters = 0;
-  return words.map((word) => {
-    const start = fromMs + ((toMs - fromMs) * letters) / total;
-    letters += word.length;
-    const end = fromMs + ((toMs - fromMs) * letters) / total;
-    return { text: word, fromMs: Math.round(start), toMs: Math.round(end) };
-  });
 }
 
 /** Parts of one utterance, decoded apart. */

@@ -176,7 +176,7 @@ class ScriptedSttStream implements SttStream {
 
   abort() {
     for (const cancel of this.#cancels) cancel();
-    return { provider: "scripted", model: "scripted-stt", audioMs: this.#reader.audioMs };
+    return [{ provider: "scripted", model: "scripted-stt", audioMs: this.#reader.audioMs }];
   }
 
   #started(id: number, fromMs: number): void {

@@ -22,9 +22,21 @@ export interface CheckOptions {
 const SLACK_MS = 50;
 /** Records with which a call is wound up, at most. */
 const CLOSING_MAX = 12;
-const REARMS = new Set(["reply.segment", "reply.position", "reply.switched", "filler.position"]);
+const REARMS = new Set([
+  "reply.segment",
+  "reply.position",
+  "reply.switched",
+  "reply.retried",
+  "filler.position",
+]);
 /** What else a reply may meet, and what covers its wait. */
-const COUNTED = new Set(["reply.context", "reply.switched", "filler.segment", "filler.position"]);
+const COUNTED = new Set([
+  "reply.context",
+  "reply.switched",
+  "reply.retried",
+  "filler.segment",
+  "filler.position",
+]);
 const DONE = new Set(["completed", "cutOff", "abandoned", "failed"]);
 
 interface Started {

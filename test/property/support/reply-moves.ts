@@ -14,7 +14,7 @@ export function tellReply(world: World, fx: FakeEffect): boolean {
   const { dice } = world;
   const input = fx.effect.input as ReplyInput;
   if (input.saying === null && !fx.joined) return tellRequest(world, fx);
-  if (input.saying === null && dice.chance(0.04)) return tellSwitch(world, fx);
+  if (input.saying === null && dice.chance(0.05)) return tellFault(world, fx);
   if (!fx.committed) return false;
   return tellSpeech(world, fx);
 }
@@ -101,8 +101,11 @@ const OFFERED: readonly Tool[] = TOOLS.map((name) => ({
   run: () => Promise.resolve(null),
 }));
 
-function tellSwitch(world: World, fx: FakeEffect): true {
+function tellFault(world: World, fx: FakeEffect): true {
   const what = world.dice.pick(["model", "voice"]);
+  const again = { attempt: 2, why: "provider.failed", waitMs: 90 };
+  if (world.dice.chance(0.4))
+    return world.progress(fx, { type: "reply.retried", what, of: "a", ...again });
   return world.progress(fx, { type: "reply.switched", what, from: "a", to: "b", why: "late" });
 }
 

@@ -51,6 +51,7 @@ export const REQUIRED: readonly string[] = [
   "speculation.dropped",
   "reply.context",
   "reply.switched",
+  "reply.retried",
   "filler.segment",
   "filler.position",
   "filler.done",

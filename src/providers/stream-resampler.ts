@@ -1,5 +1,5 @@
-import { joinSamples, resample } from "../../base/audio.ts";
-import type { AudioFrame } from "../../base/audio.ts";
+import { joinSamples, resample } from "../base/audio.ts";
+import type { AudioFrame } from "../base/audio.ts";
 
 /**
  * Frames of any rate into one run of samples of one rate. Each piece is converted together with its
