@@ -140,21 +140,21 @@ export function payloadHashOf(facts: UsageFacts): string {
 /** Tokens as vendors with inclusive totals tell them: cached ones stand within the input. */
 export interface InclusiveTokens {
   readonly input: number;
-  readonly cacheRead?: number;
-  readonly cacheWrite?: number;
+  readonly cacheRead?: number | undefined;
+  readonly cacheWrite?: number | undefined;
   readonly output: number;
-  readonly reasoning?: number;
+  readonly reasoning?: number | undefined;
 }
 
 /** The same tokens in disjoint meters (U3). A part that is larger than its whole leaves it at 0. */
-export function disjointTokens(told: InclusiveTokens): Partial<Record<Meter, number>> {
-  const { input, cacheRead, cacheWrite, output, reasoning } = told;
+export function disjointTokens(told: InclusiveTokens) {
+  const { input, cacheRead = 0, cacheWrite = 0, output, reasoning = 0 } = told;
   return {
-    inputTokens: Math.max(0, input - (cacheRead ?? 0) - (cacheWrite ?? 0)),
-    ...(cacheRead !== undefined && { cacheReadTokens: cacheRead }),
-    ...(cacheWrite !== undefined && { cacheWriteTokens: cacheWrite }),
-    outputTokens: Math.max(0, output - (reasoning ?? 0)),
-    ...(reasoning !== undefined && { reasoningTokens: reasoning }),
+    inputTokens: Math.max(0, input - cacheRead - cacheWrite),
+    outputTokens: Math.max(0, output - reasoning),
+    cacheReadTokens: cacheRead,
+    cacheWriteTokens: cacheWrite,
+    reasoningTokens: reasoning,
   };
 }
 

@@ -88,11 +88,7 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
   bug(
     "7: cached tokens are input as well",
     ["rating", "7 disjoint"],
-    [
-      "src/events/usage.events.ts",
-      "input - (cacheRead ?? 0) - (cacheWrite ?? 0)",
-      "input - (cacheWrite ?? 0)",
-    ],
+    ["src/events/usage.events.ts", "input - cacheRead - cacheWrite", "input - cacheWrite"],
   ),
   bug(
     "8: every piece is rated alone",
