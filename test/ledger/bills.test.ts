@@ -181,7 +181,7 @@ const BILLS: readonly Bill[] = [
 
 suite("hand-made bills", () => {
   for (const { what, events, cost, total } of BILLS)
-    test(what, () => {
+    test(`bill: ${what}`, () => {
       const { ledger } = new Clerk(desk(BOOK)).take(events);
       const posted = [...ledger.balances()].filter(([account]) => account.startsWith("cost:"));
       const usd = Object.fromEntries(posted.map(([account, pico]) => [account, usdText(pico)]));
