@@ -68,4 +68,15 @@ export const PriceCard = z.strictObject({
 });
 export type PriceCard = z.infer<typeof PriceCard>;
 
-export const PriceFile = z.strictObject({ prices: z.array(PriceCard).min(1) });
+/** Meters that cost nothing of a model that is billed by one of the others. */
+const FreeMeters = z.strictObject({
+  services: z.array(Service).min(1),
+  meters: z.array(Meter).min(1),
+  besides: z.array(Meter).min(1),
+});
+export type FreeMeters = z.infer<typeof FreeMeters>;
+
+export const PriceFile = z.strictObject({
+  prices: z.array(PriceCard).min(1),
+  free: z.array(FreeMeters).default([]),
+});

@@ -56,7 +56,7 @@ const FIELDS = {
   discarded: z.boolean(),
   /** Unix ms when the request went out: the moment of its price, the same in all its events. */
   occurredAt: Count,
-  /** Until when somebody answers for the request, Unix ms; then it is an orphan. */
+  /** Until when somebody answers for the request, Unix ms; without one it is an orphan at once. */
   leaseUntil: Count.optional(),
   hold: Name.optional(),
   /** Id of the event that this revision corrects. */
@@ -72,6 +72,9 @@ export const UsageEvent = z
   .strictObject({ ...FIELDS, observedAt: Count, eventId: Name, payloadHash: Name })
   .refine(({ kind, status }) => (kind === "closed") === (status !== undefined), {
     message: "closed, and nothing else, has a status",
+  })
+  .refine(({ kind, leaseUntil }) => kind !== "opened" || leaseUntil !== undefined, {
+    message: "somebody answers for what is opened, until leaseUntil",
   })
   .refine(({ kind, segment }) => kind === "progress" || segment === 0, {
     message: "only progress has segments",

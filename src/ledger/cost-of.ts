@@ -19,7 +19,7 @@ export function costOf(book: PriceBook, usage: readonly Usage[], at: number): Co
   for (const one of usage) {
     const price = book.priceOf({ ...one, promptTokens }, at);
     if (price) pico += listPrice(price, one.quantity);
-    else if (one.quantity > 0) unpriced.push(one);
+    else if (one.quantity > 0 && !book.isFree({ ...one, at })) unpriced.push(one);
   }
   return { pico, unpriced };
 }

@@ -2,7 +2,7 @@ import priceFile from "../../data/prices.json" with { type: "json" };
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
 import type { Meter, Service } from "../events/effect.events.ts";
-import { PriceFile, type PriceCard } from "../events/prices.events.ts";
+import { type FreeMeters, PriceFile, type PriceCard } from "../events/prices.events.ts";
 
 /**
  * Prices as data with two times: when usage has a price, and when this book knew of it. P1: at any
@@ -58,10 +58,16 @@ export interface PriceSelector {
   readonly promptTokens?: bigint;
 }
 
+interface Asked {
+  readonly service: Service;
+  readonly at: number;
+}
+
 export class PriceBook {
   /** Of its content: what was rated with this book can be rated so again. */
   readonly version: string;
   readonly all: readonly PriceRow[];
+  readonly #free: readonly FreeMeters[];
   readonly #byId: ReadonlyMap<string, PriceRow>;
   readonly #bySelector: ReadonlyMap<string, readonly PriceRow[]>;
 
@@ -71,6 +77,7 @@ export class PriceBook {
     if (!parsed.success) throw invalid(parsed.error.message);
     this.version = shortHash(canonicalJson(parsed.data));
     this.all = parsed.data.prices.flatMap(rowsOf);
+    this.#free = parsed.data.free;
     this.#byId = new Map(this.all.map((row) => [row.priceId, row]));
     this.#bySelector = Map.groupBy(this.all, keyOf);
     const ids = this.all.map(({ priceId }) => priceId);
@@ -100,6 +107,16 @@ export class PriceBook {
     );
     const special = Math.max(...fitting.map(specialty));
     return fitting.filter((row) => specialty(row) === special);
+  }
+
+  /** Whether the vendor bills this model by other meters than this one. */
+  isFree(query: PriceSelector & Asked, knownAt = Infinity): boolean {
+    return this.#free.some(
+      ({ services, meters, besides }) =>
+        services.includes(query.service) &&
+        meters.includes(query.meter) &&
+        besides.some((meter) => this.rows({ ...query, meter }, knownAt).length > 0),
+    );
   }
 
   /** The one of them for a request of this length. */

@@ -59,17 +59,18 @@ export function periodOf(atMs: number): string {
 }
 
 /** Where a request's quantities go. The order of meters is the order of the shares. */
-export function rate(subject: Subject, quantities: Quantities, prices: Prices): Rating {
+export function rate(subject: Subject, quantities: Quantities, { book, knownAt }: Prices): Rating {
   const prompt = PROMPT.reduce((sum, meter) => sum + (quantities[meter] ?? 0n), 0n);
   const shares: Share[] = [];
   const unrated: Quantities = {};
   for (const [name, quantity] of Object.entries(quantities)) {
     const meter = name as Meter;
-    const rows = prices.book.rows({ ...subject, meter }, prices.knownAt);
+    const query = { ...subject, meter };
+    const rows = book.rows(query, knownAt);
     const { parts, rest } = divide(rows, quantity, prompt);
     for (const { row, part } of parts)
       shares.push({ ...scopeOf(row, subject), meter, priceId: row.priceId, quantity: part });
-    if (rest > 0n) unrated[meter] = rest;
+    if (rest > 0n && !book.isFree(query, knownAt)) unrated[meter] = rest;
   }
   return { shares, unrated };
 }

@@ -53,6 +53,8 @@ suite("a usage event", () => {
       assert.throws(() => parseUsageEvent(value), { code: "input.invalid" }, JSON.stringify(value));
     assert.throws(() => event({ kind: "opened", status: "completed" }), { code: "input.invalid" });
     assert.throws(() => event({ kind: "opened", segment: 1 }), { code: "input.invalid" });
+    const { leaseUntil: _, ...nobodys } = event({ kind: "opened" });
+    assert.throws(() => parseUsageEvent(nobodys), { code: "input.invalid", message: /answers/ });
   });
 
   test("names the one it corrects", () => {

@@ -23,6 +23,7 @@ const SESSION = {
   confidence: "S",
 };
 const BOOK = new PriceBook({
+  free: prices.free,
   prices: [
     ...prices.prices,
     { ...SESSION, priceId: "livekit/session", model: "session" },
@@ -258,12 +259,25 @@ suite("hand-made bills", () => {
     assert.deepEqual(clerk.ledger.cost().unrated[0]?.quantities, { inputTokens: 1_000n });
   });
 
+  test("what a vendor does not bill is free beside what it bills, and only there", () => {
+    const meters = { inputTokens: 1_000, requests: 1, images: 2 };
+    const clerk = new Clerk(desk(BOOK)).take([
+      llm("gpt-4o-mini", meters),
+      flash(100, { meters: { characters: 100, audioMs: 5_000 } }),
+    ]);
+    assert.deepEqual(clerk.ledger.cost(), { amountPico: 5_150_000_000n, unrated: [] });
+    clerk.take([llm("gpt-next", { requests: 1 })]);
+    assert.deepEqual(clerk.ledger.cost().unrated[0]?.quantities, { requests: 1n });
+    clerk.take([llm("gpt-4o-mini", { inputTokens: 1, cacheWriteTokens: 5 })]);
+    assert.deepEqual(clerk.ledger.cost().unrated[1]?.quantities, { cacheWriteTokens: 5n });
+  });
+
   test("what has no price yet is billed once the book has it", () => {
     const clerk = new Clerk(desk(BOOK)).take([llm("gpt-next", { inputTokens: 1_000 })]);
     const [one] = clerk.ledger.requests();
     const card = { ...SESSION, provider: "openai", services: ["llm"], priceId: "next" };
     const next = { ...card, model: "gpt-next", perUnits: 1, pricePico: { inputTokens: "7" } };
-    clerk.desk = desk(new PriceBook({ prices: [...prices.prices, next] }));
+    clerk.desk = desk(new PriceBook({ free: prices.free, prices: [...prices.prices, next] }));
     const rerate = { type: "rerate", plan: "priced", call: "c1", request: one!.id } as const;
     assert.equal(clerk.do(rerate).kind, "post");
     assert.equal(clerk.ledger.cost().amountPico, 7_000n);

@@ -29,6 +29,7 @@ export function event(facts: Facts = {}): UsageEvent {
     occurredAt: USED,
     observedAt: USED,
     ...(kind === "closed" && { status: "completed" as const }),
+    ...(kind === "opened" && { leaseUntil: USED }),
     ...facts,
   });
 }

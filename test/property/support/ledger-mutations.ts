@@ -191,7 +191,16 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
   bug(
     "17: what has no price is nothing",
     ["fold", "17 what"],
-    src("rating.ts", "if (rest > 0n) unrated[meter] = rest;", ""),
+    src("rating.ts", "if (rest > 0n && !book.isFree(query, knownAt)) unrated[meter] = rest;", ""),
+  ),
+  bug(
+    "17: what is told beside what is billed is free of any model",
+    ["bills", "what a vendor does not bill"],
+    src(
+      "price-book.ts",
+      "this.rows({ ...query, meter }, knownAt).length > 0",
+      "meter !== query.meter",
+    ),
   ),
   bug(
     "18: a request is watched until its first progress",
