@@ -24,16 +24,7 @@ const SESSION = {
 };
 const BOOK = new PriceBook({
   free: prices.free,
-  prices: [
-    ...prices.prices,
-    { ...SESSION, priceId: "livekit/session", model: "session" },
-    {
-      ...SESSION,
-      priceId: "livekit/minute",
-      model: "minute",
-      rounding: { quantum: 60_000, scope: "resource" },
-    },
-  ],
+  prices: [...prices.prices, { ...SESSION, priceId: "livekit/session", model: "session" }],
 });
 
 type Facts = Parameters<typeof event>[0];
@@ -104,9 +95,14 @@ const BILLS: readonly Bill[] = [
   },
   {
     what: "each resource is rounded up to whole minutes before they are added",
-    events: [room("minute", 10_000, "a"), room("minute", 70_000, "b"), room("minute", 5_000, "a")],
-    cost: { "cost:room": "0.03" },
-    total: "0.03",
+    events: [
+      room("agent-session", 10_000, "a"),
+      room("agent-session", 70_000, "b"),
+      room("agent-session", 5_000, "a"),
+      room("participant", 61_000, "caller"),
+    ],
+    cost: { "cost:room": "0.031" },
+    total: "0.031",
   },
   {
     what: "300,000 tokens of input are a long request, all of it, at the prices of its day",
