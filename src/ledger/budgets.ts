@@ -97,34 +97,39 @@ export class Budgets {
 
   /** Forgets a call that is over: its budgets and its holds, of which none may be open. */
   forget(call: string): void {
-    for (const [id, hold] of this.#holds) if (hold.call === call) this.#holds.delete(id);
-    for (const name of this.#nodes.keys())
-      if (name === `call:${call}` || name.startsWith(`turn:${call}/`)) this.#nodes.delete(name);
+    const { nodes, holds } = this.snapshot(call);
+    for (const name of Object.keys(nodes)) this.#nodes.delete(name);
+    for (const id of Object.keys(holds)) this.#holds.delete(id);
   }
 
-  snapshot(): BudgetsSnapshot {
-    const nodes = [...this.#nodes].map(([name, node]) => [
-      name,
-      {
-        limitPico: node.limitPico?.toString() ?? null,
-        heldPico: node.heldPico.toString(),
-        spentPico: node.spentPico.toString(),
-      },
-    ]);
-    const holds = [...this.#holds].map(([id, hold]) => [id, holdPart(hold)]);
+  /** All of it, or what is a call's own. */
+  snapshot(call?: string): BudgetsSnapshot {
+    const nodes = [...this.#nodes]
+      .filter(([name]) => call === undefined || isOf(name, call))
+      .map(([name, node]) => [
+        name,
+        {
+          limitPico: node.limitPico?.toString() ?? null,
+          heldPico: node.heldPico.toString(),
+          spentPico: node.spentPico.toString(),
+        },
+      ]);
+    const holds = [...this.#holds]
+      .filter(([, hold]) => call === undefined || hold.call === call)
+      .map(([id, hold]) => [id, holdPart(hold)]);
     return { nodes: Object.fromEntries(nodes), holds: Object.fromEntries(holds) };
   }
 
-  static restore({ nodes, holds }: BudgetsSnapshot): Budgets {
-    const budgets = new Budgets();
+  /** Puts what was saved beside what is there. */
+  bringBack({ nodes, holds }: BudgetsSnapshot): this {
     for (const [name, { limitPico, heldPico, spentPico }] of Object.entries(nodes))
-      budgets.#nodes.set(name, {
+      this.#nodes.set(name, {
         limitPico: limitPico === null ? undefined : parsePico(limitPico),
         heldPico: parsePico(heldPico),
         spentPico: parsePico(spentPico),
       });
-    for (const [id, part] of Object.entries(holds)) budgets.#holds.set(id, holdOf(part));
-    return budgets;
+    for (const [id, part] of Object.entries(holds)) this.#holds.set(id, holdOf(part));
+    return this;
   }
 
   #node(name: string): Node {
@@ -132,6 +137,11 @@ export class Budgets {
     if (!node) this.#nodes.set(name, (node = { heldPico: 0n, spentPico: 0n }));
     return node;
   }
+}
+
+/** Whether a budget is a call's own. */
+function isOf(node: string, call: string): boolean {
+  return node === `call:${call}` || node.startsWith(`turn:${call}/`);
 }
 
 /** What an unresolved hold keeps from others. */

@@ -290,6 +290,7 @@ export class Ledger {
     const { call, scopes } = fromArchive(archive);
     this.#state.calls.set(archive.call, call);
     for (const [key, scope] of scopes) this.#state.scopes.set(key, scope);
+    this.budgets.bringBack(archive.budgets);
     for (const request of call.requests.values()) this.#index(request, undefined);
     this.#state.sealed.delete(archive.call);
   }

@@ -80,7 +80,7 @@ export function fromSnapshot(saved: LedgerSnapshot): LedgerState {
     scopes: toMap(saved.scopes, loadScope),
     periods: toMap(saved.periods, parsePico),
     closed: new Set(saved.closed),
-    budgets: Budgets.restore(saved.budgets),
+    budgets: new Budgets().bringBack(saved.budgets),
     done: new Set(saved.done),
   };
 }
@@ -89,6 +89,7 @@ export function fromSnapshot(saved: LedgerSnapshot): LedgerState {
 export type Archive = {
   readonly call: string;
   readonly scopes: Readonly<Record<string, SavedScope>>;
+  readonly budgets: BudgetsSnapshot;
 } & SavedCall;
 
 /** Of a request's shares, those whose scopes go with the call; months are shared by calls. */
@@ -101,14 +102,15 @@ export function ownScopes({ requests }: CallState): readonly string[] {
 export function toArchive(state: LedgerState, call: string): Archive {
   const known = state.calls.get(call) ?? { events: new Map(), requests: new Map() };
   const scopes = ownScopes(known).map((key) => [key, saveScope(state.scopes.get(key)!)]);
-  return { call, scopes: Object.fromEntries(scopes), ...saveCall(known) };
+  const budgets = state.budgets.snapshot(call);
+  return { call, scopes: Object.fromEntries(scopes), budgets, ...saveCall(known) };
 }
 
 export function archiveHash(archive: Archive): string {
   return shortHash(canonicalJson(archive));
 }
 
-export function fromArchive({ scopes, ...call }: Archive): {
+export function fromArchive({ scopes, budgets: _, ...call }: Archive): {
   readonly call: CallState;
   readonly scopes: ReadonlyMap<string, Scope>;
 } {

@@ -81,8 +81,13 @@ suite("a sealed call", () => {
     clerk.do({ ...hold, until: POSTED + 1 });
     assert.equal(clerk.do({ type: "seal", call: "c1" }).kind, "refused");
     clerk.do({ type: "release", hold: "h" });
+    const archive = clerk.ledger.archive("c1");
     assert.equal(clerk.do({ type: "seal", call: "c1" }).kind, "post");
     assert.equal(clerk.do({ ...hold, id: "h2", until: POSTED + 1 }).kind, "refused");
+    clerk.do({ type: "restore", call: "c1", archive });
+    assert.equal(clerk.do({ ...hold, until: POSTED + 1 }).kind, "duplicate");
+    clerk.do({ type: "correct", hold: "h", spentPico: 3n });
+    assert.equal(clerk.ledger.budgets.spent("call:c1"), 3n);
   });
 });
 

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import type { Transaction } from "../../src/events/ledger.events.ts";
+import { TransactionKind, type Transaction } from "../../src/events/ledger.events.ts";
 import { decide } from "../../src/ledger/decide.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { linesOf } from "../../src/ledger/lines.ts";
 import { isClosed, orphanEvent } from "../../src/ledger/request.ts";
 import type { LedgerSnapshot } from "../../src/ledger/snapshot.ts";
 import { desk, POSTED } from "./support/books.ts";
-import { balancesOf, Clerk, fold, recount, runs } from "./support/clerk.ts";
+import { balancesOf, Clerk, fold, recount, RUNS, runs } from "./support/clerk.ts";
+import { mix } from "./support/mixed.ts";
 import { event, eventsOf, scripts, shuffled, usage } from "./support/usage.ts";
 
 /** The numbers are those of the ledger's invariants. */
@@ -72,6 +73,32 @@ suite("the fold of a tenant's transactions", () => {
       }),
       runs,
     );
+  });
+
+  test("1 2 3 hold for every kind of transaction, one after the other", (t) => {
+    const kinds = new Map<string, number>();
+    fc.assert(
+      fc.property(usage, fc.nat(), fc.nat(), (events, chance, at) => {
+        const clerk = new Clerk();
+        mix(clerk, events, chance);
+        const { ledger, stream } = clerk;
+        for (const { kind } of stream) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+        assert.deepEqual(balancesOf(ledger), recount(stream));
+        const { hold = 0n, spent = 0n, budget = 0n } = balancesOf(ledger);
+        assert.equal(hold + spent + budget, 0n);
+        assert.equal(spent, ledger.budgets.spent("tenant"));
+        assert.equal(new Set(stream.map(({ txn }) => txn)).size, stream.length);
+        const k = at % (stream.length + 1);
+        const prefix = fold(stream.slice(0, k));
+        const whole = fold(stream.slice(k), Ledger.restore(throughJson(prefix.snapshot())));
+        assert.equal(whole.stateHash(), ledger.stateHash());
+        assert.equal(fold(stream.slice(k), prefix).stateHash(), ledger.stateHash());
+      }),
+      runs,
+    );
+    const counted = [...kinds].map(([kind, count]) => `${kind} ${count}`);
+    t.diagnostic(counted.join(", "));
+    if (RUNS >= 100) assert.equal(kinds.size, TransactionKind.options.length, counted.join(", "));
   });
 
   test("4 duplicates change nothing, and the order of events no balance", () => {
