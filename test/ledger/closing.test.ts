@@ -73,6 +73,18 @@ suite("a sealed call", () => {
     assert.equal(clerk.ledger.cost().amountPico, 140_000_000n);
   });
 
+  test("leaves what is rounded by the month to the calls that come after it", () => {
+    const said = (call: string, characters: number) =>
+      event({ call, service: "tts", requestModel: "voice", meters: { characters } });
+    const clerk = new Clerk().take([said("c1", 400)]);
+    assert.equal(clerk.do({ type: "seal", call: "c1" }).kind, "post");
+    clerk.take([said("c2", 600)]);
+    // A thousand in all, and billed by the thousand.
+    assert.equal(clerk.ledger.cost().amountPico, parseUsd("0.05"));
+    clerk.take([said("c3", 1)]);
+    assert.equal(clerk.ledger.cost().amountPico, parseUsd("0.1"));
+  });
+
   test("has no open request and no open hold", () => {
     const clerk = new Clerk().take([event({ kind: "opened" })]);
     assert.equal(clerk.do({ type: "seal", call: "c1" }).kind, "refused");

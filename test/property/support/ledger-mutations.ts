@@ -55,6 +55,11 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     src("snapshot.ts", "scopes: mapped(state.scopes, saveScope),", "scopes: {},"),
   ),
   bug(
+    "3: lines stand in the order in which the state was reached",
+    ["fold", "3 a snapshot"],
+    src("post.ts", "...wanted])].toSorted(byKey);", "...wanted])];"),
+  ),
+  bug(
     "4: a duplicate is posted again",
     ["fold", "4 duplicates"],
     src("decide.ts", "if (seen === payloadHash) return DUPLICATE;", ""),
@@ -159,6 +164,13 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     src("budgets.ts", "for (const node of path) {", "for (const node of path.slice(0, 2)) {"),
   ),
   bug(
+    "13: a hold is settled again",
+    ["holds", "agree with"],
+    src("holds.ts", `if (hold.state !== "open") {`, `if (hold.state === "released") {`),
+    src("budgets.ts", `before.state === "open" || before.state === hold.state`, "hold"),
+    src("ledger.ts", `before.state !== "open" && before.state !== hold.state`, "!hold"),
+  ),
+  bug(
     "13: a lease that is over goes on",
     ["holds", "leased to workers"],
     src("leased-budget.ts", `if (nowMs >= this.#lease.until) return "over";`, ""),
@@ -208,8 +220,13 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     src("ledger.ts", "if (!isClosed(after))", "if (!isClosed(after) && !before)"),
   ),
   bug(
+    "seal: a call comes back without its holds",
+    ["closing", "has no open request"],
+    src("ledger.ts", "this.budgets.bringBack(archive.budgets);", ""),
+  ),
+  bug(
     "seal: a month is forgotten with a call",
-    ["closing", "keeps its money"],
+    ["closing", "leaves what is rounded by the month"],
     src("snapshot.ts", `.filter(([, { scope }]) => !scope.startsWith("period:"))`, ""),
   ),
 ];
