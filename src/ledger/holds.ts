@@ -1,4 +1,5 @@
 import type { Entry, TransactionKind } from "../events/ledger.events.ts";
+import { lengthPrefixed } from "../events/usage.events.ts";
 import { type Hold, heldBy, holdPart } from "./budgets.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Prices } from "./rating.ts";
@@ -40,6 +41,7 @@ export function decideHold(ledger: Ledger, command: HoldCommand, desk: Desk): Ve
   if (command.type === "hold") return place(ledger, command, desk);
   const hold = ledger.budgets.hold(command.hold);
   if (!hold) return refused("no such hold");
+  if (spentBy(command, hold) < 0n) return refused("it is negative");
   if (command.type === "correct")
     return correct(ledger, { hold, spentPico: command.spentPico }, desk);
   if (hold.state !== "open") {
@@ -87,7 +89,8 @@ function place(ledger: Ledger, command: Place, desk: Desk): Verdict {
   const { id, path, amountPico, until, call } = command;
   const known = ledger.budgets.hold(id);
   if (known) {
-    const same = known.amountPico === amountPico && known.path.join() === path.join();
+    const same =
+      known.amountPico === amountPico && lengthPrefixed(known.path) === lengthPrefixed(path);
     return same ? DUPLICATE : { kind: "quarantine", why: "a hold with this id is another" };
   }
   if (until <= desk.at) return refused("it is over before it begins");

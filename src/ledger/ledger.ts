@@ -206,11 +206,12 @@ export class Ledger {
   }
 
   /** What a transaction is about must be as it was when it was decided. */
-  #partProblem({ event, request, hold }: Transaction): string | undefined {
+  #partProblem({ kind, event, request, hold }: Transaction): string | undefined {
     if (event && this.seen(event.call, event.eventId) !== undefined)
       return "its event was taken before";
     if (request && !this.request(request.call, request.id)) return "its request is not known";
     const before = hold && this.budgets.hold(hold.id);
+    if (kind === "hold" && before) return "its hold was placed before";
     if (before && before.state !== "open" && before.state !== hold.state)
       return "its hold was resolved before";
     return undefined;

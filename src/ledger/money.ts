@@ -62,29 +62,3 @@ export function usdText(pico: bigint): string {
 export function centRounding(pico: bigint): bigint {
   return divideHalfEven(pico, PICO_PER_CENT).quotient * PICO_PER_CENT - pico;
 }
-
-/**
- * Splits a total by weights so that the parts sum to it: each gets its whole share, and what is
- * left goes one by one to the largest remainders, ties to the first. Weights and total are not
- * negative, and some weight is positive.
- */
-export function allocate(total: bigint, weights: readonly bigint[]): readonly bigint[] {
-  const sum = weights.reduce((all, weight) => all + weight, 0n);
-  assert(total >= 0n && sum > 0n, "an allocation needs a total and a weight");
-  const shares = weights.map((weight, index) => ({
-    index,
-    part: (total * weight) / sum,
-    rest: (total * weight) % sum,
-  }));
-  let left = total - shares.reduce((all, { part }) => all + part, 0n);
-  const parts = shares.map(({ part }) => part);
-  const byRest = shares.toSorted((a, b) =>
-    a.rest === b.rest ? a.index - b.index : a.rest < b.rest ? 1 : -1,
-  );
-  for (const { index } of byRest) {
-    if (left === 0n) break;
-    parts[index] = parts[index]! + 1n;
-    left -= 1n;
-  }
-  return parts;
-}

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { TransactionKind, type Transaction } from "../../src/events/ledger.events.ts";
+import {
+  type Transaction,
+  transactionHash,
+  TransactionKind,
+} from "../../src/events/ledger.events.ts";
 import { decide } from "../../src/ledger/decide.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { linesOf } from "../../src/ledger/lines.ts";
@@ -14,6 +18,12 @@ import { event, eventsOf, scripts, shuffled, usage } from "./support/usage.ts";
 
 /** The numbers are those of the ledger's invariants. */
 const seed = fc.nat();
+
+/** A transaction as if it stood next in the ledger's stream. */
+function asNext(ledger: Ledger, { hash: _, ...body }: Transaction): Transaction {
+  const moved = { ...body, seq: ledger.seq + 1, prev: ledger.tail };
+  return { ...moved, hash: transactionHash(moved) };
+}
 
 function throughJson(snapshot: LedgerSnapshot): LedgerSnapshot {
   return JSON.parse(JSON.stringify(snapshot)) as LedgerSnapshot;
@@ -211,6 +221,28 @@ suite("the fold of a tenant's transactions", () => {
       }),
       runs,
     );
+  });
+
+  test("a transaction that is well chained and says what was said before is refused", () => {
+    const clerk = new Clerk().take([event({ meters: { inputTokens: 10 } })]);
+    const { id } = clerk.ledger.requests()[0]!;
+    clerk.do({ type: "reverse", id: "x", call: "c1", request: id });
+    clerk.do({ type: "hold", id: "h", path: ["tenant"], amountPico: 5n, until: POSTED + 1 });
+    clerk.do({ type: "settle", hold: "h", spentPico: 5n });
+    const [rate, reverse, hold] = clerk.stream as [Transaction, Transaction, Transaction];
+    const before = clerk.ledger.stateHash();
+    const strange = { ...reverse, request: { ...reverse.request!, id: "nobody's" } };
+    const release = {
+      ...hold,
+      kind: "release",
+      hold: { ...hold.hold!, state: "released" },
+    } as const;
+    for (const one of [rate, strange, hold, release])
+      assert.throws(() => clerk.ledger.apply(asNext(clerk.ledger, one)), {
+        code: "ledger.damaged",
+        message: /before|not known/,
+      });
+    assert.equal(clerk.ledger.stateHash(), before);
   });
 
   test("a stream that was changed, cut in its middle or reordered is refused", () => {

@@ -249,6 +249,10 @@ suite("13 holds", () => {
     assert.equal(clerk.do({ ...hold, amountPico: 10n }).kind, "duplicate");
     assert.equal(clerk.do({ ...hold, amountPico: 9n }).kind, "quarantine");
     assert.equal(clerk.do({ type: "expire", hold: "h" }).kind, "refused");
+    assert.equal(clerk.do({ type: "settle", hold: "h", spentPico: -1n }).kind, "refused");
+    assert.equal(clerk.do({ type: "settle", hold: "none", spentPico: 1n }).kind, "refused");
+    assert.equal(clerk.do({ ...hold, id: "h0", amountPico: -1n }).kind, "refused");
+    assert.equal(clerk.do({ ...hold, id: "h0", amountPico: 1n, until: POSTED }).kind, "refused");
     assert.equal(clerk.do({ type: "settle", hold: "h", spentPico: 12n }).kind, "post");
     assert.equal(clerk.stream.at(-1)!.kind, "overage");
     assert.equal(clerk.do({ type: "settle", hold: "h", spentPico: 12n }).kind, "duplicate");
