@@ -57,6 +57,8 @@ export const ERRORS = {
   "record.invalid": { family: "corrupt", retry: "never" },
   "record.tooLarge": { family: "input", retry: "never" },
   "snapshot.invalid": { family: "corrupt", retry: "never" },
+  "ledger.damaged": { family: "corrupt", retry: "never" },
+  "ledger.price": { family: "corrupt", retry: "never" },
   "machine.threw": { family: "corrupt", retry: "never" },
   "machine.error": { family: "corrupt", retry: "never" },
   "machine.unknown": { family: "corrupt", retry: "never" },

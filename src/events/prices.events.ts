@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Meter, Service } from "./effect.events.ts";
+import { Token } from "./record.ts";
 
 /** A day in UTC, as `2026-09-22`; a price holds from its first moment on. */
 const Day = z.iso.date();
@@ -26,10 +27,37 @@ export const PriceCard = z.strictObject({
   /** When this book knew of it, and since when it does not count. */
   knownFrom: Day,
   revokedAt: Day.optional(),
-  /** It is for whole requests of more input tokens than this, cached ones among them. */
-  threshold: z.strictObject({ above: z.int().positive() }).optional(),
-  /** Quantities are billed in whole multiples of this, for each request. */
-  rounding: z.strictObject({ quantum: z.int().positive() }).optional(),
+  /** Of which service tier; without one the vendor's usual. */
+  tier: z.string().min(1).optional(),
+  /** What it is for alone; such a price goes before a general one, a tenant's before a plan's. */
+  region: z.string().min(1).optional(),
+  plan: z.string().min(1).optional(),
+  tenant: Token.optional(),
+  /**
+   * It is for requests above this: of input tokens, cached ones among them, or of the meter itself.
+   * `whole` = for all of such a request, `marginal` = for the part above.
+   */
+  threshold: z
+    .strictObject({
+      above: z.int().positive(),
+      on: z.enum(["promptTokens", "meter"]).default("promptTokens"),
+      mode: z.enum(["whole", "marginal"]).default("whole"),
+    })
+    .refine(({ on, mode }) => on === "meter" || mode === "whole", {
+      message: "only a part of the meter itself can be above a marginal threshold",
+    })
+    .optional(),
+  /** Quantities are billed in whole multiples of the quantum, and not below the minimum. */
+  rounding: z
+    .strictObject({
+      quantum: z.int().positive(),
+      minimum: z.int().positive().optional(),
+      /** What is rounded as one. */
+      scope: z.enum(["request", "resource", "period"]).default("request"),
+    })
+    .optional(),
+  /** Factors as fractions: `[[11, 10]]` is a tenth more. */
+  multipliers: z.array(z.tuple([z.int().positive(), z.int().positive()])).optional(),
   /** The vendor does not serve the model from here on: the price is history. */
   retiredAt: Day.optional(),
   source: z.string().min(1),
@@ -40,4 +68,15 @@ export const PriceCard = z.strictObject({
 });
 export type PriceCard = z.infer<typeof PriceCard>;
 
-export const PriceFile = z.strictObject({ prices: z.array(PriceCard).min(1) });
+/** Meters that cost nothing of a model that is billed by one of the others. */
+const FreeMeters = z.strictObject({
+  services: z.array(Service).min(1),
+  meters: z.array(Meter).min(1),
+  besides: z.array(Meter).min(1),
+});
+export type FreeMeters = z.infer<typeof FreeMeters>;
+
+export const PriceFile = z.strictObject({
+  prices: z.array(PriceCard).min(1),
+  free: z.array(FreeMeters).default([]),
+});

@@ -1,6 +1,6 @@
-import type { Meter, Usage } from "../events/effect.events.ts";
-import { divideHalfEven } from "./money.ts";
+import type { Usage } from "../events/effect.events.ts";
 import type { PriceBook, PriceRow } from "./price-book.ts";
+import { amountOf, PROMPT } from "./rating.ts";
 
 /** What one request costs at list prices, whatever was spent before. */
 export interface Cost {
@@ -9,33 +9,24 @@ export interface Cost {
   readonly unpriced: readonly Usage[];
 }
 
-/** Tokens that a vendor counts to the length of a request. */
-const PROMPT: ReadonlySet<Meter> = new Set<Meter>([
-  "inputTokens",
-  "cacheReadTokens",
-  "cacheWriteTokens",
-]);
-
 /** `usage` is one request's, at `at` in ms. */
 export function costOf(book: PriceBook, usage: readonly Usage[], at: number): Cost {
   const promptTokens = usage
-    .filter(({ meter }) => PROMPT.has(meter))
+    .filter(({ meter }) => PROMPT.includes(meter))
     .reduce((sum, { quantity }) => sum + units(quantity), 0n);
   const unpriced: Usage[] = [];
   let pico = 0n;
   for (const one of usage) {
     const price = book.priceOf({ ...one, promptTokens }, at);
     if (price) pico += listPrice(price, one.quantity);
-    else if (one.quantity > 0) unpriced.push(one);
+    else if (one.quantity > 0 && !book.isFree({ ...one, at })) unpriced.push(one);
   }
   return { pico, unpriced };
 }
 
-/** One multiplication and one division, half to even; in pico-USD. */
-export function listPrice({ pricePico, perUnits, rounding }: PriceRow, quantity: number): bigint {
-  const { quantum = 1n } = rounding ?? {};
-  const billed = ((units(quantity) + quantum - 1n) / quantum) * quantum;
-  return divideHalfEven(billed * pricePico, perUnits).quotient;
+/** In pico-USD. */
+export function listPrice(row: PriceRow, quantity: number): bigint {
+  return amountOf(row, units(quantity)).amountPico;
 }
 
 /** A fraction of a unit is billed as a whole one. */

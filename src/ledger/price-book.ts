@@ -2,7 +2,7 @@ import priceFile from "../../data/prices.json" with { type: "json" };
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { AppError } from "../base/errors.ts";
 import type { Meter, Service } from "../events/effect.events.ts";
-import { PriceFile, type PriceCard } from "../events/prices.events.ts";
+import { type FreeMeters, PriceFile, type PriceCard } from "../events/prices.events.ts";
 
 /**
  * Prices as data with two times: when usage has a price, and when this book knew of it. P1: at any
@@ -11,7 +11,17 @@ import { PriceFile, type PriceCard } from "../events/prices.events.ts";
  */
 export interface PriceRow extends Pick<
   PriceCard,
-  "provider" | "model" | "services" | "source" | "checkedOn" | "confidence"
+  | "provider"
+  | "model"
+  | "services"
+  | "tier"
+  | "region"
+  | "plan"
+  | "tenant"
+  | "multipliers"
+  | "source"
+  | "checkedOn"
+  | "confidence"
 > {
   readonly priceId: string;
   readonly meter: Meter;
@@ -22,13 +32,16 @@ export interface PriceRow extends Pick<
   readonly effectiveTo: number;
   readonly knownFrom: number;
   readonly revokedAt: number;
-  /** It is for the whole of requests whose input has more tokens than this. */
   readonly threshold?: {
-    readonly on: "promptTokens";
+    readonly on: "promptTokens" | "meter";
     readonly above: bigint;
-    readonly mode: "whole";
+    readonly mode: "whole" | "marginal";
   };
-  readonly rounding?: { readonly quantum: bigint; readonly scope: "request" };
+  readonly rounding?: {
+    readonly quantum: bigint;
+    readonly minimum: bigint;
+    readonly scope: "request" | "resource" | "period";
+  };
   /** The vendor does not serve the model from here on. */
   readonly retiredAt: number;
 }
@@ -37,14 +50,24 @@ export interface PriceSelector {
   readonly provider: string;
   readonly model: string;
   readonly meter: Meter;
+  readonly tier?: string | undefined;
+  readonly region?: string | undefined;
+  readonly plan?: string | undefined;
+  readonly tenant?: string | undefined;
   /** Input of the whole request, cached tokens among it: long ones may have their own price. */
   readonly promptTokens?: bigint;
+}
+
+interface Asked {
+  readonly service: Service;
+  readonly at: number;
 }
 
 export class PriceBook {
   /** Of its content: what was rated with this book can be rated so again. */
   readonly version: string;
   readonly all: readonly PriceRow[];
+  readonly #free: readonly FreeMeters[];
   readonly #byId: ReadonlyMap<string, PriceRow>;
   readonly #bySelector: ReadonlyMap<string, readonly PriceRow[]>;
 
@@ -54,6 +77,7 @@ export class PriceBook {
     if (!parsed.success) throw invalid(parsed.error.message);
     this.version = shortHash(canonicalJson(parsed.data));
     this.all = parsed.data.prices.flatMap(rowsOf);
+    this.#free = parsed.data.free;
     this.#byId = new Map(this.all.map((row) => [row.priceId, row]));
     this.#bySelector = Map.groupBy(this.all, keyOf);
     const ids = this.all.map(({ priceId }) => priceId);
@@ -70,12 +94,28 @@ export class PriceBook {
 
   /**
    * What holds for usage at `at`, in ms, by what the book knew at `knownAt`: one row, and one more
-   * for each threshold.
+   * for each threshold. The most special ones that fit go before all others.
    */
   rows(query: PriceSelector & { readonly at: number }, knownAt = Infinity): readonly PriceRow[] {
     const { at } = query;
-    return (this.#bySelector.get(keyOf(query)) ?? []).filter(
-      (row) => row.effectiveFrom <= at && at < row.effectiveTo && isKnown(row, knownAt),
+    const fitting = (this.#bySelector.get(keyOf(query)) ?? []).filter(
+      (row) =>
+        row.effectiveFrom <= at &&
+        at < row.effectiveTo &&
+        isKnown(row, knownAt) &&
+        SPECIAL.every((key) => row[key] === undefined || row[key] === query[key]),
+    );
+    const special = Math.max(...fitting.map(specialty));
+    return fitting.filter((row) => specialty(row) === special);
+  }
+
+  /** Whether the vendor bills this model by other meters than this one. */
+  isFree(query: PriceSelector & Asked, knownAt = Infinity): boolean {
+    return this.#free.some(
+      ({ services, meters, besides }) =>
+        services.includes(query.service) &&
+        meters.includes(query.meter) &&
+        besides.some((meter) => this.rows({ ...query, meter }, knownAt).length > 0),
     );
   }
 
@@ -119,10 +159,15 @@ function rowsOf({ pricePico, ...card }: PriceCard): readonly PriceRow[] {
     effectiveTo: time(card.effectiveTo, Infinity),
     knownFrom: time(card.knownFrom, -Infinity),
     revokedAt: time(card.revokedAt, Infinity),
-    ...(threshold && {
-      threshold: { on: "promptTokens", above: BigInt(threshold.above), mode: "whole" },
+    ...optional(card),
+    ...(threshold && { threshold: { ...threshold, above: BigInt(threshold.above) } }),
+    ...(rounding && {
+      rounding: {
+        quantum: BigInt(rounding.quantum),
+        minimum: BigInt(rounding.minimum ?? 0),
+        scope: rounding.scope,
+      },
     }),
-    ...(rounding && { rounding: { quantum: BigInt(rounding.quantum), scope: "request" } }),
     retiredAt: time(card.retiredAt, Infinity),
     source,
     checkedOn,
@@ -142,8 +187,10 @@ function checkOverlap(rows: readonly PriceRow[]): void {
   for (const [i, a] of rows.entries())
     for (const b of rows.slice(i + 1)) {
       const atOnce = a.effectiveFrom < b.effectiveTo && b.effectiveFrom < a.effectiveTo;
+      const forTheSame =
+        SPECIAL.every((key) => a[key] === b[key]) && a.threshold?.mode === b.threshold?.mode;
       const knownAtOnce = a.knownFrom < b.revokedAt && b.knownFrom < a.revokedAt;
-      if (aboveOf(a) === aboveOf(b) && atOnce && knownAtOnce)
+      if (forTheSame && aboveOf(a) === aboveOf(b) && atOnce && knownAtOnce)
         throw invalid(`${a.priceId} and ${b.priceId} hold at once`);
     }
 }
@@ -158,8 +205,26 @@ function aboveOf({ threshold }: PriceRow): bigint {
   return threshold?.above ?? -1n;
 }
 
-function keyOf({ provider, model, meter }: PriceSelector): string {
-  return JSON.stringify([provider, model, meter]);
+/** A price for one of these goes before a price for any; the later, the more it counts. */
+const SPECIAL = ["region", "plan", "tenant"] as const;
+
+function specialty(row: PriceRow): number {
+  return SPECIAL.reduce((sum, key, at) => sum + (row[key] === undefined ? 0 : 2 ** at), 0);
+}
+
+function optional({ tier, region, plan, tenant, multipliers }: Omit<PriceCard, "pricePico">) {
+  return {
+    ...(tier !== undefined && { tier }),
+    ...(region !== undefined && { region }),
+    ...(plan !== undefined && { plan }),
+    ...(tenant !== undefined && { tenant }),
+    ...(multipliers && { multipliers }),
+  };
+}
+
+/** A tier is never priced as another one. */
+function keyOf({ provider, model, meter, tier }: PriceSelector): string {
+  return JSON.stringify([provider, model, meter, tier ?? null]);
 }
 
 function invalid(what: string): AppError {

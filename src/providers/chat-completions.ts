@@ -1,4 +1,5 @@
 import type { Json } from "../events/record.ts";
+import { disjointTokens } from "../events/usage.events.ts";
 import type { LlmEvent, LlmImage, LlmMessage, LlmRequest, LlmUsage } from "./llm.port.ts";
 import { base64Of, numbered, outputText } from "./vendor-llm.ts";
 import { answeredBy, brokenOff, refused, toolInput } from "./vendor-llm.ts";
@@ -171,16 +172,12 @@ function toTool({ name, description, parameters }: LlmRequest["tools"][number]):
 
 /** Its totals hold what was cached and what was reasoned. */
 function toUsage(by: Pick<LlmUsage, "provider" | "model">, usage: ChatUsage): LlmUsage {
-  const cacheReadTokens = usage.prompt_tokens_details?.cached_tokens ?? 0;
-  const cacheWriteTokens = usage.prompt_tokens_details?.cache_write_tokens ?? 0;
-  const reasoningTokens = usage.completion_tokens_details?.reasoning_tokens ?? 0;
-  return {
-    ...by,
-    inputTokens: Math.max(0, usage.prompt_tokens - cacheReadTokens - cacheWriteTokens),
-    outputTokens: Math.max(0, usage.completion_tokens - reasoningTokens),
-    cacheReadTokens,
-    cacheWriteTokens,
-    reasoningTokens,
-    estimated: false,
-  };
+  const tokens = disjointTokens({
+    input: usage.prompt_tokens,
+    cacheRead: usage.prompt_tokens_details?.cached_tokens,
+    cacheWrite: usage.prompt_tokens_details?.cache_write_tokens,
+    output: usage.completion_tokens,
+    reasoning: usage.completion_tokens_details?.reasoning_tokens,
+  });
+  return { ...by, ...tokens, estimated: false };
 }

@@ -3,18 +3,34 @@ import { spawn } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LEDGER_MUTANTS } from "./support/ledger-mutations.ts";
 import { MUTANTS, type Mutant } from "./support/mutations.ts";
 
 /**
  * Do the property tests see a bug? Each mutant is planted alone in a copy of the tree, and one of
- * the tests must fail. `npm run mutants` runs them all; a part of a name runs those that have it.
+ * the tests must fail; where it names one, that one. `npm run mutants` runs them all; a part of a
+ * name runs those that have it.
  */
 const ROOT = join(import.meta.dirname, "../..");
-const COPIED = ["src", "test", "package.json", "tsconfig.json"];
-const TESTS: readonly (readonly [string, NodeJS.ProcessEnv])[] = [
-  ["test/property/interleavings.test.ts", { RUNS: process.env["RUNS"] ?? "400" }],
-  ["test/property/crash-points.test.ts", {}],
+const COPIED = ["src", "test", "data", "package.json", "tsconfig.json"];
+const RUNS = process.env["RUNS"] ?? "400";
+
+/** A file of tests, or those of its tests whose name has some words. */
+interface Hunter {
+  readonly file: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly words?: string;
+}
+const TESTS: readonly Hunter[] = [
+  { file: "test/property/interleavings.test.ts", env: { RUNS } },
+  { file: "test/property/crash-points.test.ts", env: {} },
 ];
+
+function huntersOf({ property }: Mutant): readonly Hunter[] {
+  if (!property) return TESTS;
+  const [file, words] = property;
+  return [{ file: `test/${file}`, env: { RUNS }, words }];
+}
 
 /** A mutant that makes a test hang is found out as well. */
 const TEST_MAX_MS = 300_000;
@@ -50,8 +66,9 @@ interface Outcome {
   readonly output: string;
 }
 
-function runTest(dir: string, file: string, env: NodeJS.ProcessEnv): Promise<Outcome> {
-  const child = spawn(process.execPath, ["--test", "--test-reporter=spec", file], {
+function runTest(dir: string, { file, env, words }: Hunter): Promise<Outcome> {
+  const pattern = words === undefined ? [] : [`--test-name-pattern=${words}`];
+  const child = spawn(process.execPath, ["--test", "--test-reporter=spec", ...pattern, file], {
     cwd: dir,
     env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
     timeout: TEST_MAX_MS,
@@ -67,7 +84,7 @@ function runTest(dir: string, file: string, env: NodeJS.ProcessEnv): Promise<Out
 /** The name of the check that failed, else of the test. */
 function whatFailed(file: string, output: string): string {
   const check = /RUNS=1 gives: ([^\n]{1,90})/.exec(output)?.[1];
-  const named = /^✖ (?!failing)([^\n(]{1,90})/m.exec(output)?.[1];
+  const named = /^ *✖ (?!failing)([^\n(]{1,90})/m.exec(output)?.[1];
   const error = /\[ERR_[A-Z_]+\][^\n]{0,60}|AppError[^\n]{0,60}/.exec(output)?.[0];
   return `${file.split("/").at(-1)?.split(".")[0]}: ${check ?? named ?? error ?? "it hung"}`;
 }
@@ -75,9 +92,9 @@ function whatFailed(file: string, output: string): string {
 async function hunt(dir: string, mutant: Mutant): Promise<string | undefined> {
   const takeOut = await plant(dir, mutant);
   try {
-    for (const [file, env] of TESTS) {
-      const { passed, output } = await runTest(dir, file, env);
-      if (!passed) return whatFailed(file, output);
+    for (const hunter of huntersOf(mutant)) {
+      const { passed, output } = await runTest(dir, hunter);
+      if (!passed) return whatFailed(hunter.file, output);
     }
     return undefined;
   } finally {
@@ -88,15 +105,20 @@ async function hunt(dir: string, mutant: Mutant): Promise<string | undefined> {
 const wanted = process.argv[2] ?? "";
 const dir = await copyTree();
 try {
-  for (const [file, env] of TESTS) {
-    const { passed, output } = await runTest(dir, file, env);
-    assert.ok(passed, `${file} fails without a mutant:\n${output}`);
+  const mutants = [...MUTANTS, ...LEDGER_MUTANTS].filter(({ name }) => name.includes(wanted));
+  const hunters = new Map(
+    mutants.flatMap(huntersOf).map((one) => [`${one.file} ${one.words}`, one]),
+  );
+  for (const hunter of hunters.values()) {
+    const { passed, output } = await runTest(dir, hunter);
+    assert.ok(passed, `${hunter.file} fails without a mutant:\n${output}`);
+    assert.ok(!/^ℹ tests 0$/m.test(output), `${hunter.file} has no test "${hunter.words}"`);
   }
   let survivors = 0;
-  for (const mutant of MUTANTS.filter(({ name }) => name.includes(wanted))) {
+  for (const mutant of mutants) {
     const found = await hunt(dir, mutant);
     if (found === undefined) survivors++;
-    console.log(`${mutant.name.padEnd(48)} ${found ?? "SURVIVES"}`);
+    console.log(`${mutant.name.padEnd(64)} ${found ?? "SURVIVES"}`);
   }
   process.exitCode = survivors > 0 ? 1 : 0;
 } finally {

@@ -8,6 +8,8 @@ export interface Edit {
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
+  /** The file under `test`, and words of the name, of the test that must find it. */
+  readonly property?: readonly [file: string, words: string];
 }
 
 const one = (name: string, file: string, [find, put]: readonly [string, string]): Mutant => ({

@@ -1,0 +1,34 @@
+import type { Sealed } from "../events/ledger.events.ts";
+import type { Budgets } from "./budgets.ts";
+import type { RequestState } from "./request.ts";
+
+/** What is posted of all that is rated as one: a share key's sum over its requests. */
+export interface Scope {
+  readonly measured: bigint;
+  readonly billed: bigint;
+  readonly amountPico: bigint;
+}
+
+export interface CallState {
+  /** Payload hashes of the events that were taken, by event id. */
+  readonly events: Map<string, string>;
+  readonly requests: Map<string, RequestState>;
+}
+
+/** All that is folded; `seq` and `tail` are of the last transaction. */
+export interface LedgerState {
+  tenant: string;
+  seq: number;
+  tail: string;
+  balances: Map<string, bigint>;
+  calls: Map<string, CallState>;
+  /** Calls that are over and forgotten. */
+  sealed: Map<string, Sealed>;
+  scopes: Map<string, Scope>;
+  /** Cost by period, and the periods that are closed. */
+  periods: Map<string, bigint>;
+  closed: Set<string>;
+  budgets: Budgets;
+  /** Transactions of commands that have no other mark in the state. */
+  done: Set<string>;
+}
