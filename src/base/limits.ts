@@ -78,7 +78,7 @@ export const LIMITS = {
   /** From opening a speech-to-text connection to its being open. */
   sttConnectMsMax: 5_000,
   /** A speech-to-text provider that says nothing at all for this long during speech is dead. */
-  sttSilentMsMax: 4_000,
+  sttSilentMsMax: 2_500,
   /** What the last words of a stream that is finished may take, and one batch request. */
   sttFinishMsMax: 10_000,
   /** One utterance of a recognizer of whole utterances; a longer one is cut where it is quiet. */

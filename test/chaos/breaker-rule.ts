@@ -69,11 +69,11 @@ function mustOpen(
   return recent.length >= ENDS_MIN + margin && failed >= recent.length * SHARE + margin;
 }
 
-/** Changes and ends of one moment are told in either order. */
+/** Of ends that come in one moment all are told before the change. */
 function opensNext(steps: readonly BreakerStep[], from: number): boolean {
-  return steps
-    .slice(Math.max(0, from - 1), from + 3)
-    .some((step) => step.what === "changed" && step.to === "open");
+  const next = steps.slice(from + 1).find(({ what }) => what !== "ended");
+  const before = steps[from - 1];
+  return [before, next].some((step) => step?.what === "changed" && step.to === "open");
 }
 
 function endsWell(steps: readonly BreakerStep[], at: number): boolean {
