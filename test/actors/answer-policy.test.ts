@@ -347,7 +347,7 @@ test("sound behind a try that hangs is of the next try alone", async () => {
   assert.equal(samples, samplesOf(1_600, 8_000));
 });
 
-test("what a voice was given to say counts where the model breaks off in the midst of it", async () => {
+test("what a voice was given to say counts where the model breaks off in it", async () => {
   const bench = await new EffectBench().join();
   async function* stream(_: unknown, signal: AbortSignal): AsyncIterable<LlmEvent> {
     yield { type: "text", text: `${TEXT} And` };
