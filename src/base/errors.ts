@@ -34,6 +34,7 @@ export const ERRORS = {
   "broker.full": { family: "outside", retry: "later" },
   "broker.unfit": { family: "input", retry: "never" },
   "livekit.unavailable": { family: "outside", retry: "later" },
+  "stream.conflict": { family: "outside", retry: "now" },
   "kv.conflict": { family: "outside", retry: "now" },
   "job.lost": { family: "outside", retry: "never" },
   "bus.noResponder": { family: "outside", retry: "later" },

@@ -11,6 +11,7 @@ import { busContract } from "./bus.contract.ts";
 import { eventLogContract } from "./event-log.contract.ts";
 import { jobsContract } from "./jobs.contract.ts";
 import { kvContract } from "./kv.contract.ts";
+import { streamContract } from "./stream.contract.ts";
 
 const ackWaitMs = 5_000;
 
@@ -77,4 +78,5 @@ for (const adapter of adapters) {
   jobsContract(adapter);
   kvContract(adapter);
   blobsContract(adapter);
+  streamContract(adapter);
 }

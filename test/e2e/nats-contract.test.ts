@@ -6,6 +6,7 @@ import { busContract } from "../contract/bus.contract.ts";
 import { eventLogContract } from "../contract/event-log.contract.ts";
 import { jobsContract } from "../contract/jobs.contract.ts";
 import { kvContract } from "../contract/kv.contract.ts";
+import { streamContract } from "../contract/stream.contract.ts";
 import { findNats, NATS_VERSIONS, NatsServer } from "../support/servers.ts";
 import { openNatsBench } from "./support.ts";
 
@@ -54,6 +55,7 @@ for (const version of NATS_VERSIONS) {
   jobsContract(steady);
   kvContract(steady);
   blobsContract(steady);
+  streamContract(steady);
 
   const victim = await NatsServer.start(found);
   after(() => victim[Symbol.asyncDispose]());
@@ -64,6 +66,7 @@ for (const version of NATS_VERSIONS) {
   eventLogContract(adapter("meanwhile"));
   kvContract(adapter("meanwhile"));
   blobsContract(adapter("meanwhile"));
+  streamContract(adapter("meanwhile"));
   busContract(adapter("before"));
   jobsContract(adapter("before"));
 }

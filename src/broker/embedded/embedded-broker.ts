@@ -14,6 +14,7 @@ import { toDataError } from "./data-error.ts";
 import { DataLock } from "./data-lock.ts";
 import { FileBlobs } from "./file-blobs.ts";
 import { FileLog } from "./file-log.ts";
+import { FileStreams } from "./file-streams.ts";
 import { SyncQueue } from "./sync-queue.ts";
 import { TableFile } from "./table-file.ts";
 
@@ -40,7 +41,8 @@ export interface EmbeddedBroker extends Broker {
 
 /**
  * The broker in one process, over files of one folder:
- * `<tenant>/<call>/NNNN.jsonl` with snapshots beside, `kv.jsonl`, `jobs.jsonl`, `blobs/`, the lock.
+ * `<tenant>/<call>/NNNN.jsonl` with snapshots beside, `<tenant>/usage.jsonl` and `cost.jsonl`,
+ * `kv.jsonl`, `jobs.jsonl`, `blobs/`, the lock.
  * An append is acknowledged from the page cache: it survives the death of the process, and within
  * some 20 ms that of the machine. Errors: `data.locked`, `data.failed`, `log.damaged` (tables).
  */
@@ -50,6 +52,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBr
   try {
     const writing = options.readOnly ? undefined : openWriting(options, logger, parts);
     const log = parts.use(new FileLog(dataDir, writing));
+    const streams = { dataDir, ...(writing && { durability: writing.durability }) };
+    const usage = parts.use(new FileStreams({ ...streams, name: "usage" }));
+    const cost = parts.use(new FileStreams({ ...streams, name: "cost" }));
     const kv = parts.use(new TableFile(join(dataDir, "kv.jsonl"), writing));
     const open = parts.use(new TableFile(join(dataDir, "jobs.jsonl"), writing));
     const bus = parts.adopt(new LocalBus(clock, { logger }), (it) => it.close());
@@ -61,6 +66,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBr
       jobs,
       kv: new LocalKv(kv.table),
       blobs,
+      usage,
+      cost,
       [Symbol.asyncDispose]: async () => parts.dispose(),
     };
   } catch (error) {

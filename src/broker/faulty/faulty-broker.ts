@@ -1,6 +1,7 @@
 import type { Broker } from "../broker.ts";
 import { FaultyJobs } from "./faulty-jobs.ts";
 import { FaultyLog } from "./faulty-log.ts";
+import { FaultyStream } from "./faulty-stream.ts";
 import { type FaultCounts, FaultSource, type FaultyOptions } from "./faults.ts";
 
 export interface FaultyBroker extends Broker {
@@ -21,6 +22,8 @@ export function openFaulty(inner: Broker, options: FaultyOptions): FaultyBroker 
     bus: inner.bus,
     kv: inner.kv,
     blobs: inner.blobs,
+    usage: new FaultyStream(inner.usage, faults),
+    cost: new FaultyStream(inner.cost, faults),
     counts: faults.counts,
     [Symbol.asyncDispose]: async () => faults.close(),
   };

@@ -7,6 +7,7 @@ import { LocalJobs } from "../local-jobs.ts";
 import { LocalKv } from "../local-kv.ts";
 import { Table } from "../table.ts";
 import { MemoryLog } from "./memory-log.ts";
+import { MemoryStream } from "./memory-stream.ts";
 
 export interface MemoryOptions {
   readonly clock: Clock;
@@ -15,7 +16,7 @@ export interface MemoryOptions {
   readonly ackWaitMs?: number;
 }
 
-/** All five ports in memory, for simulations and tests; what is in it is gone with it. */
+/** All ports in memory, for simulations and tests; what is in it is gone with it. */
 export function openMemory({ clock, logger, ackWaitMs }: MemoryOptions): Broker {
   const bus = new LocalBus(clock, logger ? { logger } : {});
   const jobs = new LocalJobs(clock, new Table(), ackWaitMs);
@@ -30,6 +31,8 @@ export function openMemory({ clock, logger, ackWaitMs }: MemoryOptions): Broker 
       write: async (digest, bytes) => void blobs.set(digest, bytes.slice()),
       read: async (digest) => blobs.get(digest)?.slice(),
     }),
+    usage: new MemoryStream(),
+    cost: new MemoryStream(),
     [Symbol.asyncDispose]: async () => {
       bus.close();
       jobs.close();

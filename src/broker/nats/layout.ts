@@ -2,6 +2,7 @@ import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "
 import { hash } from "node:crypto";
 import type { CallRef } from "../../events/record.ts";
 import { type Subjects, subjects, toToken } from "../../events/subjects.ts";
+import type { StreamKey } from "../stream.port.ts";
 
 /** Messages of one call; a log rolls over long before (L9). */
 const CALL_MESSAGES_MAX = 100_000;
@@ -50,6 +51,27 @@ export class Layout {
     return { stream: this.logStream(shard), subject: this.subjects.log(shard, tenant, call) };
   }
 
+  /** Usage of all tenants, a subject per call. */
+  get usage(): GrowingPlace {
+    return {
+      stream: `${this.prefix}_usage`,
+      subjectOf: ({ tenant, call }) => this.subjects.usage(tenant, call ?? "*"),
+      keyOf: (subject) => {
+        const [tenant, call] = subject.split(".").slice(-2) as [string, string];
+        return { tenant, call };
+      },
+    };
+  }
+
+  /** What it cost, a subject per tenant. */
+  get cost(): GrowingPlace {
+    return {
+      stream: `${this.prefix}_cost`,
+      subjectOf: ({ tenant }) => this.subjects.cost(tenant),
+      keyOf: (subject) => ({ tenant: subject.split(".").at(-1)! }),
+    };
+  }
+
   joinSubject(tenant: string, room: string): string {
     return this.subjects.join(toToken(tenant), room);
   }
@@ -59,7 +81,8 @@ export class Layout {
     const shards = Array.from({ length: this.shards }, (_, shard) => this.#log(shard));
     // The first shard names the number of them, so it comes last: what it promises is there.
     const buckets = BUCKETS.map((name) => this.#bucket(name));
-    return [...shards.toReversed(), this.#jobs(), ...buckets];
+    const growing = [this.#growing(this.usage), this.#growing(this.cost)];
+    return [...growing, ...shards.toReversed(), this.#jobs(), ...buckets];
   }
 
   #log(shard: number): WantedStream {
@@ -72,6 +95,18 @@ export class Layout {
       max_msgs_per_subject: CALL_MESSAGES_MAX,
       discard_new_per_subject: true,
       metadata: { [SHARDS_KEY]: String(this.shards) },
+    };
+  }
+
+  /** Money is never deleted, nor what it follows from. */
+  #growing({ stream, subjectOf }: GrowingPlace): WantedStream {
+    return {
+      ...this.#common(),
+      name: stream,
+      subjects: [subjectOf({ tenant: "*" })],
+      retention: RetentionPolicy.Limits,
+      deny_delete: true,
+      deny_purge: true,
     };
   }
 
@@ -118,6 +153,14 @@ type BucketName = (typeof BUCKETS)[number];
 export interface Bucket {
   readonly stream: string;
   readonly subject: (key: string) => string;
+}
+
+/** Where a stream that only grows has its keys. */
+export interface GrowingPlace {
+  readonly stream: string;
+  /** A pattern where the key is not of one subject. */
+  readonly subjectOf: (key: StreamKey) => string;
+  readonly keyOf: (subject: string) => StreamKey;
 }
 
 export function logStream(prefix: string, shard: number): string {

@@ -9,6 +9,7 @@ import { NatsBus } from "./nats-bus.ts";
 import { NatsJobs } from "./nats-jobs.ts";
 import { NatsKv } from "./nats-kv.ts";
 import { NatsLog } from "./nats-log.ts";
+import { NatsStream } from "./nats-stream.ts";
 import { prepareServer } from "./prepare-server.ts";
 import { Streams } from "./streams.ts";
 import { TextKeys } from "./text-keys.ts";
@@ -59,6 +60,8 @@ export async function openNats(options: NatsOptions): Promise<Broker> {
       jobs: new NatsJobs({ connection, streams, layout, clock, ids, ackWaitMs, logger }),
       kv: new NatsKv(streams, layout.bucket("kv"), ids),
       blobs,
+      usage: new NatsStream(streams, layout.usage),
+      cost: new NatsStream(streams, layout.cost),
       [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
     };
   } catch (error) {

@@ -16,7 +16,7 @@ import { apiCode, isRefusal, NOT_FOUND, throwFinal, unavailable } from "./nats-e
 import { Patience } from "./patience.ts";
 
 /** Whose write it was: what an unanswered writer looks for at the tail. */
-const ID_HEADER = "Turnfold-Id";
+export const ID_HEADER = "Turnfold-Id";
 /** How long one request waits for its answer. */
 const ANSWER_MS = 500;
 const FETCH_MAX = 500;
@@ -51,6 +51,8 @@ interface Filter {
   readonly subject: string;
   /** Stream sequence of the last message wanted. Without it: the newest of each subject. */
   readonly until?: number;
+  /** Only what stands behind this sequence. */
+  readonly after?: number;
 }
 
 /** How far a reading has come. */
@@ -165,7 +167,7 @@ export class Streams {
    * last message that came, so none is missed and none comes twice.
    */
   async *messages(filter: Filter): AsyncGenerator<Stored> {
-    const place = { after: 0, done: false };
+    const place = { after: filter.after ?? 0, done: false };
     let patience = this.#patience();
     for (;;) {
       try {
