@@ -131,3 +131,18 @@ export function parseTransaction(value: unknown): Transaction {
   if (parsed.success) return parsed.data;
   throw new AppError("ledger.damaged", `transaction: ${z.prettifyError(parsed.error)}`);
 }
+
+/** One append to a cost stream: what stands there together or not at all. */
+const Posting = z.strictObject({
+  /** Up to this position of the usage stream everything has been taken. */
+  cursor: z.int().positive().optional(),
+  transactions: z.array(Transaction).min(1),
+});
+export type Posting = z.infer<typeof Posting>;
+
+/** Throws `ledger.damaged` for what is no posting. */
+export function parsePosting(value: unknown): Posting {
+  const parsed = Posting.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new AppError("ledger.damaged", `posting: ${z.prettifyError(parsed.error)}`);
+}

@@ -115,7 +115,7 @@ export function streamContract({ name, open }: Adapter): void {
       assert.equal(ids.length, 20);
     });
 
-    test("of a tenant hold its calls' items in one order, each with an end of its own", async () => {
+    test("of a tenant hold its calls' items in one order, each with its own end", async () => {
       await using bench = await open();
       const { usage } = bench.broker;
       const one = newCall();

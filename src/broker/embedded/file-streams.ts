@@ -35,7 +35,7 @@ export class FileStreams implements Stream, Disposable {
     encodeItem(item.value);
     const call = key.call === undefined ? {} : { call: key.call };
     try {
-      return file.append({ ...call, id: item.id, value: item.value as never }, durability);
+      return file.append({ ...call, id: item.id, value: item.value }, durability);
     } catch (error) {
       // What the disk holds now is known only after looking again.
       if (codeOf(error) === "log.unknown") this.#close(key.tenant);

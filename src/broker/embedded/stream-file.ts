@@ -1,19 +1,17 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "zod";
 import { AppError } from "../../base/errors.ts";
-import { Token } from "../../events/record.ts";
+import type { Json } from "../../events/record.ts";
 import type { StreamEnd } from "../stream-rule.ts";
 import { AppendFile, type Durability } from "./append-file.ts";
 import { isMissing, toDataError } from "./data-error.ts";
 
-const Line = z.strictObject({
-  position: z.int().positive(),
-  call: Token.optional(),
-  id: z.string(),
-  value: z.json(),
-});
-export type Line = z.infer<typeof Line>;
+export interface Line {
+  readonly position: number;
+  readonly call?: string;
+  readonly id: string;
+  readonly value: Json;
+}
 
 const CHUNK_BYTES = 256 * 1024;
 /** A reader goes on from the nearest of such lines, not from the first. */
@@ -27,7 +25,7 @@ const NEWLINE = 10;
 export class StreamFile implements Disposable {
   readonly #path: string;
   readonly #ends = new Map<string, StreamEnd>();
-  /** Where every so manieth line begins. */
+  /** Where each of those lines begins. */
   readonly #marks: number[] = [0];
   #file: AppendFile | undefined;
   #bytes = 0;
@@ -134,9 +132,12 @@ function* readChunks(path: string, from: number): Generator<Buffer> {
   }
 }
 
+/** What the value says is for its reader to check. */
 function parseLine(path: string, text: string, position: number): Line {
-  const line = Line.safeParse(toJson(text)).data;
-  if (line?.position === position) return line;
+  const line = toJson(text) as Partial<Line> | null | undefined;
+  const { call = "", id, value } = line ?? {};
+  if (line?.position === position && typeof id === "string" && typeof call === "string")
+    if (value !== undefined) return line as Line;
   throw new AppError("log.damaged", `${path}: line ${position} is none of a stream`);
 }
 
