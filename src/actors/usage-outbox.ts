@@ -1,7 +1,6 @@
 import { type Clock, sleep } from "../base/clock.ts";
 import { AppError, codeOf, ERRORS } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
-import { refKey } from "../broker/append-rule.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { CallRef, Json, LogRecord } from "../events/record.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
@@ -84,7 +83,7 @@ export class UsageOutbox implements AsyncDisposable {
 
   /** Records that the log has acknowledged, in order. Neither waits nor throws. */
   offer(ref: CallRef, records: readonly LogRecord[]): void {
-    if (this.#left.has(refKey(ref))) return;
+    if (this.#left.has(keyOf(ref))) return;
     const waiting = this.#waitingOf(ref);
     const room = (this.#options.waitingMax ?? WAITING_MAX) - this.#waitingRecords;
     if (records.length > room) {
@@ -124,7 +123,7 @@ export class UsageOutbox implements AsyncDisposable {
   }
 
   #waitingOf(ref: CallRef): Waiting {
-    const key = refKey(ref);
+    const key = keyOf(ref);
     const waiting = this.#waiting.get(key) ?? { ref, fromLog: false, records: [] };
     this.#waiting.set(key, waiting);
     return waiting;
@@ -162,7 +161,7 @@ export class UsageOutbox implements AsyncDisposable {
     const code = codeOf(error);
     // A reader that lags has not heard of a new call.
     if (ERRORS[code].retry === "never" && code !== "call.notFound") {
-      this.#left.add(refKey(ref));
+      this.#left.add(keyOf(ref));
       this.#logger.log("error", "a call's usage cannot be told", fields);
     } else {
       this.#waitingOf(ref).fromLog = true;
@@ -207,7 +206,7 @@ export class UsageOutbox implements AsyncDisposable {
   }
 
   async #callOf(ref: CallRef): Promise<CallUsage> {
-    const key = refKey(ref);
+    const key = keyOf(ref);
     const known = this.#calls.get(key);
     const call = known ?? { ref, metering: new Metering(), seq: 0, end: 0, ids: new Set() };
     if (!known) await this.#look(call);
@@ -228,6 +227,10 @@ export class UsageOutbox implements AsyncDisposable {
 
 function notYet({ seq }: CallUsage): AppError {
   return new AppError("log.unknown", `record ${seq + 1} is not there to be read yet`);
+}
+
+function keyOf({ tenant, call }: CallRef): string {
+  return `${tenant}/${call}`;
 }
 
 function cursorKey({ tenant, call }: CallRef): string {

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { suite, test } from "node:test";
 import { parsePosting } from "../../src/events/ledger.events.ts";
 import type { Json } from "../../src/events/record.ts";
 import { usageEvent } from "../../src/events/usage.events.ts";
+import { DataFolder } from "../broker/embedded-bench.ts";
 import { collect } from "../contract/bench.ts";
 import { USED } from "../ledger/support/books.ts";
 import { event } from "../ledger/support/usage.ts";
@@ -186,6 +189,27 @@ suite("the ledger's actor", () => {
     await broker.kv.put("ledger.t1.snapshot", "0".repeat(64));
     assert.equal(await read(), 5);
     assert.equal(logged.filter((line) => line.includes("from its beginning")).length, 2);
+  });
+
+  test("in a data folder goes on after a crash in the middle of a posting", async () => {
+    const { open } = ledgerStage();
+    await using folder = await DataFolder.make();
+    const events = [said("r1", 10), said("r2", 20), said("r3", 30)];
+    {
+      await using broker = await folder.open();
+      await tell(broker.usage, ...events);
+      await (await open({ broker, snapshotEvery: 1 })).catchUp();
+    }
+    const path = join(folder.dir, TENANT, "cost.jsonl");
+    const whole = await readFile(path, "utf8");
+    await writeFile(path, whole.slice(0, -40));
+    await using broker = await folder.open();
+    // The snapshot is ahead of what is left, and of no use.
+    const actor = await open({ broker });
+    assert.equal(actor.ledger.seq, 2);
+    assert.equal(await actor.catchUp(), 1);
+    await checkStream(broker.cost, events);
+    assert.equal(actor.ledger.balance("cost:llm"), 60n * 600_000n);
   });
 
   test("takes nothing of another tenant", async () => {
