@@ -75,6 +75,7 @@ interface Connection {
   readonly base: number;
   readonly attempt: number;
   upAt: number | undefined;
+  /** Once it is there, until its pass is over. */
   trial: Cancel;
 }
 
@@ -214,14 +215,15 @@ class SteadyStream implements SttStream {
   }
 
   #failed(connection: Connection, error: AppError): void {
-    const { clock } = this.#options;
+    const now = this.#options.clock.now();
+    const isUnused = now - this.#pushedAt >= IDLE_MS && !this.#kept.isOwed && !this.#isDown;
+    const isIdle = isUnused && error.retry !== "never";
     const isOurs = error.code === "provider.refused" || error.code === "effect.stopped";
-    this.#leave(connection, isOurs ? "void" : "failed");
+    const hasHungUp = isIdle && connection.upAt !== undefined;
+    this.#leave(connection, isOurs || hasHungUp ? "void" : "failed");
     this.#count(connection, connection.stream.abort());
-    const now = clock.now();
     if (connection.upAt !== undefined && now - connection.upAt >= STEADY_MS) this.#failures = 0;
-    const isIdle = now - this.#pushedAt >= IDLE_MS && !this.#kept.isOwed && !this.#isDown;
-    if (isIdle && error.retry !== "never") this.#isAsleep = true;
+    if (isIdle) this.#isAsleep = true;
     else this.#lost(error);
   }
 

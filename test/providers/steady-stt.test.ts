@@ -357,3 +357,15 @@ test("who is silent holds back nobody: a connection that lasts has passed its tr
   await bench.clock.advance(0);
   assert.equal(bench.clock.nextDue, undefined);
 });
+
+test("who hangs up where nobody speaks has not failed", async () => {
+  const ended: string[] = [];
+  const breakers: Guard = {
+    enter: ({ provider }) => ({ end: (how) => void ended.push(`${provider} ${how}`) }),
+  };
+  const bench = new Bench(undefined, breakers);
+  await bench.play(speech([0, 100]));
+  await bench.clock.advance(5_000);
+  bench.one.fail("provider.unavailable");
+  assert.deepEqual([bench.course, ended], [[], ["one void"]]);
+});
