@@ -106,21 +106,26 @@ async function* inTime(
 ): AsyncGenerator<TtsEvent> {
   const iterator = events[Symbol.asyncIterator]();
   const startedAt = clock.now();
-  for (;;) {
-    const coming = iterator.next();
-    coming.catch(() => undefined);
-    const came = new AbortController();
-    const over = AbortSignal.any([signal, came.signal]);
-    const left = given.ms > 0 ? one.pieceMs : one.firstMs - (clock.now() - startedAt);
-    const late = sleep(clock, left, over).then((): typeof LATE => LATE);
-    const event = await Promise.race([coming, late]).finally(() => came.abort());
-    if (signal.aborted) return;
-    if (event === LATE) {
-      given.isLate = true;
-      throw new AppError("provider.timeout", `${one.voice.name} gave no sound in its time`);
+  try {
+    for (;;) {
+      const coming = iterator.next();
+      coming.catch(() => undefined);
+      const came = new AbortController();
+      const over = AbortSignal.any([signal, came.signal]);
+      const left = given.ms > 0 ? one.pieceMs : one.firstMs - (clock.now() - startedAt);
+      const late = sleep(clock, left, over).then((): typeof LATE => LATE);
+      const event = await Promise.race([coming, late]).finally(() => came.abort());
+      if (signal.aborted) return;
+      if (event === LATE) {
+        given.isLate = true;
+        throw new AppError("provider.timeout", `${one.voice.name} gave no sound in its time`);
+      }
+      if (event.done) return;
+      yield event.value;
     }
-    if (event.done) return;
-    yield event.value;
+  } finally {
+    // Not waited for: it may have something to close, and may hang.
+    Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
 }
 
