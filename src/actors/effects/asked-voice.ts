@@ -68,6 +68,8 @@ export async function askVoice(one: VoiceTry, ports: VoiceTryPorts): Promise<Giv
     abort.abort();
   }
   const { error, ms } = given;
+  // A text without words is sent to nobody.
+  if (!how && !told && ms === 0) return given;
   const isEstimate = told === undefined && voice.tts.voices.length === 0;
   const counts = wasTurnedDown(error)
     ? { requests: 1, ...told }
