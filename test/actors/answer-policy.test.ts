@@ -347,7 +347,7 @@ test("sound behind a try that hangs is of the next try alone", async () => {
   assert.equal(samples, samplesOf(1_600, 8_000));
 });
 
-test("what a voice was given to say counts where the model breaks off in the midst of it", async () => {
+test("what a voice was given to say counts where the model breaks off in mid-word", async () => {
   const bench = await new EffectBench().join();
   async function* stream(_: unknown, signal: AbortSignal): AsyncIterable<LlmEvent> {
     yield { type: "text", text: `${TEXT} And` };
@@ -360,7 +360,7 @@ test("what a voice was given to say counts where the model breaks off in the mid
   assert.deepEqual(usageLines(end.value, "tts"), ["v characters 1 stopped"]);
 });
 
-test("a model and a voice that are stopped come to their end, and close what they have", async () => {
+test("a model and a voice that are stopped may close what they have", async () => {
   const bench = await new EffectBench().join();
   const closed: string[] = [];
   async function* stream(): AsyncIterable<LlmEvent> {

@@ -93,13 +93,13 @@ class CountingTts extends ScriptedTts {
 }
 
 suite("a vendor's voice is metered", () => {
-  async function usageOf(does: readonly Does[], stopAt?: number) {
+  async function usageOf(does: readonly Does[], stopAt?: number, text = "We open at nine.") {
     const bench = await new EffectBench().join();
     const mouth = new Mouth(
       bench,
       does.map((one) => new CountingTts(bench, one)),
     );
-    const end = mouth.say("We open at nine.");
+    const end = mouth.say(text);
     await bench.clock.advance(stopAt ?? 30_000);
     bench.abort.abort();
     await bench.clock.advance(0);
@@ -125,7 +125,8 @@ suite("a vendor's voice is metered", () => {
   });
 
   test("not for a text that it has no sound for, and does not send", async () => {
-    assert.deepEqual(await usageOf(["unsaid"]), []);
+    assert.deepEqual(await usageOf(["unsaid"], undefined, "…"), []);
+    assert.deepEqual(await usageOf(["unsaid"]), ["unsaid characters 16 estimated"]);
   });
 
   test("by its requests alone where it refused them", async () => {

@@ -2,7 +2,7 @@ import { frameMs, type AudioFrame } from "../../base/audio.ts";
 import { sleep, type Clock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Usage } from "../../events/effect.events.ts";
-import { charactersOf, type TtsEvent, type TtsUsage } from "../../providers/tts.port.ts";
+import { charactersOf, hasWords, type TtsEvent, type TtsUsage } from "../../providers/tts.port.ts";
 import type { Voice } from "../agent-parts.ts";
 import { wasTurnedDown } from "./retry.ts";
 import { attemptOf, type Tally } from "./tally.ts";
@@ -68,8 +68,7 @@ export async function askVoice(one: VoiceTry, ports: VoiceTryPorts): Promise<Giv
     abort.abort();
   }
   const { error, ms } = given;
-  // A text without words is sent to nobody.
-  if (!how && !told && ms === 0) return given;
+  if (!how && !told && ms === 0 && !hasWords(text)) return given;
   const isEstimate = told === undefined && voice.tts.voices.length === 0;
   const counts = wasTurnedDown(error)
     ? { requests: 1, ...told }
