@@ -197,9 +197,9 @@ function masked(secret: string): string {
   return `${secret.slice(0, SHOWN_AT_ENDS - 1)}…${secret.slice(-SHOWN_AT_ENDS)}`;
 }
 
-/** Addresses may hold one. */
+/** Addresses may hold one, with or without a protocol before it. */
 function withoutPassword(text: string): string {
-  return text.replaceAll(/(:\/\/[^:@/\s]*:)[^@/\s]+@/g, "$1***@");
+  return text.replaceAll(/(^|:\/\/|[,\s])([^:@/,\s]*:)[^/,\s]+@/g, "$1$2***@");
 }
 
 function freezeDeep<T extends object>(value: T): T {

@@ -33,6 +33,8 @@ const FAILURES_MAX = 3;
 const STEADY_MS = 10_000;
 /** Without audio for this long a connection may close: nobody needs it. */
 const IDLE_MS = 2_000;
+/** Who has had the audio for this long, and hangs up, has told all the words that are in it. */
+const ANSWERED_MS = 8_000;
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   "provider.rejected",
   "provider.refused",
@@ -216,8 +218,11 @@ class SteadyStream implements SttStream {
 
   #failed(connection: Connection, error: AppError): void {
     const now = this.#options.clock.now();
-    const isUnused = now - this.#pushedAt >= IDLE_MS && !this.#kept.isOwed && !this.#isDown;
-    const isIdle = isUnused && error.retry !== "never";
+    const idleMs = now - this.#pushedAt;
+    const heldMs = Math.min(idleMs, now - (connection.upAt ?? now));
+    const isAnswered = heldMs >= ANSWERED_MS && error.code !== "provider.timeout";
+    const isUnused = idleMs >= IDLE_MS && (isAnswered || !this.#kept.isOwed);
+    const isIdle = isUnused && !this.#isDown && error.retry !== "never";
     const isOurs = error.code === "provider.refused" || error.code === "effect.stopped";
     const hasHungUp = isIdle && connection.upAt !== undefined;
     this.#leave(connection, isOurs || hasHungUp ? "void" : "failed");

@@ -60,7 +60,7 @@ const VARIABLE = {
  * can answer.
  */
 export function planOf(service: Service, ports: PlanPorts, wish: Wish = {}): readonly Candidate[] {
-  const asked = placed(service, { ...ports.vendors[service], ...defined(wish) }, ports);
+  const asked = askedOf(service, ports, defined(wish));
   const keyed = orderOf(service, ports.vendors).filter((name) => hasKey(ports.vendors, name));
   const first = asked.provider ?? firstOf(service, keyed);
   const chosen = candidateOf(service, { ...asked, provider: first }, ports);
@@ -71,6 +71,15 @@ export function planOf(service: Service, ports: PlanPorts, wish: Wish = {}): rea
     .map((provider) => candidateOf(service, { provider }, ports));
   const last = service === "llm" ? [] : [candidateOf(service, { provider: "local" }, ports)];
   return [{ ...chosen, isChosen }, ...others, ...last];
+}
+
+/** What the variables say of another provider than the one that is wished is not meant for it. */
+function askedOf(service: Service, ports: PlanPorts, wish: Wish): Wish {
+  const own = placed(service, wish, ports);
+  const said = placed(service, ports.vendors[service], ports);
+  const areKnown = own.provider !== undefined && said.provider !== undefined;
+  if (areKnown && own.provider !== said.provider) return own;
+  return placed(service, { ...ports.vendors[service], ...defined(own) }, ports);
 }
 
 /** What stands in for another may be missing; what was chosen may not, nor may all. */

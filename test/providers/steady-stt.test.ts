@@ -369,3 +369,27 @@ test("who hangs up where nobody speaks has not failed", async () => {
   bench.one.fail("provider.unavailable");
   assert.deepEqual([bench.course, ended], [[], ["one void"]]);
 });
+
+test("a noise that was no word connects to nobody while nothing is sent", async () => {
+  const bench = new Bench();
+  bench.stream.speechStarted(0);
+  await bench.play(speech([0, 500]));
+  bench.stream.speechEnded(300);
+  await bench.clock.advance(10_000);
+  bench.one.fail("provider.unavailable");
+  await bench.clock.advance(60_000);
+  assert.deepEqual([bench.one.opened, bench.course], [1, []]);
+  await bench.play(speech([1, 200], [0, 400]));
+  assert.deepEqual([bench.one.opened, bench.told], [2, ["word1"]]);
+});
+
+test("words that were never answered are asked for again, also when nothing is sent", async () => {
+  const bench = new Bench();
+  bench.stream.speechStarted(0);
+  await bench.play(speech([1, 200], [0, 100]));
+  bench.stream.speechEnded(200);
+  await bench.clock.advance(10_000);
+  bench.one.fail("provider.timeout");
+  await bench.clock.advance(1_000);
+  assert.deepEqual([bench.one.opened, bench.course], [2, ["down", "retried", "up"]]);
+});

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readConfig } from "../../src/config.ts";
-import { namedCandidate, planOf, type PlanPorts, type Service } from "../../src/vendors/plan.ts";
+import {
+  namedCandidate,
+  planOf,
+  type PlanPorts,
+  type Service,
+  type Wish,
+} from "../../src/vendors/plan.ts";
 
 type Env = Readonly<Record<string, string>>;
 
@@ -181,4 +187,24 @@ test("an agent's names: a provider before a slash, a known name, a local one, or
   assert.equal(named("tts", "cartesia/v-1"), "cartesia sonic-4 v-1");
   assert.equal(named("tts", "rime/luna"), "rime coda luna");
   assert.equal(named("tts", "bob"), undefined);
+});
+
+test("what is asked for by its name wins over the provider of the variables", () => {
+  const env = { ...OPENAI, ...GROQ, ...CARTESIA, ...RIME, LLM_MODEL: "gpt-6-sol" };
+  const chosen = { ...env, AGENT_LLM_PROVIDER: "openai", AGENT_TTS_PROVIDER: "cartesia" };
+  const first = (service: Service, wish: Wish): string => {
+    const [{ provider, model, voice, isChosen } = assert.fail()] = planOf(
+      service,
+      ports({ ...chosen, TTS_MODEL: "sonic-3.5" }),
+      wish,
+    );
+    assert.equal(isChosen, true);
+    return [provider, model, voice].filter((part) => part !== undefined).join(" ");
+  };
+  assert.equal(first("llm", { model: "groq/some/new" }), "groq some/new");
+  assert.equal(first("llm", { model: "openai/gpt-oss-120b" }), "groq openai/gpt-oss-120b");
+  assert.equal(first("llm", { model: "gpt-9-new" }), "openai gpt-9-new");
+  assert.equal(first("tts", { voice: "rime/luna" }), "rime coda luna");
+  assert.equal(first("tts", { voice: "rms" }), "local flite rms");
+  assert.equal(first("tts", { voice: "v-1" }), "cartesia sonic-3.5 v-1");
 });
