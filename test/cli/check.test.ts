@@ -187,3 +187,24 @@ test("turnfold config prints values and where they are from, secrets masked", as
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   assert.match(wrong.stderr, /config\.invalid: environment: TURNFOLD_PORT: give a whole number/);
 });
+
+test("config says which names nobody reads, and which are meant", async () => {
+  const env = { TURNFOLD_PORTT: "1", OPEN_AI_API_KEY: "canary", TURNFOLD_ELSE: "2", EDITOR: "ed" };
+  const { code, stdout, stderr } = await run(["config"], { env });
+  assert.equal(code, 0);
+  assert.match(stderr, /TURNFOLD_PORTT \(environment\) is no variable .* is TURNFOLD_PORT meant/);
+  assert.match(stderr, /OPEN_AI_API_KEY \(environment\) is no variable .* OPENAI_API_KEY meant/);
+  assert.match(stderr, /TURNFOLD_ELSE \(environment\) is no variable .* docs\/configuration\.md/);
+  assert.doesNotMatch(stdout + stderr, /canary|EDITOR/);
+  const { unread } = ConfigReport.parse(
+    JSON.parse((await run(["config", "--json"], { env })).stdout),
+  );
+  assert.deepEqual(
+    unread.map(({ name, meant }) => [name, meant]),
+    [
+      ["TURNFOLD_PORTT", "TURNFOLD_PORT"],
+      ["OPEN_AI_API_KEY", "OPENAI_API_KEY"],
+      ["TURNFOLD_ELSE", null],
+    ],
+  );
+});
