@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { formatWav } from "../../src/base/audio.ts";
 import { CheckReport } from "../../src/cli/check.command.ts";
+import { AppError } from "../../src/base/errors.ts";
 import { ConfigReport } from "../../src/cli/config.command.ts";
+import { namesInOrder } from "../../src/cli/doctor-checks.ts";
 import { startDeepgramListen } from "../emulators/deepgram-listen.ts";
 import { startElevenLabs } from "../emulators/elevenlabs.ts";
 import { startOpenAi } from "../emulators/openai.ts";
@@ -186,6 +188,17 @@ test("turnfold config prints values and where they are from, secrets masked", as
   const wrong = await run(["config"], { env: { ...env, TURNFOLD_PORT: "x" } });
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   assert.match(wrong.stderr, /config\.invalid: environment: TURNFOLD_PORT: give a whole number/);
+});
+
+test("doctor names who stands in, and why somebody cannot", () => {
+  const problem = new AppError("provider.missing", "groq: the package groq-sdk is not installed");
+  const named = namesInOrder([
+    { provider: "openai", model: "gpt-x" },
+    { provider: "groq", model: "oss", problem },
+    { provider: "local", model: "rules" },
+  ]);
+  const groq = "nobody (groq: the package groq-sdk is not installed)";
+  assert.equal(named, `openai gpt-x, then ${groq}, then local rules`);
 });
 
 test("config says which names nobody reads, and which are meant", async () => {
