@@ -190,6 +190,12 @@ test("turnfold config prints values and where they are from, secrets masked", as
   assert.match(wrong.stderr, /config\.invalid: environment: TURNFOLD_PORT: give a whole number/);
 });
 
+test("check stt names a sound that is not there", async () => {
+  const { code, stderr } = await run(["check", "stt", "no-such.wav"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /^wav\.invalid: there is no file no-such\.wav\n {2}fix: name a file/);
+});
+
 test("doctor names who stands in, and why somebody cannot", () => {
   const problem = new AppError("provider.missing", "groq: the package groq-sdk is not installed");
   const named = namesInOrder([
