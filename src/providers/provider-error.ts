@@ -28,9 +28,11 @@ interface Thrown {
   readonly cause?: unknown;
 }
 
-/** A body's field that says what is wrong; `detail` is ElevenLabs's. */
-interface Told {
-  readonly message?: unknown;
+/** Where a body says what is wrong; `detail` is ElevenLabs's, `err_msg` Deepgram's. */
+interface Body {
+  readonly error?: { readonly message?: unknown };
+  readonly detail?: { readonly message?: unknown };
+  readonly err_msg?: unknown;
 }
 
 const ABORTS = new Set(["AbortError", "APIUserAbortError", "CanceledError"]);
@@ -166,8 +168,8 @@ function plainOf(message: string): string {
   const json = BODY.exec(message)?.[1];
   if (json === undefined) return message;
   try {
-    const { error, detail } = JSON.parse(json) as { readonly error?: Told; readonly detail?: Told };
-    const told = error?.message ?? detail?.message;
+    const { error, detail, err_msg: said } = JSON.parse(json) as Body;
+    const told = error?.message ?? detail?.message ?? said;
     return typeof told === "string" ? told : message;
   } catch {
     return message;

@@ -78,6 +78,8 @@ describe("what a vendor's SDK throws", () => {
     const told = 'Status code: 401\nBody: {\n  "detail": { "message": "Invalid API key" }\n}';
     const rejected = providerError(vendor, thrown({ statusCode: 401 }, told));
     assert.equal(rejected.message, "acme: Invalid API key (see ACME_API_KEY)");
+    const short = 'Status code: 401\nBody: { "err_msg": "Invalid credentials." }';
+    assert.match(providerError(vendor, thrown({}, short)).message, /^acme: Invalid credentials\.$/);
     const other = providerError(vendor, thrown({}, 'Status code: 418\nBody: {\n  "tea": 1\n}'));
     assert.equal(other.message, 'acme: Status code: 418 Body: { "tea": 1 }');
   });
