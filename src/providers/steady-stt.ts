@@ -247,8 +247,8 @@ class SteadyStream implements SttStream {
     const isTried =
       FOR_GOOD.has(error.code) || error.code === "provider.open" || retryAfterMs > WAIT_MS_MAX;
     if (next !== this.#stt && (isTried || this.#failures >= FAILURES_MAX))
-      return this.#switch(next, error.code);
-    this.#retryIn(Math.max(retryAfterMs, this.#jitter()), error.code);
+      return this.#switch(next, error);
+    this.#retryIn(Math.max(retryAfterMs, this.#jitter()), error);
   }
 
   /** The next one in order that has not refused us for good; the last is followed by the first. */
@@ -259,8 +259,9 @@ class SteadyStream implements SttStream {
     return inOrder.find((stt) => !this.#refused.has(stt));
   }
 
-  #switch(next: Stt, why: ErrorCode): void {
-    this.#on({ type: "switched", from: nameOf(this.#stt), to: nameOf(next), why });
+  #switch(next: Stt, error: AppError): void {
+    const [from, to] = [nameOf(this.#stt), nameOf(next)];
+    this.#on({ type: "switched", from, to, why: error.code, error });
     this.#left.add(this.#stt);
     this.#stt = next;
     this.#failures = 0;
@@ -271,9 +272,10 @@ class SteadyStream implements SttStream {
     this.#retry = clock.after(random() * WAIT_MS_MAX, () => this.#connect());
   }
 
-  #retryIn(waitMs: number, why: ErrorCode): void {
+  #retryIn(waitMs: number, error: AppError): void {
     const attempt = this.#failures + 1;
-    this.#on({ type: "retried", of: nameOf(this.#stt), attempt, why, waitMs });
+    const of = nameOf(this.#stt);
+    this.#on({ type: "retried", of, attempt, why: error.code, waitMs, error });
     this.#retry = this.#options.clock.after(waitMs, () => this.#connect());
   }
 

@@ -204,8 +204,9 @@ suite("a connection that breaks", () => {
     bench.one.fail("provider.unavailable");
     await bench.play(speech([0, 50], [3, 200], [0, 400]));
     assert.deepEqual(bench.course, ["down", "retried", "up"]);
-    const [retried] = bench.of("retried");
+    const { error, ...retried } = bench.of("retried")[0]!;
     const why = "provider.unavailable";
+    assert.equal(error.code, why);
     assert.deepEqual(retried, { type: "retried", of: "one/m", attempt: 2, why, waitMs: 100 });
     assert.deepEqual(bench.told, ["word1", "word2", "word3"]);
     // From the final of the first word on, and not from the beginning.
@@ -227,7 +228,7 @@ suite("a connection that breaks", () => {
     await bench.play(speech([1, 200], [0, 100], [2, 200], [0, 1_000]));
     assert.deepEqual(bench.course, ["down", "retried", "retried", "switched", "up"]);
     assert.deepEqual(bench.of("switched"), [
-      { type: "switched", from: "one/m", to: "two/m", why: "provider.failed" },
+      { type: "switched", from: "one/m", to: "two/m", why: "provider.failed", error: busy },
     ]);
     assert.deepEqual(
       bench.of("retried").map(({ waitMs }) => waitMs),
