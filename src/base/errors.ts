@@ -28,6 +28,7 @@ export const ERRORS = {
   "data.locked": { family: "outside", retry: "later" },
   "data.readOnly": { family: "input", retry: "never" },
   "data.failed": { family: "outside", retry: "later" },
+  "database.failed": { family: "outside", retry: "later" },
   "room.unavailable": { family: "outside", retry: "later" },
   "room.lost": { family: "outside", retry: "now" },
   "broker.unavailable": { family: "outside", retry: "later" },

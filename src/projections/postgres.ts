@@ -1,0 +1,17 @@
+import pg from "pg";
+import { ReadSide } from "./read-side.ts";
+
+/**
+ * The read side on a PostgreSQL server, version 15 or later. Who connects must own the schema, and
+ * be allowed to make the tenants' role or be given it. Error `database.failed`.
+ */
+export function openPostgres(url: string, connectionsMax = 4): Promise<ReadSide> {
+  const pool = new pg.Pool({ connectionString: url, max: connectionsMax });
+  // A connection that breaks fails the query that is on it. One without a query would end the
+  // process; the pool opens another in its place.
+  pool.on("error", ignore);
+  pool.on("connect", (client) => client.on("error", ignore));
+  return ReadSide.open(pool);
+}
+
+function ignore(): void {}
