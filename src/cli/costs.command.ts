@@ -14,11 +14,13 @@ import {
   printExplained,
   printGroups,
   printLines,
+  printSaving,
   printSum,
   isUnpriced,
 } from "./costs/cost-view.ts";
 import { loadBill } from "./costs/load-bill.ts";
 import { Pico, PriceReport, priceReport } from "./costs/price-report.ts";
+import { savedPercent, type Saving } from "./costs/saving.ts";
 import { EXIT, usageError } from "./output.ts";
 
 /** `turnfold costs --json`. */
@@ -53,6 +55,16 @@ export const CostReport = z.strictObject({
         unpriced: z.int(),
       }),
     )
+    .optional(),
+  /** Where requests were routed to models by level. */
+  saving: z
+    .strictObject({
+      requests: z.int(),
+      actualPico: Pico,
+      /** The same tokens at the complex model of the agent. */
+      baselinePico: Pico,
+      percent: z.number(),
+    })
     .optional(),
   /** With `--explain`. */
   explained: z
@@ -94,7 +106,7 @@ export function register(program: Command, cli: Cli): void {
 async function runCosts({ args, options, config, out }: Invocation<Options>): Promise<number> {
   await using broker = await openStore(config, true);
   const tenant = args[0] ?? (await onlyTenant(broker, config));
-  const { bill, damaged } = await loadBill(broker.log, tenant, out);
+  const { bill, saving, damaged } = await loadBill(broker.log, tenant, out);
   const { lines, totalPico } = bill;
   const groups = options.by && groupsOf(lines, options.by);
   const chosen =
@@ -111,6 +123,7 @@ async function runCosts({ args, options, config, out }: Invocation<Options>): Pr
         unpriced: all.filter(isUnpriced).length,
       })),
     }),
+    ...(saving && { saving: savingReport(saving) }),
     ...(chosen && { explained: explainedReport(chosen) }),
   });
   if (chosen) printExplained(chosen, out);
@@ -119,6 +132,7 @@ async function runCosts({ args, options, config, out }: Invocation<Options>): Pr
     if (groups) printGroups(groups, options.by!, out);
     else printLines(lines, out);
     printSum(lines, totalPico, out);
+    printSaving(saving, out);
   }
   for (const call of damaged) out.note(`${call} is damaged: only what stands before that is here`);
   return damaged.length > 0 ? EXIT.failed : EXIT.ok;
@@ -153,6 +167,17 @@ function lineReport(line: CostLine): Report["lines"][number] {
     priceId,
     call,
     turn: turnNumber(line),
+  };
+}
+
+function savingReport(saving: Saving): NonNullable<Report["saving"]> {
+  const { requests, actualPico, baselinePico } = saving;
+  const percent = savedPercent(saving);
+  return {
+    requests,
+    actualPico: String(actualPico),
+    baselinePico: String(baselinePico),
+    percent,
   };
 }
 

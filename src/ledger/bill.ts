@@ -35,11 +35,16 @@ export class Bill {
     }
   }
 
-  explain(line: CostLine): Explained {
+  /** What is known of a line's request. */
+  headOf(line: CostLine): RequestState["head"] {
     const request = this.#ledger.request(line.call, line.request);
     assert(request, "a line is of a request");
+    return request.head;
+  }
+
+  explain(line: CostLine): Explained {
     const row = line.priceId === null ? undefined : knownRow(this.#desk.book, line.priceId);
-    return { line, head: request.head, row, arithmetic: arithmeticOf(line, row) };
+    return { line, head: this.headOf(line), row, arithmetic: arithmeticOf(line, row) };
   }
 }
 

@@ -6,7 +6,7 @@ import { after, before, suite, test } from "node:test";
 import type { z } from "zod";
 import { CostReport } from "../../src/cli/costs.command.ts";
 import { PRICE_SCHEMAS } from "../../src/cli/prices.command.ts";
-import { recordPricedCall } from "../support/priced-call.ts";
+import { recordPricedCall, recordRoutedCall } from "../support/priced-call.ts";
 import { logFile, recordCall } from "../support/recorded-call.ts";
 import { run, runJson } from "../support/run-cli.ts";
 
@@ -183,6 +183,30 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
     assert.match(stdout, /~48 inputTokens +0\.0000048/);
     assert.match(stdout, /700 inputTokens +0\.0000700 +thrown away/);
     assert.match(stdout, /sum 0\.0061852 USD\n$/);
+  });
+});
+
+suite("what routing saved", () => {
+  test("is told against the same tokens at the complex model", async () => {
+    await recordRoutedCall(join(data, "routed"));
+    const { value } = await runJson(CostReport, ["costs", ...folder("routed")]);
+    // Luna: 1,000 x 0.1 + 100 x 0.5 USD a million. Sol: 2,000 x 2 + 200 x 10.
+    // All by sol: 3,000 x 2 + 300 x 10.
+    assert.deepEqual(value.saving, {
+      requests: 2,
+      actualPico: String(150_000_000 + 6_000_000_000),
+      baselinePico: "9000000000",
+      percent: 31.66,
+    });
+    const { stdout } = await run(["costs", ...folder("routed")]);
+    assert.match(
+      stdout,
+      /routing saved 31\.66 % of 2 requests: 0\.00615 USD, and 0\.009 USD .* openai\/gpt-6-sol\n$/,
+    );
+  });
+
+  test("is not told where nothing was routed", () => {
+    assert.equal(report.saving, undefined);
   });
 });
 

@@ -1,6 +1,8 @@
 import { sleep, type Clock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { openEmbedded } from "../../src/broker/embedded/embedded-broker.ts";
+import { RoutingSettings } from "../../src/events/routing.events.ts";
+import { levelsOf, routed, type Levels } from "../../src/folds/routes.ts";
 import type { Llm, LlmEvent, LlmRequest } from "../../src/providers/llm.port.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Stt } from "../../src/providers/stt.port.ts";
@@ -127,6 +129,40 @@ const haiku = (clock: Clock): PricedLlm =>
   new PricedLlm(clock, "anthropic/claude-haiku-5-5", [
     { text: "I have stopped.", tokens: [900, 0, 8] },
   ]);
+
+/** Two typed questions; the rules find the second one complex. */
+export async function recordRoutedCall(dataDir: string): Promise<void> {
+  let levels: Levels<Llm> | undefined;
+  await using simulation = await Simulation.open({
+    parts: (_, clock) => {
+      levels ??= levelsOf<Llm>({
+        simple: new PricedLlm(clock, "openai/gpt-6-luna", [
+          { text: "At nine.", tokens: [1_000, 0, 100] },
+        ]),
+        complex: new PricedLlm(clock, "openai/gpt-6-sol", [
+          { text: "It is a long story.", tokens: [2_000, 0, 200] },
+        ]),
+      });
+      return {
+        models: routed(levels),
+        routing: { settings: RoutingSettings.parse({}), levels },
+        voices: [{ tts: new ScriptedTts(clock), name: "scripted" }],
+        tools: [],
+        hooks: {},
+      };
+    },
+    broker: (clock) => openEmbedded({ dataDir, clock }),
+  });
+  simulation.enter("ann");
+  for (const text of [
+    "When do you open?",
+    "Why so late? And why not on Sundays? Please explain.",
+  ]) {
+    simulation.room.type("ann", text);
+    await simulation.run(1_000);
+    await simulation.quiet();
+  }
+}
 
 const BOOK = {
   spec: { name: "book", description: "books a table", parameters: {} },

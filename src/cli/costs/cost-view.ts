@@ -3,6 +3,7 @@ import type { CostLine } from "../../ledger/lines.ts";
 import { usdText } from "../../ledger/money.ts";
 import type { Output } from "../output.ts";
 import { dayOf, validity } from "./price-report.ts";
+import { savedPercent, type Saving } from "./saving.ts";
 import { printTable } from "../table.ts";
 
 /** A bill for people: its lines or their sums, what has no price, and why a line is what it is. */
@@ -77,6 +78,18 @@ export function printSum(lines: readonly CostLine[], totalPico: bigint, out: Out
     const quantity = all.reduce((sum, line) => sum + line.quantity, 0n);
     out.line(out.style(`  ${what}  ${quantity}`, "red"));
   }
+}
+
+/** Nothing where no call was routed. */
+export function printSaving(saving: Saving | undefined, out: Output): void {
+  if (!saving) return;
+  const { requests, actualPico, baselinePico, complex } = saving;
+  const [actual, baseline] = [actualPico, baselinePico].map(usdText);
+  const names = complex.join(", ");
+  out.line(
+    `routing saved ${savedPercent(saving)} % of ${requests} requests: ${actual} USD, and ` +
+      `${baseline} USD for the same tokens at ${names}`,
+  );
 }
 
 export function isUnpriced({ priceId }: CostLine): boolean {
