@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { CostReport } from "../../src/cli/costs.command.ts";
 import { PRICE_SCHEMAS } from "../../src/cli/prices.command.ts";
 import { recordPricedCall, recordRoutedCall } from "../support/priced-call.ts";
-import { logFile, recordCall } from "../support/recorded-call.ts";
+import { logFile, recordCall, simulateIn } from "../support/recorded-call.ts";
 import { run, runJson } from "../support/run-cli.ts";
 
 /** What a call costs, beside a bill that was written by hand. */
@@ -244,6 +244,20 @@ suite("whose costs", () => {
     assert.match(nobody.stdout, /no costs of nobody/);
     const { value } = await runJson(CostReport, ["costs", ...folder("empty")]);
     assert.deepEqual(value, { tenant: "local", totalPico: "0", lines: [] });
+  });
+
+  test("with calls of several tenants, one is to be named", async () => {
+    for (const tenant of ["beta", "gamma"]) {
+      const about = { call: `c-${tenant}`, tenant };
+      await using simulation = await simulateIn(join(data, "several"), { call: about });
+      simulation.enter("ann");
+      await simulation.quiet();
+    }
+    const { code, stderr } = await run(["costs", ...folder("several")]);
+    assert.equal(code, 2);
+    assert.match(stderr, /several tenants\n.*name one: (beta, gamma|gamma, beta)/);
+    const { value } = await runJson(CostReport, ["costs", "beta", ...folder("several")]);
+    assert.deepEqual([...new Set(value.lines.map(({ call }) => call))], ["c-beta"]);
   });
 
   test("a damaged log: what stands before that, with a word on it, and exit code 1", async () => {
