@@ -2,7 +2,15 @@ import { homedir, platform } from "node:os";
 import { posix, resolve, win32 } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { AppError } from "./base/errors.ts";
-import { findAll, readFileTexts, valuesOf, type Found, type Texts } from "./config/read.ts";
+import type { UnreadVariable } from "./config/near.ts";
+import {
+  findAll,
+  findUnread,
+  readFileTexts,
+  valuesOf,
+  type Found,
+  type Texts,
+} from "./config/read.ts";
 import { VARIABLES, type Group, type Values, type Variable } from "./config/variables.ts";
 
 /** The one reader of the environment: typed, checked, frozen. Flags win over variables. */
@@ -100,6 +108,8 @@ export interface Config {
   readonly agent: BundledAgentConfig;
   /** Every variable with where its value is from, secrets masked. */
   readonly shown: readonly ShownVariable[];
+  /** What was given, is read by nobody, and looks as if it were one of them. */
+  readonly unread: readonly UnreadVariable[];
 }
 
 export interface ShownVariable {
@@ -125,7 +135,8 @@ export interface ConfigFlags {
  */
 export function readConfig(flags: ConfigFlags = {}, env: Texts = ENVIRONMENT): Config {
   const folder = env === ENVIRONMENT ? process.cwd() : undefined;
-  const found = findAll(env, readFileTexts(env, folder));
+  const file = readFileTexts(env, folder);
+  const found = findAll(env, file);
   const values = valuesOf(found);
   return freezeDeep({
     // A folder that is named on the command line is meant.
@@ -142,6 +153,7 @@ export function readConfig(flags: ConfigFlags = {}, env: Texts = ENVIRONMENT): C
     vendors: vendorsOf(values),
     agent: agentOf(values),
     shown: found.map(showVariable),
+    unread: findUnread(env, file),
   });
 }
 
@@ -197,9 +209,9 @@ function masked(secret: string): string {
   return `${secret.slice(0, SHOWN_AT_ENDS - 1)}…${secret.slice(-SHOWN_AT_ENDS)}`;
 }
 
-/** Addresses may hold one. */
+/** Addresses may hold one, with or without a protocol before it. */
 function withoutPassword(text: string): string {
-  return text.replaceAll(/(:\/\/[^:@/\s]*:)[^@/\s]+@/g, "$1***@");
+  return text.replaceAll(/(^|:\/\/|[,\s])([^:@/,\s]*:)[^/,\s]+@/g, "$1$2***@");
 }
 
 function freezeDeep<T extends object>(value: T): T {

@@ -30,7 +30,10 @@ export type McpTools = Readonly<Record<string, ToolDefinition>> & AsyncDisposabl
 export async function mcpTools(server: McpServer, options: McpOptions = {}): Promise<McpTools> {
   const { prefix = "", only, timeout = "15s", write } = options;
   if (!("command" in server) && !URL.canParse(server.url))
-    throw new AppError("config.invalid", "mcpTools: give { command, args } or { url }");
+    throw new AppError(
+      "config.invalid",
+      "mcpTools: give { command, args }, or { url } with https://",
+    );
   const timeoutMs = durationMs(timeout, "mcpTools: timeout");
   const { openMcpTools } = await fromOptional(
     "@modelcontextprotocol/sdk",

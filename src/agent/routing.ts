@@ -16,6 +16,8 @@ export type ModelOption = ModelChoice | readonly ModelChoice[] | ModelLevels;
 const LEVELS = ComplexityLevel.options;
 const FORM = 'give a model for each: { simple: "…", complex: "…" }';
 
+const NO_LEVELS = `routing: its thresholds are for a model with levels; ${FORM}, or leave it out`;
+
 /** All models of an agent, each once; first those that are tried first. */
 export function modelsOf(model: ModelOption | undefined): readonly ModelChoice[] {
   if (model === undefined) return [];
@@ -35,7 +37,7 @@ export function routingOf({
   const refuse = (what: string): never => {
     throw new AppError("config.invalid", `agent ${name}: ${what}`);
   };
-  if (!isLevels(model)) return routing === undefined ? null : refuse(`routing: model: ${FORM}`);
+  if (!isLevels(model)) return routing === undefined ? null : refuse(NO_LEVELS);
   const unknown = Object.keys(model).find((key) => !LEVELS.some((level) => level === key));
   if (unknown !== undefined) refuse(`model.${unknown}: there are: ${LEVELS.join(", ")}`);
   const levels = levelsOf(model);

@@ -38,9 +38,9 @@ export function fixedShelf(
 export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
   const { models, voices, tools, hooks, name } = agent;
   const modelOf = (one: string): Llm =>
-    shelf.model(one) ?? unknown(`${name}: model '${one}'`, shelf.names.models);
+    taken(`${name}: model '${one}'`, () => shelf.model(one), shelf.names.models);
   const voiceOf = (one: string): Voice =>
-    shelf.voice(one) ?? unknown(`${name}: voice '${one}'`, shelf.names.voices);
+    taken(`${name}: voice '${one}'`, () => shelf.voice(one), shelf.names.voices);
   const named = models.map((one) => (typeof one === "string" ? modelOf(one) : one));
   const spoken = voices.map((one) => (typeof one === "string" ? voiceOf(one) : one));
   const all = named.length > 0 ? named : shelf.defaults.models;
@@ -53,7 +53,20 @@ export function partsOf(agent: VoiceAgent, shelf: Shelf): AgentParts {
   };
 }
 
-function unknown(what: string, names: readonly string[]): never {
+/** What is wrong with it is told with the place that names it. */
+function taken<T>(what: string, take: () => T | undefined, names: readonly string[]): T {
+  const found = attempt(what, take);
+  if (found !== undefined) return found;
   const message = `${what} is not known here; there are: ${names.join(", ")}`;
   throw new AppError("config.invalid", message);
+}
+
+function attempt<T>(what: string, take: () => T): T {
+  try {
+    return take();
+  } catch (cause) {
+    if (!(cause instanceof AppError)) throw cause;
+    const { code, message, detail } = cause;
+    throw new AppError(code, `${what}: ${message}`, { cause, detail });
+  }
 }

@@ -8,6 +8,7 @@ export async function fromOptional<T>(name: string, load: () => Promise<T>): Pro
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes(name)) throw cause;
     const fix = `npm install ${name}`;
-    throw new AppError("provider.missing", `${name} is not installed: ${fix}`, { cause });
+    const what = `the package ${name} is not installed: ${fix}`;
+    throw new AppError("provider.missing", what, { cause, detail: { fix } });
   }
 }

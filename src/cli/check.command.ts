@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { parseWav, type AudioFrame } from "../base/audio.ts";
 import type { AppError } from "../base/errors.ts";
 import { checkService, type CheckedCandidate, type ServiceCheck } from "../main.ts";
 import { defineCommand, type CommandSpec, type Invocation, type Register } from "./command.ts";
 import { EXIT, fixOf, type Output } from "./output.ts";
+import { readWav } from "./simulate/script.ts";
 
 /** Whether each part of an agent's speech can be had, one by one. */
 const Problem = z.strictObject({
@@ -98,7 +97,7 @@ async function run(
   service: ServiceCheck["service"],
 ): Promise<number> {
   const { live = false, model, voice } = options;
-  const sound = args[0] === undefined ? undefined : await soundOf(args[0]);
+  const sound = args[0] === undefined ? undefined : await readWav(args[0]);
   const check = await checkService(config, {
     service,
     wish: { model, voice },
@@ -110,10 +109,6 @@ async function run(
   out.json(CheckReport, reportOf(check, ok));
   print(check, out);
   return ok ? EXIT.ok : EXIT.failed;
-}
-
-async function soundOf(file: string): Promise<AudioFrame> {
-  return parseWav(await readFile(file), file);
 }
 
 function reportOf(check: ServiceCheck, ok: boolean): z.infer<typeof CheckReport> {

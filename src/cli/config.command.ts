@@ -18,6 +18,15 @@ export const ConfigReport = z.strictObject({
       waitsFor: z.string().nullable(),
     }),
   ),
+  /** Names that nobody reads, and that look like one of them. */
+  unread: z.array(
+    z.strictObject({
+      name: z.string(),
+      from: z.enum(["environment", "file"]),
+      /** The name that is meant; null where none is like it. */
+      meant: z.string().nullable(),
+    }),
+  ),
 });
 
 interface Options {
@@ -36,7 +45,7 @@ export const register: Register = (program, cli) => {
 };
 
 async function run({ options, config, out }: Invocation<Options>): Promise<number> {
-  out.json(ConfigReport, { variables: [...config.shown] });
+  out.json(ConfigReport, { variables: [...config.shown], unread: [...config.unread] });
   const rows = config.shown.filter(({ value }) => options.all || value !== null);
   const width = Math.max(...rows.map(({ name }) => name.length));
   let group = "";
@@ -44,6 +53,10 @@ async function run({ options, config, out }: Invocation<Options>): Promise<numbe
     if (row.group !== group) out.line(out.style(`${group === "" ? "" : "\n"}${row.group}`, "bold"));
     group = row.group;
     out.line(`  ${row.name.padEnd(width)}  ${wordsOf(row)}`);
+  }
+  for (const { name, from, meant } of config.unread) {
+    const hint = meant === null ? "see docs/configuration.md" : `is ${meant} meant?`;
+    out.note(`${name} (${from}) is no variable of turnfold: ${hint}`);
   }
   return EXIT.ok;
 }

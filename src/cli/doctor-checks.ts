@@ -14,6 +14,7 @@ import {
   openStore,
   SMART_TURN,
   storeName,
+  type CheckedCandidate,
 } from "../main.ts";
 import { fixOf } from "./output.ts";
 
@@ -63,7 +64,6 @@ async function checkVendors(config: Config): Promise<readonly Check[]> {
   const checks = services.map(async (service) => {
     const options = { service, wish: {}, live: false, isLocalTried: false };
     const { candidates } = await checkService(config, options);
-    const [first, ...others] = candidates.map(({ provider, model }) => `${provider} ${model}`);
     const name = `${service} choice`;
     const problem = candidates[0]?.problem;
     // Speech of this machine has checks of its own, and callers can type.
@@ -71,10 +71,20 @@ async function checkVendors(config: Config): Promise<readonly Check[]> {
       const fix = fixOf(problem) ?? `see turnfold check ${service}`;
       return { name, status: "fail" as const, detail: problem.message, fix };
     }
-    const detail = [first, ...others].join(", then ");
-    return { name, status: "ok" as const, detail };
+    return { name, status: "ok" as const, detail: namesInOrder(candidates) };
   });
   return Promise.all(checks);
+}
+
+/** As a call tries them: who cannot stand in is told with the reason. */
+export function namesInOrder(
+  candidates: readonly Pick<CheckedCandidate, "provider" | "model" | "problem">[],
+): string {
+  return candidates
+    .map(({ provider, model, problem }) =>
+      problem ? `nobody (${problem.message})` : `${provider} ${model}`,
+    )
+    .join(", then ");
 }
 
 function checkNode(): Check {

@@ -36,7 +36,10 @@ const OWN: Readonly<Record<string, string>> = {
 let loads = 0;
 const loading = new Map<string, Set<string>>();
 
-/** Errors `config.invalid`: no such file, it does not run, it exports no agent, a wrong field. */
+/**
+ * Errors `config.invalid`: no such file, it does not run, it exports no agent, a wrong field; and
+ * those of what it asks for while it is loaded, as `provider.unavailable` of an MCP server.
+ */
 export async function loadAgent(given: string): Promise<LoadedAgent> {
   const file = resolve(given);
   const bytes = await readFile(file, "utf8").catch((cause: Error) => {
@@ -81,9 +84,12 @@ async function run(url: URL, file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(url.href)) as Record<string, unknown>;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const fix = cause instanceof AppError ? "correct the field in the agent's file" : FIX;
-    throw refusal(`${placeOf(cause, file)}: ${message}`, fix, cause);
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const message = `${placeOf(cause, file)}: ${said}`;
+    if (!(cause instanceof AppError)) throw refusal(message, FIX, cause);
+    const { code, detail } = cause;
+    if (code !== "config.invalid") throw new AppError(code, message, { cause, detail });
+    throw refusal(message, "correct the field in the agent's file", cause);
   }
 }
 

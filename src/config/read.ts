@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import { AppError } from "../base/errors.ts";
+import { unreadIn, type UnreadVariable } from "./near.ts";
 import { VARIABLES, type Values, type Variable, type VariableName } from "./variables.ts";
 
 /** Reads the variables of the table: the environment wins over the file, a given over a default. */
@@ -56,16 +57,27 @@ export function readFileTexts(env: Texts, folder: string | undefined): Texts {
 
 /** Every variable with its value and where it is from. Error `config.invalid` names all faults. */
 export function findAll(env: Texts, file: Texts): readonly Found[] {
-  const faults: string[] = [];
+  const faults = { environment: [] as string[], file: [] as string[] };
   const found = TABLE.map(([name, variable]) => {
-    const inEnv = givenIn(env, name, faults);
-    const inFile = inEnv ?? givenIn(file, name, faults);
+    const inEnv = givenIn(env, name, faults.environment);
+    const inFile = inEnv ?? givenIn(file, name, faults.file);
     const from = inEnv ? "environment" : inFile ? "file" : undefined;
-    return valueOf(name, { variable, given: inFile, from }, faults);
+    return valueOf(name, { variable, given: inFile, from }, faults[from ?? "environment"]);
   });
-  if (faults.length === 0) return found;
+  const wrong = Object.entries(faults).filter(([, those]) => those.length > 0);
+  if (wrong.length === 0) return found;
+  const message = wrong.map(([where, those]) => `${where}: ${those.join("; ")}`).join("; ");
   const detail = { fix: "set the named variable as the message says" };
-  throw new AppError("config.invalid", `environment: ${faults.join("; ")}`, { detail });
+  throw new AppError("config.invalid", message, { detail });
+}
+
+/** What looks as if it were meant for us, and is no variable of the table. */
+export function findUnread(env: Texts, file: Texts): readonly UnreadVariable[] {
+  const known = TABLE.flatMap(([name, { aliases = [] }]) => [name, ...aliases]);
+  return [
+    ...unreadIn(Object.keys(env), "environment", known),
+    ...unreadIn(Object.keys(file), "file", known),
+  ];
 }
 
 export function valuesOf(found: readonly Found[]): Values {

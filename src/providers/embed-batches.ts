@@ -29,8 +29,9 @@ export async function embedInBatches<Answer extends EmbeddingAnswer>(
     for (let from = 0; from < inputs.length; from += batches.size) {
       const batch = inputs.slice(from, from + batches.size);
       const answer = await oneRequest(batches, batch, signal);
-      const found = vectorsOf(answer, batch.length);
+      // An answer that cannot be used is billed too.
       usage.push(...batches.usageOf(answer, batch));
+      const found = vectorsOf(answer, batch.length);
       vectors.push(...found);
       if (found[0]?.length !== vectors[0]?.length) throw garbled("vectors of two lengths");
     }

@@ -79,6 +79,7 @@ export class KeptAudio {
     this.#hints.push({ isStart: false, at, given: this.#toMs });
     this.#speech = { fromMs: this.#speech?.fromMs ?? at, toMs: at };
     this.#settlesAt = this.#toMs + SETTLE_MS;
+    this.#dropHints();
   }
 
   interim(fromMs: number): void {
@@ -138,6 +139,11 @@ export class KeptAudio {
     const first = this.#pieces[0];
     if (first && first.fromMs < from) this.#pieces[0] = tailOf(first, from);
     this.#fromMs = this.#pieces[0]?.fromMs ?? this.#toMs;
+    this.#dropHints();
+  }
+
+  /** Of those about what is forgotten nothing stays but whether there is speech since. */
+  #dropHints(): void {
     while (this.#hints[0] && this.#hints[0].at < this.#fromMs) {
       const { isStart, at } = this.#hints.shift()!;
       this.#openAtFrom = isStart ? at : undefined;

@@ -28,6 +28,13 @@ interface Thrown {
   readonly cause?: unknown;
 }
 
+/** Where a body says what is wrong; `detail` is ElevenLabs's, `err_msg` Deepgram's. */
+interface Body {
+  readonly error?: { readonly message?: unknown };
+  readonly detail?: { readonly message?: unknown };
+  readonly err_msg?: unknown;
+}
+
 const ABORTS = new Set(["AbortError", "APIUserAbortError", "CanceledError"]);
 const NETWORK_CODE = /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|UND_ERR_)/;
 const NETWORK_WORDS = new RegExp(
@@ -35,6 +42,7 @@ const NETWORK_WORDS = new RegExp(
     "incomplete json segment)",
   "i",
 );
+const BODY = /^(?:\d{3} |got status: \w+\. |Status code: \d+\s+Body: )?(\{.*\})$/s;
 /** 498 is Groq's: no room left for now. */
 const LIMITS = new Set([429, 498]);
 const TIMEOUTS = new Set([408, 504]);
@@ -138,20 +146,31 @@ function headerOf(headers: unknown, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** What was thrown first, and what it comes from: between the two stands only that one failed. */
 function messageOf(thrown: unknown): string {
   const said = chainOf(thrown)
-    .map(({ message }) => message)
-    .filter((message): message is string => typeof message === "string" && message !== "");
-  return said.length === 0 ? String(thrown) : said.slice(0, 2).map(plainOf).join(": ");
+    .map(({ message, code }) => message || code)
+    .filter((words): words is string => typeof words === "string" && words !== "")
+    .map((words) => oneLine(plainOf(words)));
+  const [first = String(thrown), ...more] = said;
+  const last = more.at(-1);
+  return last === undefined || first.includes(last)
+    ? first
+    : `${first.replace(/\.$/, "")}: ${last}`;
+}
+
+function oneLine(words: string): string {
+  return words.replaceAll(/\s+/g, " ").trim();
 }
 
 /** Some SDKs give the whole body as the message, behind the status or not. */
 function plainOf(message: string): string {
-  const json = /^(?:\d{3} |got status: \w+\. )?(\{.*\})$/s.exec(message)?.[1];
+  const json = BODY.exec(message)?.[1];
   if (json === undefined) return message;
   try {
-    const { error } = JSON.parse(json) as { readonly error?: { readonly message?: unknown } };
-    return typeof error?.message === "string" ? error.message : message;
+    const { error, detail, err_msg: said } = JSON.parse(json) as Body;
+    const told = error?.message ?? detail?.message ?? said;
+    return typeof told === "string" ? told : message;
   } catch {
     return message;
   }

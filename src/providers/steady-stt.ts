@@ -33,6 +33,8 @@ const FAILURES_MAX = 3;
 const STEADY_MS = 10_000;
 /** Without audio for this long a connection may close: nobody needs it. */
 const IDLE_MS = 2_000;
+/** Who has had the audio for this long, and hangs up, has told all the words that are in it. */
+const ANSWERED_MS = 8_000;
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   "provider.rejected",
   "provider.refused",
@@ -75,6 +77,7 @@ interface Connection {
   readonly base: number;
   readonly attempt: number;
   upAt: number | undefined;
+  /** Once it is there, until its pass is over. */
   trial: Cancel;
 }
 
@@ -214,14 +217,18 @@ class SteadyStream implements SttStream {
   }
 
   #failed(connection: Connection, error: AppError): void {
-    const { clock } = this.#options;
+    const now = this.#options.clock.now();
+    const idleMs = now - this.#pushedAt;
+    const heldMs = Math.min(idleMs, now - (connection.upAt ?? now));
+    const isAnswered = heldMs >= ANSWERED_MS && error.code !== "provider.timeout";
+    const isUnused = idleMs >= IDLE_MS && (isAnswered || !this.#kept.isOwed);
+    const isIdle = isUnused && !this.#isDown && error.retry !== "never";
     const isOurs = error.code === "provider.refused" || error.code === "effect.stopped";
-    this.#leave(connection, isOurs ? "void" : "failed");
+    const hasHungUp = isIdle && connection.upAt !== undefined;
+    this.#leave(connection, isOurs || hasHungUp ? "void" : "failed");
     this.#count(connection, connection.stream.abort());
-    const now = clock.now();
     if (connection.upAt !== undefined && now - connection.upAt >= STEADY_MS) this.#failures = 0;
-    const isIdle = now - this.#pushedAt >= IDLE_MS && !this.#kept.isOwed && !this.#isDown;
-    if (isIdle && error.retry !== "never") this.#isAsleep = true;
+    if (isIdle) this.#isAsleep = true;
     else this.#lost(error);
   }
 
@@ -240,8 +247,8 @@ class SteadyStream implements SttStream {
     const isTried =
       FOR_GOOD.has(error.code) || error.code === "provider.open" || retryAfterMs > WAIT_MS_MAX;
     if (next !== this.#stt && (isTried || this.#failures >= FAILURES_MAX))
-      return this.#switch(next, error.code);
-    this.#retryIn(Math.max(retryAfterMs, this.#jitter()), error.code);
+      return this.#switch(next, error);
+    this.#retryIn(Math.max(retryAfterMs, this.#jitter()), error);
   }
 
   /** The next one in order that has not refused us for good; the last is followed by the first. */
@@ -252,8 +259,9 @@ class SteadyStream implements SttStream {
     return inOrder.find((stt) => !this.#refused.has(stt));
   }
 
-  #switch(next: Stt, why: ErrorCode): void {
-    this.#on({ type: "switched", from: nameOf(this.#stt), to: nameOf(next), why });
+  #switch(next: Stt, error: AppError): void {
+    const [from, to] = [nameOf(this.#stt), nameOf(next)];
+    this.#on({ type: "switched", from, to, why: error.code, error });
     this.#left.add(this.#stt);
     this.#stt = next;
     this.#failures = 0;
@@ -264,9 +272,10 @@ class SteadyStream implements SttStream {
     this.#retry = clock.after(random() * WAIT_MS_MAX, () => this.#connect());
   }
 
-  #retryIn(waitMs: number, why: ErrorCode): void {
+  #retryIn(waitMs: number, error: AppError): void {
     const attempt = this.#failures + 1;
-    this.#on({ type: "retried", of: nameOf(this.#stt), attempt, why, waitMs });
+    const of = nameOf(this.#stt);
+    this.#on({ type: "retried", of, attempt, why: error.code, waitMs, error });
     this.#retry = this.#options.clock.after(waitMs, () => this.#connect());
   }
 

@@ -47,6 +47,7 @@ export type SttEvent =
       readonly attempt: number;
       readonly why: ErrorCode;
       readonly waitMs: number;
+      readonly error: AppError;
     }
   /** Another provider goes on; both are `provider/model`. */
   | {
@@ -54,6 +55,7 @@ export type SttEvent =
       readonly from: string;
       readonly to: string;
       readonly why: ErrorCode;
+      readonly error: AppError;
     };
 
 /** What connections or requests of one kind took together; ms. */

@@ -35,6 +35,11 @@ export function takesVoice({ voices }: Pick<Tts, "voices">, name: string): boole
   return voices.length === 0 || voices.includes(name);
 }
 
+/** False for signs alone: no vendor is asked to say them. */
+export function hasWords(text: string): boolean {
+  return /[\p{L}\p{N}]/u.test(text);
+}
+
 /** Characters as vendors count them: code points, not UTF-16 units. */
 export function charactersOf(text: string): number {
   return [...text].length;

@@ -88,7 +88,7 @@ export function resolveModel(
     const what = retiresOn === undefined ? `${when} the API` : when;
     return { id, warning: `${id} ${what}: choose ${other} instead` };
   }
-  const left = `${id} has left the API on ${retiresOn}`;
+  const left = `${id} left the API on ${retiresOn}`;
   if (retired === "keep") return { id, warning: `${left}, and is asked for all the same` };
   if (retired === "map" && successor !== undefined)
     return { id: successor, warning: `${left}: ${successor} is used in its place` };

@@ -1,6 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import { providerError, type Vendor } from "./provider-error.ts";
-import type { Tts, TtsEvent, TtsRequest } from "./tts.port.ts";
+import { hasWords, type Tts, type TtsEvent, type TtsRequest } from "./tts.port.ts";
 
 /** What every vendor's voice is made with. */
 export interface VendorTtsOptions {
@@ -49,7 +49,7 @@ async function* speak(
   say: VendorVoice["say"],
 ): AsyncIterable<TtsEvent> {
   const { signal, text, voice } = request;
-  if (!/[\p{L}\p{N}]/u.test(text)) return;
+  if (!hasWords(text)) return;
   // One of our own: SDKs leave their listeners on the signal they are given.
   const stop = new AbortController();
   const onAbort = (): void => stop.abort();

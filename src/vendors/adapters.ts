@@ -1,5 +1,6 @@
 import { AppError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
+import { fromOptional } from "../base/optional-package.ts";
 import type { VendorName, VendorsConfig } from "../config.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Stt } from "../providers/stt.port.ts";
@@ -57,7 +58,7 @@ export class AdapterSet<K extends keyof Makers> {
     const entries = Object.entries(adapters) as [VendorName, Adapter<K>][];
     const keyed = entries.filter(([vendor]) => access[vendor].key !== undefined);
     const loaded = keyed.map(async ([vendor, adapter]) => {
-      return [vendor, await loadAdapter(vendor, adapter)] as const;
+      return [vendor, await loadAdapter(adapter)] as const;
     });
     return new AdapterSet(new Map(await Promise.all(loaded)));
   }
@@ -75,18 +76,15 @@ export class AdapterSet<K extends keyof Makers> {
   }
 }
 
-async function loadAdapter<K extends keyof Makers>(
-  vendor: VendorName,
-  { packageName, load }: Adapter<K>,
-): Promise<Loaded<K>> {
+async function loadAdapter<K extends keyof Makers>({
+  packageName,
+  load,
+}: Adapter<K>): Promise<Loaded<K>> {
   try {
-    return { make: await load() };
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const isMissing = code === "ERR_MODULE_NOT_FOUND" && packageName !== undefined;
-    if (!isMissing || !message.includes(packageName)) throw cause;
-    const fix = `npm install ${packageName}`;
-    const what = `${vendor}: the package ${packageName} is not installed`;
-    return { problem: new AppError("provider.missing", what, { cause, detail: { fix } }) };
+    const make = await (packageName === undefined ? load() : fromOptional(packageName, load));
+    return { make };
+  } catch (error) {
+    if (error instanceof AppError && error.code === "provider.missing") return { problem: error };
+    throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { Shelf } from "../agent/shelf.ts";
 import type { VendorName, VendorsConfig } from "../config.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
-import { defaultOf, findModel, MODEL_DATA } from "../providers/vendor-models.ts";
+import { defaultOf, findModel, MODEL_DATA, stateOf } from "../providers/vendor-models.ts";
 import { accessOf, AdapterSet, type Adapters } from "./adapters.ts";
 import { namedCandidate, planOf, usable, type Candidate, type PlanPorts } from "./plan.ts";
 
@@ -67,9 +67,10 @@ class VendorShelf implements Shelf, AsyncDisposable {
   }
 
   get names(): Shelf["names"] {
-    const { local } = this.#ports;
+    const { local, at } = this.#ports;
+    const models = this.#loaded.llm.names.flatMap((name) => modelNames(name, at));
     return {
-      models: [...Object.keys(local.models), ...this.#loaded.llm.names.flatMap(modelNames)],
+      models: [...Object.keys(local.models), ...models],
       voices: [...local.voices, ...this.#loaded.tts.names.flatMap(voiceNames)],
     };
   }
@@ -136,12 +137,15 @@ function kept<T>(all: Map<string, T>, key: string, make: () => T): T {
   return there;
 }
 
-function modelNames(provider: VendorName): readonly string[] {
-  return MODEL_DATA.models
-    .filter((one) => one.provider === provider && one.kinds.includes("llm"))
-    .map(({ id }) => `${provider}/${id}`);
+/** Those that can still be had; the last stands for what our table does not know. */
+function modelNames(provider: VendorName, at: number): readonly string[] {
+  const there = MODEL_DATA.models.filter(
+    (one) =>
+      one.provider === provider && one.kinds.includes("llm") && stateOf(one, at) !== "retired",
+  );
+  return [...there.map(({ id }) => `${provider}/${id}`), `${provider}/…`];
 }
 
 function voiceNames(provider: VendorName): readonly string[] {
-  return [`${provider}/${defaultOf(provider, "tts")?.voice}`];
+  return [`${provider}/${defaultOf(provider, "tts")?.voice}`, `${provider}/…`];
 }

@@ -41,6 +41,12 @@ export interface Wish {
   readonly voice?: string | undefined;
 }
 
+/** A wish as it was understood. */
+interface Asked extends Wish {
+  /** What else can be done where its key is not set. */
+  readonly instead?: string;
+}
+
 /** In the order they are tried where nobody names one. */
 const ORDER: Readonly<Record<Service, readonly VendorName[]>> = {
   stt: ["deepgram", "groq"],
@@ -53,6 +59,7 @@ const VARIABLE = {
   llm: "AGENT_LLM_PROVIDER",
   tts: "AGENT_TTS_PROVIDER",
 } as const;
+const MODEL_VARIABLE = { stt: "STT_MODEL", llm: "LLM_MODEL", tts: "TTS_MODEL" } as const;
 
 /**
  * The first is used, the others stand in for it in this order. Whoever chooses `local` keeps all
@@ -60,17 +67,31 @@ const VARIABLE = {
  * can answer.
  */
 export function planOf(service: Service, ports: PlanPorts, wish: Wish = {}): readonly Candidate[] {
-  const asked = placed(service, { ...ports.vendors[service], ...defined(wish) }, ports);
+  const asked = askedOf(service, ports, defined(wish));
+  const wanted = { ...ports.vendors[service], ...defined(wish) };
   const keyed = orderOf(service, ports.vendors).filter((name) => hasKey(ports.vendors, name));
   const first = asked.provider ?? firstOf(service, keyed);
-  const chosen = candidateOf(service, { ...asked, provider: first }, ports);
+  const instead = wanted.provider === undefined ? insteadOf(service, wanted) : undefined;
+  const chosen =
+    first === "local"
+      ? localCandidate(service, asked, ports)
+      : candidateOf(service, { ...asked, provider: first, ...(instead && { instead }) }, ports);
   const isChosen = Object.values(asked).some((one) => one !== undefined);
   if (first === "local") return [{ ...chosen, isChosen }];
   const others = keyed
     .filter((name) => name !== first)
     .map((provider) => candidateOf(service, { provider }, ports));
-  const last = service === "llm" ? [] : [candidateOf(service, { provider: "local" }, ports)];
+  const last = service === "llm" ? [] : [localCandidate(service, {}, ports)];
   return [{ ...chosen, isChosen }, ...others, ...last];
+}
+
+/** What the variables say of another provider than the one that is wished is not meant for it. */
+function askedOf(service: Service, ports: PlanPorts, wish: Wish): Wish {
+  const own = placed(service, wish, ports);
+  const said = placed(service, ports.vendors[service], ports);
+  const areKnown = own.provider !== undefined && said.provider !== undefined;
+  if (areKnown && own.provider !== said.provider) return own;
+  return placed(service, { ...ports.vendors[service], ...defined(own) }, ports);
 }
 
 /** What stands in for another may be missing; what was chosen may not, nor may all. */
@@ -111,7 +132,9 @@ export function namedCandidate(
   if (wish.provider === undefined) return undefined;
   const { provider: preferred, model } = ports.vendors.tts;
   const own = service === "tts" && preferred === wish.provider && model !== undefined;
-  const candidate = candidateOf(service, own ? { ...wish, model } : wish, ports);
+  const asked = own ? { ...wish, model } : wish;
+  const instead = "name another in the agent's file";
+  const candidate = candidateOf(service, { ...asked, instead }, ports);
   return { ...candidate, isChosen: true };
 }
 
@@ -171,58 +194,82 @@ function hasKey({ access }: VendorsConfig, provider: VendorName): boolean {
   return access[provider].key !== undefined;
 }
 
-function candidateOf(
-  service: Service,
-  { provider = "local", model, voice }: Wish,
-  { vendors, at, localVoices }: PlanPorts,
-): Candidate {
+function candidateOf(service: Service, asked: Asked, ports: PlanPorts): Candidate {
+  const { provider = "local", model, voice, instead } = asked;
+  if (provider === "local") return localCandidate(service, asked, ports);
+  const { vendors, at } = ports;
   const base = { service, provider, isChosen: false, warnings: [] };
-  if (provider === "local") return localCandidate(base, { model, voice }, localVoices);
   const own = defaultOf(provider, service);
-  const asked = model ?? own?.model ?? "";
+  const id = model ?? own?.model ?? "";
   try {
-    const { keyName } = vendors.access[provider];
-    if (!hasKey(vendors, provider)) throw missingKey(service, provider, keyName);
-    const resolved = resolveModel(provider, asked, { at, retired: vendors.retired });
+    if (!isProvider(service, provider)) throw noAdapter(service, provider, id);
+    if (!hasKey(vendors, provider))
+      throw missingKey(provider, ports, instead ?? `choose another with ${VARIABLE[service]}`);
+    const resolved = resolveModel(provider, id, { at, retired: vendors.retired });
     const said = service === "tts" ? (voice ?? own?.voice ?? "") : undefined;
     const spoken = said === undefined ? undefined : resolveVoice(provider, resolved.id, said);
-    const warnings = [resolved.warning, spoken?.warning].filter((one) => one !== undefined);
+    const all = [resolved.warning, foreign(provider, id, ports), spoken?.warning];
+    const warnings = all.filter((one) => one !== undefined);
     return { ...base, model: resolved.id, warnings, ...(spoken && { voice: spoken.voice }) };
   } catch (error) {
     const problem = toAppError(error, "config.invalid");
-    return { ...base, model: asked, problem, ...(voice !== undefined && { voice }) };
+    return { ...base, model: id, problem, ...(voice !== undefined && { voice }) };
   }
 }
 
 function localCandidate(
-  base: Omit<Candidate, "model">,
-  { model, voice }: Wish,
-  localVoices: readonly string[],
+  service: Service,
+  { provider, model, voice }: Wish,
+  { localVoices }: PlanPorts,
 ): Candidate {
-  const own = LOCAL_MODEL[base.service];
-  const known = base.service !== "tts" || voice === undefined || localVoices.includes(voice);
-  const local = { ...base, model: own };
-  const spoken = base.service === "tts" ? { voice: voice ?? localVoices[0] ?? "" } : {};
-  if (model !== undefined && model !== own)
-    return { ...local, problem: unplaced(base.service, "model", model) };
-  return known
-    ? { ...local, ...spoken }
-    : { ...local, ...spoken, problem: unplaced("tts", "voice", voice!) };
+  const own = LOCAL_MODEL[service];
+  const local = { service, provider: "local", isChosen: false, warnings: [], model: own } as const;
+  const isAsked = provider === "local";
+  const spoken = service === "tts" ? { voice: voice ?? localVoices[0] ?? "" } : {};
+  if (model !== undefined && model !== own) {
+    const other = `leave ${MODEL_VARIABLE[service]} out, or choose who has it`;
+    return { ...local, problem: unplaced(service, `model ${model}`, isAsked && other) };
+  }
+  if (service !== "tts" || voice === undefined || localVoices.includes(voice))
+    return { ...local, ...spoken };
+  const other = `choose one of ${localVoices.join(", ")}, or who has it`;
+  return { ...local, ...spoken, problem: unplaced(service, `voice ${voice}`, isAsked && other) };
 }
 
-function missingKey(service: Service, provider: VendorName, keyName: string): AppError {
-  const fix = `set ${keyName}, or choose another with ${VARIABLE[service]}`;
+/** By its name, where that has chosen the provider too: another provider has not that name. */
+function insteadOf(service: Service, { model, voice }: Wish): string | undefined {
+  if (model !== undefined) return `name another model than ${model} in ${MODEL_VARIABLE[service]}`;
+  return voice === undefined ? undefined : `name another voice than ${voice} in TTS_VOICE_ID`;
+}
+
+/** What is known as another's is asked for all the same: a gateway may have it. */
+function foreign(provider: VendorName, id: string, { vendors }: PlanPorts): string | undefined {
+  if (vendors.access[provider].baseUrl !== undefined || findModel(id, provider)) return undefined;
+  const owner = findModel(id)?.provider;
+  return owner && `${id} is a model of ${owner}, and ${provider} is asked for it`;
+}
+
+function missingKey(provider: VendorName, { vendors }: PlanPorts, instead: string): AppError {
+  const { keyName } = vendors.access[provider];
+  const fix = `set ${keyName}, or ${instead}`;
   return new AppError("provider.missing", `${provider}: ${keyName} is not set`, {
     detail: { fix },
   });
 }
 
-/** Nobody who has a key is asked for it, and no local engine has it. */
-function unplaced(service: Service, what: "model" | "voice", name: string): AppError {
-  const fix = `set the key of the provider that has it, and ${VARIABLE[service]}`;
-  return new AppError("config.invalid", `no provider is there for the ${what} ${name}`, {
+function noAdapter(service: Service, provider: VendorName, id: string): AppError {
+  const fix = `name a model of ${ORDER[service].join(" or ")} in ${MODEL_VARIABLE[service]}`;
+  return new AppError("config.invalid", `${id}: turnfold has no adapter for it of ${provider}`, {
     detail: { fix },
   });
+}
+
+/** Nobody who has a key is asked for it, and no local engine has it. */
+function unplaced(service: Service, what: string, other: string | false): AppError {
+  const key = `set the key of the provider that has it, and ${VARIABLE[service]}`;
+  const fix = other === false ? key : `${other} with ${VARIABLE[service]}`;
+  const who = other === false ? "no provider is there for the" : "this machine has no";
+  return new AppError("config.invalid", `${who} ${what}`, { detail: { fix } });
 }
 
 function defined(wish: Wish): Wish {

@@ -71,6 +71,8 @@ suite("a model", () => {
       ]);
       await answer(bench, { models: [late, giving(bench, [[10, text("In time.")]], "b")] });
       assert.deepEqual([whysOf(bench), saidOf(bench)], [["late"], ["In time."]]);
+      const why = "a gave nothing in its time";
+      assert.deepEqual(bench.warned, [["the model a failed: it is left", why]]);
     }
   });
 

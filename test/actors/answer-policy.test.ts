@@ -347,7 +347,7 @@ test("sound behind a try that hangs is of the next try alone", async () => {
   assert.equal(samples, samplesOf(1_600, 8_000));
 });
 
-test("what a voice was given to say counts where the model breaks off in it", async () => {
+test("what a voice was given to say counts where the model breaks off in mid-word", async () => {
   const bench = await new EffectBench().join();
   async function* stream(_: unknown, signal: AbortSignal): AsyncIterable<LlmEvent> {
     yield { type: "text", text: `${TEXT} And` };
@@ -358,4 +358,37 @@ test("what a voice was given to say counts where the model breaks off in it", as
   const end = await answer(bench, { models: [breaking] });
   assert.equal(end.value?.error, "provider.unavailable");
   assert.deepEqual(usageLines(end.value, "tts"), ["v characters 1 stopped"]);
+});
+
+test("a model and a voice that are stopped may close what they have", async () => {
+  const bench = await new EffectBench().join();
+  const closed: string[] = [];
+  async function* stream(): AsyncIterable<LlmEvent> {
+    try {
+      for (;;) {
+        yield { type: "text", text: `${TEXT} ` };
+        await sleep(bench.clock, 100);
+      }
+    } finally {
+      closed.push("model");
+    }
+  }
+  const voice = new (class extends ScriptedTts {
+    override async *speak(): AsyncIterable<TtsEvent> {
+      try {
+        for (;;) {
+          yield { type: "audio", frame: { samples: new Int16Array(400), rateHz: this.rateHz } };
+          await sleep(bench.clock, 50);
+        }
+      } finally {
+        closed.push("voice");
+      }
+    }
+  })(bench.clock);
+  const models = [{ provider: "acme", model: "a", stream }];
+  const end = await answer(bench, { models, voices: [voice] }, 1_020);
+  bench.abort.abort();
+  await bench.clock.advance(200);
+  assert.equal(end.done, true);
+  assert.deepEqual(closed.toSorted(), ["model", "voice"]);
 });

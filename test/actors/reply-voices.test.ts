@@ -69,12 +69,14 @@ class Mouth {
   }
 }
 
+type Does = "tells" | "refuses" | "hangs" | "unsaid";
+
 /** A vendor's voice, which knows its ids alone: it tells its counts, is refused, or is silent. */
 class CountingTts extends ScriptedTts {
   override readonly voices: string[] = [];
-  readonly #does: "tells" | "refuses" | "hangs";
+  readonly #does: Does;
 
-  constructor(bench: EffectBench, does: "tells" | "refuses" | "hangs") {
+  constructor(bench: EffectBench, does: Does) {
     super(bench.clock, { model: does });
     this.#does = does;
   }
@@ -82,6 +84,7 @@ class CountingTts extends ScriptedTts {
   override async *speak(request: TtsRequest): AsyncIterable<TtsEvent> {
     if (this.#does === "refuses")
       throw new AppError("provider.limited", "too many", { detail: { status: 429 } });
+    if (this.#does === "unsaid") return;
     if (this.#does === "hangs") await new Promise(() => undefined);
     yield { type: "usage", usage: { characters: 100, inputTokens: 3 } };
     yield* super.speak(request);
@@ -90,13 +93,13 @@ class CountingTts extends ScriptedTts {
 }
 
 suite("a vendor's voice is metered", () => {
-  async function usageOf(does: readonly ("tells" | "refuses" | "hangs")[], stopAt?: number) {
+  async function usageOf(does: readonly Does[], stopAt?: number, text = "We open at nine.") {
     const bench = await new EffectBench().join();
     const mouth = new Mouth(
       bench,
       does.map((one) => new CountingTts(bench, one)),
     );
-    const end = mouth.say("We open at nine.");
+    const end = mouth.say(text);
     await bench.clock.advance(stopAt ?? 30_000);
     bench.abort.abort();
     await bench.clock.advance(0);
@@ -119,6 +122,11 @@ suite("a vendor's voice is metered", () => {
 
   test("by what was sent where it is stopped before it told, and says so", async () => {
     assert.deepEqual(await usageOf(["hangs"], 500), ["hangs characters 16 estimated stopped"]);
+  });
+
+  test("not for a text that it has no sound for, and does not send", async () => {
+    assert.deepEqual(await usageOf(["unsaid"], undefined, "…"), []);
+    assert.deepEqual(await usageOf(["unsaid"]), ["unsaid characters 16 estimated"]);
   });
 
   test("by its requests alone where it refused them", async () => {

@@ -109,8 +109,12 @@ suite("the ears", () => {
     stt.say({ type: "up" });
     const retried = { of: "a/m", attempt: 2, why: "provider.unavailable", waitMs: 90 } as const;
     const switched = { from: "a/m", to: "b/n", why: "provider.rejected" } as const;
-    stt.say({ type: "retried", ...retried });
-    stt.say({ type: "switched", ...switched });
+    stt.say({ type: "retried", ...retried, error: new AppError(retried.why, "no line") });
+    stt.say({ type: "switched", ...switched, error: new AppError(switched.why, "no such key") });
+    assert.deepEqual(bench.warned, [
+      ["speech-to-text a/m failed: it is asked again", "no line"],
+      ["speech-to-text a/m failed: b/n goes on", "no such key"],
+    ]);
     assert.deepEqual(
       bench.met.map(({ event }) => event),
       [

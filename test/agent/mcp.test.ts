@@ -215,10 +215,13 @@ suite("the connection to an MCP server", () => {
 
   test("one that is not there is named, its secrets are not", async () => {
     const env = { TOKEN: "secret" };
-    await assert.rejects(mcpTools({ command: "no-such-program", args: ["--x"], env }), (error) => {
+    const args = ["--x", "y", "--api-key", "secret", "--token=secret", "--header", "A: secret"];
+    await assert.rejects(mcpTools({ command: "no-such-program", args, env }), (error) => {
       const { code, message } = error as { code: string; message: string };
       assert.equal(code, "provider.unavailable");
-      assert.match(message, /^the MCP server no-such-program --x cannot be started: .*ENOENT/);
+      const shown = "no-such-program --x y --api-key *** --token=*** --header ***";
+      assert.ok(message.startsWith(`the MCP server ${shown} cannot be started: `), message);
+      assert.match(message, /ENOENT/);
       return true;
     });
     await assert.rejects(mcpTools({ command: process.execPath, args: ["-e", "0"] }), {
@@ -243,7 +246,7 @@ suite("the connection to an MCP server", () => {
       export default voiceAgent({ name: "a", instructions: "b", tools });`;
     await writeFile(file, agent);
     await assert.rejects(loadAgent(file), {
-      code: "config.invalid",
+      code: "provider.unavailable",
       message: /agent\.ts.*the MCP server no-such-program --x cannot be started/,
     });
   });

@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { formatWav } from "../../src/base/audio.ts";
 import { CheckReport } from "../../src/cli/check.command.ts";
+import { AppError } from "../../src/base/errors.ts";
 import { ConfigReport } from "../../src/cli/config.command.ts";
+import { namesInOrder } from "../../src/cli/doctor-checks.ts";
 import { startDeepgramListen } from "../emulators/deepgram-listen.ts";
 import { startElevenLabs } from "../emulators/elevenlabs.ts";
 import { startOpenAi } from "../emulators/openai.ts";
@@ -186,4 +188,42 @@ test("turnfold config prints values and where they are from, secrets masked", as
   const wrong = await run(["config"], { env: { ...env, TURNFOLD_PORT: "x" } });
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   assert.match(wrong.stderr, /config\.invalid: environment: TURNFOLD_PORT: give a whole number/);
+});
+
+test("check stt names a sound that is not there", async () => {
+  const { code, stderr } = await run(["check", "stt", "no-such.wav"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /^wav\.invalid: there is no file no-such\.wav\n {2}fix: name a file/);
+});
+
+test("doctor names who stands in, and why somebody cannot", () => {
+  const problem = new AppError("provider.missing", "groq: the package groq-sdk is not installed");
+  const named = namesInOrder([
+    { provider: "openai", model: "gpt-x" },
+    { provider: "groq", model: "oss", problem },
+    { provider: "local", model: "rules" },
+  ]);
+  const groq = "nobody (groq: the package groq-sdk is not installed)";
+  assert.equal(named, `openai gpt-x, then ${groq}, then local rules`);
+});
+
+test("config says which names nobody reads, and which are meant", async () => {
+  const env = { TURNFOLD_PORTT: "1", OPEN_AI_API_KEY: "canary", TURNFOLD_ELSE: "2", EDITOR: "ed" };
+  const { code, stdout, stderr } = await run(["config"], { env });
+  assert.equal(code, 0);
+  assert.match(stderr, /TURNFOLD_PORTT \(environment\) is no variable .* is TURNFOLD_PORT meant/);
+  assert.match(stderr, /OPEN_AI_API_KEY \(environment\) is no variable .* OPENAI_API_KEY meant/);
+  assert.match(stderr, /TURNFOLD_ELSE \(environment\) is no variable .* docs\/configuration\.md/);
+  assert.doesNotMatch(stdout + stderr, /canary|EDITOR/);
+  const { unread } = ConfigReport.parse(
+    JSON.parse((await run(["config", "--json"], { env })).stdout),
+  );
+  assert.deepEqual(
+    unread.map(({ name, meant }) => [name, meant]),
+    [
+      ["TURNFOLD_PORTT", "TURNFOLD_PORT"],
+      ["OPEN_AI_API_KEY", "OPENAI_API_KEY"],
+      ["TURNFOLD_ELSE", null],
+    ],
+  );
 });

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { readConfig } from "../../src/config.ts";
 
@@ -45,4 +48,16 @@ test("LIVEKIT_URL needs a key and its secret, and is an address of a WebSocket",
     code: "config.invalid",
     message: /LIVEKIT_URL/,
   });
+});
+
+test("a wrong value is told with where it stands: the environment or the file", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "turnfold-config-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, "vars");
+  await writeFile(file, "TURNFOLD_PORT=x\nLOG_LEVEL=loud\n");
+  const read = (env: object) => () => readConfig({}, { TURNFOLD_ENV_FILE: file, ...env });
+  const level = "LOG_LEVEL: give one of debug, info, warn, error, warning";
+  const port = "TURNFOLD_PORT: give a whole number from 0 to 65535";
+  assert.throws(read({}), { message: `file: ${port}; ${level}` });
+  assert.throws(read({ TURNFOLD_PORT: "y" }), { message: `environment: ${port}; file: ${level}` });
 });

@@ -271,6 +271,12 @@ test("a file is read, and the environment wins over it under whichever name", as
 test("the configuration is frozen to its depth, and a password in an address is not shown", () => {
   const config = read({ ...ACCESS, NATS_URL: "nats://me:hush@h:4222" });
   assert.equal(shown(config, "NATS_URL").value, "nats://me:***@h:4222");
+  for (const [given, value] of [
+    ["nats://me:hu@sh@h:4222", "nats://me:***@h:4222"],
+    ["me:hush@h:4222", "me:***@h:4222"],
+    ["nats://me:hush@h:4222, me:hush@i", "nats://me:***@h:4222, me:***@i"],
+  ] as const)
+    assert.equal(shown(read({ NATS_URL: given }), "NATS_URL").value, value);
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.vendors.access.openai));
   assert.ok(Object.isFrozen(config.liveKit) && Object.isFrozen(config.shown[0]));
 });

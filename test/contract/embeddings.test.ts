@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { crc32, deflateSync } from "node:zlib";
+import { embedInBatches } from "../../src/providers/embed-batches.ts";
 import { createOpenAiEmbeddings } from "../../src/providers/openai/openai.embeddings.ts";
 import { createVoyageEmbeddings } from "../../src/providers/voyage/voyage.embeddings.ts";
 import { OPENAI_INPUTS_MAX, startOpenAiEmbeddings } from "../emulators/openai-embeddings.ts";
@@ -74,6 +75,21 @@ suite("embeddings of texts and images", () => {
     assert.equal(vectors[0]!.length, 4);
     assert.equal((server.seen[0]!.body as { input_type: string }).input_type, "query");
   });
+});
+
+test("what an answer without its vectors cost is told with its error", async () => {
+  const [meter, quantity] = ["inputTokens", 3] as const;
+  const of = { service: "embedding", provider: "acme", model: "m" } as const;
+  const usage = [{ ...of, meter, quantity, estimated: false }];
+  const batches = {
+    vendor: { provider: "acme", keyName: "ACME_API_KEY", key: KEY },
+    size: 8,
+    request: () => Promise.resolve({ data: [] }),
+    usageOf: () => usage,
+  };
+  const { signal } = new AbortController();
+  const asked = embedInBatches(batches, [{ type: "text", text: "a" }], { kind: "query", signal });
+  await assert.rejects(asked, { code: "provider.garbled", detail: { provider: "acme", usage } });
 });
 
 /** A blue PNG. */

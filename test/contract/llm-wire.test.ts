@@ -78,4 +78,20 @@ describe("a request on the wire", () => {
         none,
       );
     });
+
+  for (const { name, open } of LLM_ADAPTERS)
+    it(`holds nothing that an SDK reads from the environment: ${name}`, async (t) => {
+      for (const variable of ["OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "ANTHROPIC_AUTH_TOKEN"]) {
+        const before = process.env[variable];
+        process.env[variable] = "of-the-environment";
+        t.after(() => {
+          if (before === undefined) delete process.env[variable];
+          else process.env[variable] = before;
+        });
+      }
+      await using bench = await open();
+      await all(bench.llm, REQUEST);
+      const [asked] = bench.emulator.server.seen;
+      assert.ok(!JSON.stringify(asked?.headers).includes("of-the-environment"));
+    });
 });

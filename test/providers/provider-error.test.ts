@@ -62,6 +62,28 @@ describe("what a vendor's SDK throws", () => {
     assert.equal(providerError(vendor, thrown({}, "{half")).message, "acme: {half");
   });
 
+  it("names where the line broke, not only that it did", () => {
+    const refused = thrown({ code: "ECONNREFUSED" }, "connect ECONNREFUSED 127.0.0.1:9");
+    const tried = thrown(
+      { cause: thrown({ cause: refused }, "fetch failed") },
+      "Connection error.",
+    );
+    const message = "acme: Connection error: connect ECONNREFUSED 127.0.0.1:9";
+    assert.equal(providerError(vendor, tried).message, message);
+    const both = thrown({ cause: thrown({ code: "ECONNREFUSED" }, "") }, "fetch failed");
+    assert.equal(providerError(vendor, both).message, "acme: fetch failed: ECONNREFUSED");
+  });
+
+  it("is one line, whatever the body", () => {
+    const told = 'Status code: 401\nBody: {\n  "detail": { "message": "Invalid API key" }\n}';
+    const rejected = providerError(vendor, thrown({ statusCode: 401 }, told));
+    assert.equal(rejected.message, "acme: Invalid API key (see ACME_API_KEY)");
+    const short = 'Status code: 401\nBody: { "err_msg": "Invalid credentials." }';
+    assert.match(providerError(vendor, thrown({}, short)).message, /^acme: Invalid credentials\.$/);
+    const other = providerError(vendor, thrown({}, 'Status code: 418\nBody: {\n  "tea": 1\n}'));
+    assert.equal(other.message, 'acme: Status code: 418 Body: { "tea": 1 }');
+  });
+
   it("names the variable of a key that is not accepted", () => {
     const { message } = providerError(vendor, thrown({ status: 401 }, "who are you"));
     assert.equal(message, "acme: who are you (see ACME_API_KEY)");

@@ -204,8 +204,9 @@ suite("a connection that breaks", () => {
     bench.one.fail("provider.unavailable");
     await bench.play(speech([0, 50], [3, 200], [0, 400]));
     assert.deepEqual(bench.course, ["down", "retried", "up"]);
-    const [retried] = bench.of("retried");
+    const { error, ...retried } = bench.of("retried")[0]!;
     const why = "provider.unavailable";
+    assert.equal(error.code, why);
     assert.deepEqual(retried, { type: "retried", of: "one/m", attempt: 2, why, waitMs: 100 });
     assert.deepEqual(bench.told, ["word1", "word2", "word3"]);
     // From the final of the first word on, and not from the beginning.
@@ -227,7 +228,7 @@ suite("a connection that breaks", () => {
     await bench.play(speech([1, 200], [0, 100], [2, 200], [0, 1_000]));
     assert.deepEqual(bench.course, ["down", "retried", "retried", "switched", "up"]);
     assert.deepEqual(bench.of("switched"), [
-      { type: "switched", from: "one/m", to: "two/m", why: "provider.failed" },
+      { type: "switched", from: "one/m", to: "two/m", why: "provider.failed", error: busy },
     ]);
     assert.deepEqual(
       bench.of("retried").map(({ waitMs }) => waitMs),
@@ -356,4 +357,40 @@ test("who is silent holds back nobody: a connection that lasts has passed its tr
   bench.stream.abort();
   await bench.clock.advance(0);
   assert.equal(bench.clock.nextDue, undefined);
+});
+
+test("who hangs up where nobody speaks has not failed", async () => {
+  const ended: string[] = [];
+  const breakers: Guard = {
+    enter: ({ provider }) => ({ end: (how) => void ended.push(`${provider} ${how}`) }),
+  };
+  const bench = new Bench(undefined, breakers);
+  await bench.play(speech([0, 100]));
+  await bench.clock.advance(5_000);
+  bench.one.fail("provider.unavailable");
+  assert.deepEqual([bench.course, ended], [[], ["one void"]]);
+});
+
+test("a noise that was no word connects to nobody while nothing is sent", async () => {
+  const bench = new Bench();
+  bench.stream.speechStarted(0);
+  await bench.play(speech([0, 500]));
+  bench.stream.speechEnded(300);
+  await bench.clock.advance(10_000);
+  bench.one.fail("provider.unavailable");
+  await bench.clock.advance(60_000);
+  assert.deepEqual([bench.one.opened, bench.course], [1, []]);
+  await bench.play(speech([1, 200], [0, 400]));
+  assert.deepEqual([bench.one.opened, bench.told], [2, ["word1"]]);
+});
+
+test("words that were never answered are asked for again, also when nothing is sent", async () => {
+  const bench = new Bench();
+  bench.stream.speechStarted(0);
+  await bench.play(speech([1, 200], [0, 100]));
+  bench.stream.speechEnded(200);
+  await bench.clock.advance(10_000);
+  bench.one.fail("provider.timeout");
+  await bench.clock.advance(1_000);
+  assert.deepEqual([bench.one.opened, bench.course], [2, ["down", "retried", "up"]]);
 });

@@ -60,7 +60,7 @@ test("keys alone make an agent that is answered for by the vendors' model and vo
   const { messages } = openAi.server.seen.at(-1)!.body as { messages: { content: unknown }[] };
   assert.match(JSON.stringify(messages[0]), /You are a clock\./);
   assert.match(report.stderr, /no speech models/);
-  const mapped = /"level":"warn".*gpt-4-turbo has left the API on 2026-10-23: gpt-6-luna is used/;
+  const mapped = /"level":"warn".*gpt-4-turbo left the API on 2026-10-23: gpt-6-luna is used/;
   assert.match(report.stderr, mapped);
   assert.ok(voice.seen.some(({ body }) => JSON.stringify(body).includes("It is noon.")));
 });

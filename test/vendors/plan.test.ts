@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readConfig } from "../../src/config.ts";
-import { namedCandidate, planOf, type PlanPorts, type Service } from "../../src/vendors/plan.ts";
+import {
+  namedCandidate,
+  planOf,
+  type PlanPorts,
+  type Service,
+  type Wish,
+} from "../../src/vendors/plan.ts";
 
 type Env = Readonly<Record<string, string>>;
 
@@ -115,6 +121,66 @@ const PLANS: readonly (readonly [Service, Env, readonly string[]])[] = [
   ],
 ];
 
+const FIXES: readonly (readonly [Service, Env, string, string])[] = [
+  [
+    "llm",
+    { AGENT_LLM_PROVIDER: "openai" },
+    "openai: OPENAI_API_KEY is not set",
+    "set OPENAI_API_KEY, or choose another with AGENT_LLM_PROVIDER",
+  ],
+  [
+    "llm",
+    { ...OPENAI, LLM_MODEL: "claude-sonnet-5-5" },
+    "anthropic: ANTHROPIC_API_KEY is not set",
+    "set ANTHROPIC_API_KEY, or name another model than claude-sonnet-5-5 in LLM_MODEL",
+  ],
+  [
+    "tts",
+    { ...CARTESIA, TTS_VOICE_ID: "alloy" },
+    "openai: OPENAI_API_KEY is not set",
+    "set OPENAI_API_KEY, or name another voice than alloy in TTS_VOICE_ID",
+  ],
+  [
+    "stt",
+    { ...OPENAI, STT_MODEL: "gpt-4o-mini-transcribe" },
+    "gpt-4o-mini-transcribe: turnfold has no adapter for it of openai",
+    "name a model of deepgram or groq in STT_MODEL",
+  ],
+  [
+    "llm",
+    { AGENT_LLM_PROVIDER: "local", LLM_MODEL: "gpt-6-luna" },
+    "this machine has no model gpt-6-luna",
+    "leave LLM_MODEL out, or choose who has it with AGENT_LLM_PROVIDER",
+  ],
+  [
+    "tts",
+    { AGENT_TTS_PROVIDER: "local", TTS_VOICE_ID: "alloy" },
+    "this machine has no voice alloy",
+    "choose one of slt, rms, or who has it with AGENT_TTS_PROVIDER",
+  ],
+  [
+    "tts",
+    { TTS_VOICE_ID: "v-1" },
+    "no provider is there for the voice v-1",
+    "set the key of the provider that has it, and AGENT_TTS_PROVIDER",
+  ],
+];
+
+for (const [service, env, message, fix] of FIXES)
+  test(`${service} with ${JSON.stringify(env)} says what to do`, () => {
+    const problem = planOf(service, ports(env))[0]?.problem;
+    assert.deepEqual([problem?.message, problem?.detail["fix"]], [message, fix]);
+  });
+
+test("a model of another provider is asked for with a warning, but for a gateway", () => {
+  const env = { ...OPENAI, AGENT_LLM_PROVIDER: "openai", LLM_MODEL: "claude-sonnet-5-5" };
+  const first = planOf("llm", ports(env))[0];
+  const warning = "claude-sonnet-5-5 is a model of anthropic, and openai is asked for it";
+  assert.deepEqual([first?.model, first?.warnings], ["claude-sonnet-5-5", [warning]]);
+  const gateway = { ...env, OPENAI_BASE_URL: "https://gateway.example/v1" };
+  assert.deepEqual(planOf("llm", ports(gateway))[0]?.warnings, []);
+});
+
 for (const [service, env, expected] of PLANS)
   test(`${service} with ${JSON.stringify(env)}`, () => {
     assert.deepEqual(plan(service, env), expected);
@@ -181,4 +247,24 @@ test("an agent's names: a provider before a slash, a known name, a local one, or
   assert.equal(named("tts", "cartesia/v-1"), "cartesia sonic-4 v-1");
   assert.equal(named("tts", "rime/luna"), "rime coda luna");
   assert.equal(named("tts", "bob"), undefined);
+});
+
+test("what is asked for by its name wins over the provider of the variables", () => {
+  const env = { ...OPENAI, ...GROQ, ...CARTESIA, ...RIME, LLM_MODEL: "gpt-6-sol" };
+  const chosen = { ...env, AGENT_LLM_PROVIDER: "openai", AGENT_TTS_PROVIDER: "cartesia" };
+  const first = (service: Service, wish: Wish): string => {
+    const [{ provider, model, voice, isChosen } = assert.fail()] = planOf(
+      service,
+      ports({ ...chosen, TTS_MODEL: "sonic-3.5" }),
+      wish,
+    );
+    assert.equal(isChosen, true);
+    return [provider, model, voice].filter((part) => part !== undefined).join(" ");
+  };
+  assert.equal(first("llm", { model: "groq/some/new" }), "groq some/new");
+  assert.equal(first("llm", { model: "openai/gpt-oss-120b" }), "groq openai/gpt-oss-120b");
+  assert.equal(first("llm", { model: "gpt-9-new" }), "openai gpt-9-new");
+  assert.equal(first("tts", { voice: "rime/luna" }), "rime coda luna");
+  assert.equal(first("tts", { voice: "rms" }), "local flite rms");
+  assert.equal(first("tts", { voice: "v-1" }), "cartesia sonic-3.5 v-1");
 });

@@ -139,10 +139,14 @@ test("a name without its key names the variable; an unknown one what there is", 
   const { shelf } = await open({ OPENAI_API_KEY: "k1" });
   assert.throws(() => partsOf(agent({ voice: "cartesia/v-1" }), shelf), {
     code: "provider.missing",
-    message: /CARTESIA_API_KEY/,
+    message: "a: voice 'cartesia/v-1': cartesia: CARTESIA_API_KEY is not set",
+    detail: { fix: "set CARTESIA_API_KEY, or name another in the agent's file" },
   });
   assert.throws(() => partsOf(agent({ model: "gpt-9-new" }), shelf), {
     code: "config.invalid",
     message: /model 'gpt-9-new' is not known here; there are: receptionist, .*openai\/gpt-6-luna/,
   });
+  const { models } = shelf.names;
+  assert.ok(!models.includes("openai/gpt-4-turbo"), "it has left its API");
+  assert.equal(models.at(-1), "openai/…");
 });

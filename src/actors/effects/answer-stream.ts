@@ -29,7 +29,7 @@ export interface AnswerPorts {
   onRetry(model: Llm, retried: Retried): void;
   /** `ms`: the time in which it gave nothing, where that is why. */
   onSwitch(from: Llm, to: Llm, left: Left): void;
-  /** What a model threw, and whether it is asked again or left for the next. */
+  /** What a model threw, or that its time was over, and whether it is asked again or left. */
   onFailure(model: Llm, error: unknown, then: "again" | "next"): void;
   /** What each request cost, also of one that was left or cut off. */
   onUsage(usage: readonly Usage[]): void;
@@ -96,7 +96,7 @@ async function* answerOf(
       const waitMs = retryDelay({ error, attempt, leftMs, random });
       const why = asked.isLate ? "late" : failureCode(error);
       if (waitMs === undefined && isLast) throw error;
-      if (!asked.isLate) ports.onFailure(model, error, waitMs === undefined ? "next" : "again");
+      ports.onFailure(model, error, waitMs === undefined ? "next" : "again");
       if (waitMs === undefined) return { why, ...(asked.isLate && { ms: firstTokenMs }) };
       ports.onRetry(model, { attempt: attempt + 1, why, waitMs });
       await sleep(clock, waitMs, signal);

@@ -42,7 +42,7 @@ export class AskedModel {
   readonly #try: Try;
   readonly #ports: TryPorts;
   readonly #abort = new AbortController();
-  readonly #events: AsyncIterator<LlmEvent>;
+  readonly #events: AsyncGenerator<LlmEvent>;
   /** A model may not heed its signal: nobody waits for it then. */
   readonly #stopped: Promise<typeof OVER>;
   readonly #tally = new Tally();
@@ -110,6 +110,8 @@ export class AskedModel {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#abort.abort();
+    // Behind the abort, and not waited for: it may have something to close, and may hang.
+    this.#events.return(undefined).catch(() => undefined);
     if (this.#how !== "failed") this.#try.pass?.end(this.#how ? "void" : "ok");
     this.#estimate();
     const which = attemptOf(this.#try.attempt, this.#how);

@@ -2,7 +2,7 @@ import { frameMs, type AudioFrame } from "../../base/audio.ts";
 import { sleep, type Clock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Usage } from "../../events/effect.events.ts";
-import { charactersOf, type TtsEvent, type TtsUsage } from "../../providers/tts.port.ts";
+import { charactersOf, hasWords, type TtsEvent, type TtsUsage } from "../../providers/tts.port.ts";
 import type { Voice } from "../agent-parts.ts";
 import { wasTurnedDown } from "./retry.ts";
 import { attemptOf, type Tally } from "./tally.ts";
@@ -68,6 +68,7 @@ export async function askVoice(one: VoiceTry, ports: VoiceTryPorts): Promise<Giv
     abort.abort();
   }
   const { error, ms } = given;
+  if (!how && !told && ms === 0 && !hasWords(text)) return given;
   const isEstimate = told === undefined && voice.tts.voices.length === 0;
   const counts = wasTurnedDown(error)
     ? { requests: 1, ...told }
@@ -106,21 +107,26 @@ async function* inTime(
 ): AsyncGenerator<TtsEvent> {
   const iterator = events[Symbol.asyncIterator]();
   const startedAt = clock.now();
-  for (;;) {
-    const coming = iterator.next();
-    coming.catch(() => undefined);
-    const came = new AbortController();
-    const over = AbortSignal.any([signal, came.signal]);
-    const left = given.ms > 0 ? one.pieceMs : one.firstMs - (clock.now() - startedAt);
-    const late = sleep(clock, left, over).then((): typeof LATE => LATE);
-    const event = await Promise.race([coming, late]).finally(() => came.abort());
-    if (signal.aborted) return;
-    if (event === LATE) {
-      given.isLate = true;
-      throw new AppError("provider.timeout", `${one.voice.name} gave no sound in its time`);
+  try {
+    for (;;) {
+      const coming = iterator.next();
+      coming.catch(() => undefined);
+      const came = new AbortController();
+      const over = AbortSignal.any([signal, came.signal]);
+      const left = given.ms > 0 ? one.pieceMs : one.firstMs - (clock.now() - startedAt);
+      const late = sleep(clock, left, over).then((): typeof LATE => LATE);
+      const event = await Promise.race([coming, late]).finally(() => came.abort());
+      if (signal.aborted) return;
+      if (event === LATE) {
+        given.isLate = true;
+        throw new AppError("provider.timeout", `${one.voice.name} gave no sound in its time`);
+      }
+      if (event.done) return;
+      yield event.value;
     }
-    if (event.done) return;
-    yield event.value;
+  } finally {
+    // Not waited for: it may have something to close, and may hang.
+    Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
 }
 

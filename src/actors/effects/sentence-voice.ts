@@ -141,8 +141,7 @@ export class SentenceVoice {
       const waitMs = retryDelay({ error, attempt, leftMs, random });
       const why = isLate ? "late" : failureCode(error);
       const isThrown = isLast && waitMs === undefined && !this.#ports.mayBeText;
-      if (!isLate && !isThrown)
-        this.#ports.onFailure(voice, error, waitMs === undefined ? "next" : "again");
+      if (!isThrown) this.#ports.onFailure(voice, error, waitMs === undefined ? "next" : "again");
       if (waitMs === undefined)
         return this.#leave(given, { why, ...(isLate && { ms: firstAudioMs }) }, error);
       this.#ports.onRetry(voice, { attempt: attempt + 1, why, waitMs });

@@ -174,11 +174,17 @@ class WordTeller {
       return quietly(this.#effect.progress({ type: "stt.down", resendFrom }));
     }
     if (event.type === "up") return this.#up();
-    if (event.type === "retried" || event.type === "switched")
-      return quietly(this.#effect.progress({ ...event, type: `stt.${event.type}` }));
+    if (event.type === "retried" || event.type === "switched") return this.#failed(event);
     if (event.type === "endOfTurn") return this.#judge(event);
     if (event.type === "interim" && !this.#isDue(event.text)) return;
     this.#words(event);
+  }
+
+  #failed({ error, ...told }: Extract<SttEvent, { type: "retried" | "switched" }>): void {
+    const [one, then] =
+      told.type === "retried" ? [told.of, "it is asked again"] : [told.from, `${told.to} goes on`];
+    this.#effect.warn(`speech-to-text ${one} failed: ${then}`, error);
+    quietly(this.#effect.progress({ ...told, type: `stt.${told.type}` }));
   }
 
   #words(event: Extract<SttEvent, { type: "interim" | "final" }>): void {

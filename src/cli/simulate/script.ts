@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { joinSamples, parseWav, resample } from "../../base/audio.ts";
+import { joinSamples, parseWav, resample, type AudioFrame } from "../../base/audio.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Tts } from "../../providers/tts.port.ts";
 
@@ -49,21 +49,22 @@ export async function soundsOf(
 ): Promise<readonly (Int16Array | undefined)[]> {
   const sounds: (Int16Array | undefined)[] = [];
   for (const act of acts) {
-    if (act.kind === "wav") sounds.push(await wavSound(act.file, voice.rateHz));
+    if (act.kind === "wav") sounds.push(resample(await readWav(act.file), voice.rateHz).samples);
     else if (act.kind === "say") sounds.push(await speech(act.text, voice));
     else sounds.push(undefined);
   }
   return sounds;
 }
 
-async function wavSound(file: string, rateHz: number): Promise<Int16Array> {
+/** A file a person named. Error `wav.invalid`. */
+export async function readWav(file: string): Promise<AudioFrame> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code !== "ENOENT")
       throw new AppError("wav.invalid", `cannot read ${file}`, { cause });
     const detail = { fix: "name a file of 16-bit PCM WAV" };
     throw new AppError("wav.invalid", `there is no file ${file}`, { cause, detail });
   });
-  return resample(parseWav(bytes, file), rateHz).samples;
+  return parseWav(bytes, file);
 }
 
 async function speech(text: string, voice: CallerVoice): Promise<Int16Array> {

@@ -30,6 +30,7 @@ export function createGroqStt(options: GroqSttOptions): Stt {
     maxRetries: 0,
     timeout: NO_DEADLINE_MS,
     logLevel: "off",
+    fetch: wholeFetch,
     ...(baseUrl !== undefined && { baseURL: baseUrl }),
   });
   return {
@@ -60,3 +61,15 @@ export function createGroqStt(options: GroqSttOptions): Stt {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
+
+/**
+ * `fetch` with the form as one piece. Node reads a form on, part by part, after its request has
+ * failed, and what that throws is in nobody's hands: it would end the process.
+ */
+const wholeFetch: typeof fetch = async (input, init) => {
+  if (!(init?.body instanceof FormData)) return fetch(input, init);
+  const form = new Response(init.body);
+  const headers = new Headers(init.headers);
+  headers.set("content-type", form.headers.get("content-type")!);
+  return fetch(input, { ...init, headers, body: await form.arrayBuffer() });
+};

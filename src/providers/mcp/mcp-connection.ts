@@ -22,11 +22,23 @@ import type { McpServer } from "./mcp-server.ts";
 /** Deadlines of calls are the host's, on its own clock; the SDK's would be one minute. */
 const NEVER_MS = 2 ** 31 - 1;
 
-/** As errors name it; headers and environment may hold secrets and are never shown. */
+/** Names of options whose values are shown to nobody. */
+const SECRET_OPTION = /^--?[\w-]*(key|token|secret|passw|auth|header)[\w-]*/i;
+
+/** As errors name it; headers, environment and options may hold secrets, which are never shown. */
 export function nameOf(server: McpServer): string {
-  if ("command" in server) return [server.command, ...(server.args ?? [])].join(" ");
+  if ("command" in server) return [server.command, ...shownArgs(server.args ?? [])].join(" ");
   const { origin, pathname } = new URL(server.url);
   return `${origin}${pathname}`;
+}
+
+function shownArgs(args: readonly string[]): readonly string[] {
+  return args.map((arg, i) => {
+    const [option] = SECRET_OPTION.exec(arg) ?? [];
+    if (option !== undefined) return arg.startsWith(`${option}=`) ? `${option}=***` : arg;
+    const before = args[i - 1] ?? "";
+    return SECRET_OPTION.test(before) && !before.includes("=") ? "***" : arg;
+  });
 }
 
 /**
@@ -170,9 +182,13 @@ export class McpConnection {
 
   #unavailable(thrown: unknown): AppError {
     if (thrown instanceof AppError) return thrown;
-    const what = "command" in this.#server ? "cannot be started" : "does not answer";
+    const isProgram = "command" in this.#server;
+    const what = isProgram ? "cannot be started" : "does not answer";
     const message = `the MCP server ${this.name} ${what}: ${messageOf(thrown)}`;
-    return new AppError("provider.unavailable", message, { cause: thrown });
+    const fix = isProgram
+      ? "run the command by hand: it must be there, and speak MCP over its stdin and stdout"
+      : "check the address and the headers, and that the server runs";
+    return new AppError("provider.unavailable", message, { cause: thrown, detail: { fix } });
   }
 
   #failed(tool: string, thrown: unknown): AppError {

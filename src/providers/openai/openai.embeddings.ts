@@ -21,6 +21,8 @@ export function createOpenAiEmbeddings(options: OpenAiEmbeddingsOptions): Embedd
   const { key, model, baseUrl, dimensions } = options;
   const client = new OpenAI({
     apiKey: key,
+    organization: null,
+    project: null,
     ...(baseUrl !== undefined && { baseURL: baseUrl }),
     maxRetries: 0,
     timeout: NEVER_MS,

@@ -11,7 +11,9 @@ type Effort = OpenAI.ReasoningEffort;
 export function createOpenAiLlm(options: VendorLlmOptions): Llm {
   const { key, model, effort } = options;
   const vendor = { provider: PROVIDER, keyName: "OPENAI_API_KEY", key };
-  const client = new OpenAI(clientOptions(options));
+  // The SDK would take them from the environment.
+  const unasked = { organization: null, project: null };
+  const client = new OpenAI({ ...clientOptions(options), ...unasked });
   async function* ask(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent> {
     const chunks = await client.chat.completions.create(
       {
