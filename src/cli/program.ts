@@ -5,6 +5,7 @@ import { register as registerCharts } from "./charts.command.ts";
 import { register as registerCheck } from "./check.command.ts";
 import type { Cli, Register } from "./command.ts";
 import { register as registerConfig } from "./config.command.ts";
+import { register as registerCosts } from "./costs.command.ts";
 import { register as registerDev } from "./dev.command.ts";
 import { register as registerDispatch } from "./dispatch.command.ts";
 import { register as registerDoctor } from "./doctor.command.ts";
@@ -12,6 +13,7 @@ import { register as registerFleet } from "./fleet.command.ts";
 import { register as registerModels } from "./models.command.ts";
 import { register as registerNew } from "./new.command.ts";
 import { EXIT, reportError, usageError, type CliIo } from "./output.ts";
+import { register as registerPrices } from "./prices.command.ts";
 import { register as registerReplay } from "./replay.command.ts";
 import { register as registerShow } from "./show.command.ts";
 import { register as registerSimulate } from "./simulate.command.ts";
@@ -41,6 +43,8 @@ const COMMANDS: readonly Register[] = [
   registerReplay,
   registerTest,
   registerTransfer,
+  registerCosts,
+  registerPrices,
   registerCharts,
   registerDoctor,
   registerCheck,
@@ -65,6 +69,7 @@ Examples:
   $ turnfold replay export.jsonl --json     the same for a file, for a program
   $ turnfold test from c0k3 --turn 2        a test out of a recorded call
   $ turnfold export c0k3 call.jsonl         one file of it; turnfold import takes it in
+  $ turnfold costs acme --by model          what calls cost; --explain says why
   $ turnfold charts --format stately        the statecharts, for Stately Studio
   $ turnfold doctor                         what is set up here, and what is not
   $ turnfold check tts --live               who speaks, and how fast

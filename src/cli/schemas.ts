@@ -3,12 +3,14 @@ import { CallList } from "./calls.command.ts";
 import { ChartList } from "./charts.command.ts";
 import { CheckReport } from "./check.command.ts";
 import { ConfigReport } from "./config.command.ts";
+import { CostReport } from "./costs.command.ts";
 import { DispatchReport } from "./dispatch.command.ts";
 import { DoctorReport } from "./doctor.command.ts";
 import { FleetReport } from "./fleet.command.ts";
 import { ModelList } from "./models.command.ts";
 import { NewReport } from "./new.command.ts";
 import { ErrorReport } from "./output.ts";
+import { PRICE_SCHEMAS } from "./prices.command.ts";
 import { ReplayReport } from "./replay.command.ts";
 import { ShowReport } from "./show.command.ts";
 import { SimulateReport } from "./simulate.command.ts";
@@ -29,6 +31,8 @@ export const SCHEMAS = {
   "test from": TestReport,
   export: TransferReport,
   import: TransferReport,
+  costs: CostReport,
+  ...PRICE_SCHEMAS,
   charts: ChartList,
   doctor: DoctorReport,
   "check stt": CheckReport,

@@ -83,11 +83,15 @@ export class Metering {
       const closed = { ...facts, kind: "closed", segment: 0, status } as const;
       if (isEmpty(guessed))
         return [usageEvent({ ...closed, meters: orRequest(told), quality: "measured" })];
-      const end = usageEvent({ ...closed, meters: guessed, quality: "estimated" });
-      if (isEmpty(told)) return [end];
-      // What was counted stays measured beside what was not.
-      const progress = { ...facts, kind: "progress", segment: 1 } as const;
-      return [usageEvent({ ...progress, meters: told, quality: "measured" }), end];
+      const estimate = { ...closed, meters: guessed, quality: "estimated" } as const;
+      if (isEmpty(told)) return [usageEvent(estimate)];
+      // What was counted stays measured beside what was not; the same meter may have some of both.
+      const added = { semantics: "delta" } as const;
+      const progress = { ...facts, kind: "progress", segment: 1, meters: told } as const;
+      return [
+        usageEvent({ ...progress, ...added, quality: "measured" }),
+        usageEvent({ ...estimate, ...added }),
+      ];
     });
   }
 

@@ -71,8 +71,9 @@ export class PriceBook {
   readonly #byId: ReadonlyMap<string, PriceRow>;
   readonly #bySelector: ReadonlyMap<string, readonly PriceRow[]>;
 
-  /** Error `config.invalid`, naming the entry. */
-  constructor(file: unknown) {
+  /** Error `config.invalid`, naming the entry and the file, as which the content is `known`. */
+  constructor(file: unknown, known = "data/prices.json") {
+    const invalid = (what: string): AppError => new AppError("config.invalid", `${known}: ${what}`);
     const parsed = PriceFile.safeParse(file);
     if (!parsed.success) throw invalid(parsed.error.message);
     this.version = shortHash(canonicalJson(parsed.data));
@@ -83,8 +84,9 @@ export class PriceBook {
     const ids = this.all.map(({ priceId }) => priceId);
     const twice = ids.find((id, at) => ids.indexOf(id) !== at);
     if (twice !== undefined) throw invalid(`${twice} stands twice`);
-    for (const row of this.all) checkDates(row);
-    for (const rows of this.#bySelector.values()) checkOverlap(rows);
+    const wrong =
+      firstOf(this.all, datesProblem) ?? firstOf([...this.#bySelector.values()], overlap);
+    if (wrong !== undefined) throw invalid(wrong);
   }
 
   /** Also one that is history, or was revoked. */
@@ -175,15 +177,24 @@ function rowsOf({ pricePico, ...card }: PriceCard): readonly PriceRow[] {
   }));
 }
 
-function checkDates(row: PriceRow): void {
-  const { priceId, effectiveFrom, effectiveTo, knownFrom, revokedAt, retiredAt } = row;
-  if (effectiveFrom >= effectiveTo) throw invalid(`${priceId}: effectiveTo is not after its begin`);
-  if (knownFrom >= revokedAt) throw invalid(`${priceId}: revokedAt is not after knownFrom`);
-  if (retiredAt <= effectiveFrom)
-    throw invalid(`${priceId}: it was retired before it had this price`);
+/** The first problem that is found in any of them. */
+function firstOf<T>(all: readonly T[], problem: (one: T) => string | undefined) {
+  for (const one of all) {
+    const found = problem(one);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
-function checkOverlap(rows: readonly PriceRow[]): void {
+function datesProblem(row: PriceRow): string | undefined {
+  const { priceId, effectiveFrom, effectiveTo, knownFrom, revokedAt, retiredAt } = row;
+  if (effectiveFrom >= effectiveTo) return `${priceId}: effectiveTo is not after its begin`;
+  if (knownFrom >= revokedAt) return `${priceId}: revokedAt is not after knownFrom`;
+  if (retiredAt <= effectiveFrom) return `${priceId}: it was retired before it had this price`;
+  return undefined;
+}
+
+function overlap(rows: readonly PriceRow[]): string | undefined {
   for (const [i, a] of rows.entries())
     for (const b of rows.slice(i + 1)) {
       const atOnce = a.effectiveFrom < b.effectiveTo && b.effectiveFrom < a.effectiveTo;
@@ -191,8 +202,9 @@ function checkOverlap(rows: readonly PriceRow[]): void {
         SPECIAL.every((key) => a[key] === b[key]) && a.threshold?.mode === b.threshold?.mode;
       const knownAtOnce = a.knownFrom < b.revokedAt && b.knownFrom < a.revokedAt;
       if (forTheSame && aboveOf(a) === aboveOf(b) && atOnce && knownAtOnce)
-        throw invalid(`${a.priceId} and ${b.priceId} hold at once`);
+        return `${a.priceId} and ${b.priceId} hold at once`;
     }
+  return undefined;
 }
 
 function isKnown({ knownFrom, revokedAt }: PriceRow, at: number): boolean {
@@ -225,8 +237,4 @@ function optional({ tier, region, plan, tenant, multipliers }: Omit<PriceCard, "
 /** A tier is never priced as another one. */
 function keyOf({ provider, model, meter, tier }: PriceSelector): string {
   return JSON.stringify([provider, model, meter, tier ?? null]);
-}
-
-function invalid(what: string): AppError {
-  return new AppError("config.invalid", `data/prices.json: ${what}`);
 }

@@ -29,6 +29,7 @@ import {
   type ScriptedAnswer,
 } from "../providers/scripted/scripted-mouth.ts";
 import type { LlmRequest } from "../providers/llm.port.ts";
+import type { Stt } from "../providers/stt.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
 
 /**
@@ -45,6 +46,8 @@ export interface SimulationOptions {
   /** Voices in the order they are tried; default: one that `ttsFails` may break. */
   readonly voices?: (clock: Clock) => readonly Voice[];
   readonly ears?: (clock: Clock) => Ears;
+  /** What speech-to-text is taken for, instead of the scripted one. */
+  readonly stt?: (scripted: Stt) => Stt;
   /** Parts of the agents the call may be handed to. */
   readonly agents?: Readonly<Record<string, Partial<AgentParts>>>;
   /** All parts by the agent's name, instead of those above. */
@@ -205,7 +208,8 @@ export class Simulation implements AsyncDisposable {
   #runners(clock: Clock): Runners {
     const { room } = this;
     const media = new CallMedia();
-    const { parts, guard } = this.#options;
+    const { parts, guard, stt } = this.#options;
+    const scripted = new ScriptedStt(clock, (sample) => room.utteranceOf(sample));
     const partsOf = (name: string): AgentParts =>
       parts ? parts(name, this.clock) : this.#partsOf(name, clock);
     const speaking = { partsOf, media, ...(guard && { guard }) };
@@ -215,7 +219,7 @@ export class Simulation implements AsyncDisposable {
         this.#options.ears?.(clock) ?? { vad: new ScriptedVad(clock) },
         media,
       ),
-      stt: sttRunner(new ScriptedStt(clock, (sample) => room.utteranceOf(sample)), media),
+      stt: sttRunner(stt?.(scripted) ?? scripted, media),
       reply: replyRunner(speaking),
       filler: replyRunner(speaking),
       outage: outageRunner(speaking),

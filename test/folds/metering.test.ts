@@ -4,8 +4,16 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { EffectHow, Meter, Service, type Usage } from "../../src/events/effect.events.ts";
 import type { LogRecord } from "../../src/events/record.ts";
+import { requestIdOf, type UsageEvent } from "../../src/events/usage.events.ts";
 import { usageEventsOf } from "../../src/folds/metering.ts";
 import { usageOf } from "../../src/folds/usage.ts";
+import {
+  entriesOf,
+  isClosed,
+  type RequestState,
+  totalsOf,
+  withEvent,
+} from "../../src/ledger/request.ts";
 import { ScriptedLlm } from "../../src/providers/scripted/scripted-mouth.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
 import { readRecords } from "../support/recorded-call.ts";
@@ -229,9 +237,10 @@ test("any rows: nothing is lost or told twice, and the same log tells the same",
       const events = usageEventsOf(records);
       assert.deepEqual(usageEventsOf(structuredClone(records)), events);
       assert.equal(new Set(events.map(({ eventId }) => eventId)).size, events.length);
-      const told = sums(events.flatMap(({ meters }) => Object.entries(meters)));
+      const told = sums(requestsOf(events).flatMap((request) => entriesOf(totalsOf(request))));
       const all = ends.flatMap(({ usage }) => usage);
       const real = sums(all.map(({ meter, quantity }) => [meter, quantity]));
+      assert.ok(requestsOf(events).every(isClosed));
       // A request without a count is told as one request, and as nothing else.
       for (const meter of Meter.options)
         if (meter !== "requests") assert.equal(told.get(meter) ?? 0, real.get(meter) ?? 0);
@@ -241,9 +250,19 @@ test("any rows: nothing is lost or told twice, and the same log tells the same",
   );
 });
 
-function sums(all: readonly (readonly [string, number])[]): ReadonlyMap<string, number> {
+/** As the ledger takes them. */
+function requestsOf(events: readonly UsageEvent[]): readonly RequestState[] {
+  const requests = new Map<string, RequestState>();
+  for (const event of events) {
+    const id = requestIdOf(event);
+    requests.set(id, withEvent(requests.get(id), event));
+  }
+  return [...requests.values()];
+}
+
+function sums(all: readonly (readonly [string, number | bigint])[]): ReadonlyMap<string, number> {
   const sum = new Map<string, number>();
-  for (const [meter, quantity] of all) sum.set(meter, (sum.get(meter) ?? 0) + quantity);
+  for (const [meter, quantity] of all) sum.set(meter, (sum.get(meter) ?? 0) + Number(quantity));
   return sum;
 }
 

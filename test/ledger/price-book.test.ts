@@ -4,8 +4,10 @@ import fc from "fast-check";
 import prices from "../../data/prices.json" with { type: "json" };
 import { divideHalfEven, usdText } from "../../src/ledger/money.ts";
 import type { Usage } from "../../src/events/effect.events.ts";
+import { rules } from "../../src/agent/rules.ts";
 import { costOf, listPrice } from "../../src/ledger/cost-of.ts";
 import { PriceBook, priceBook } from "../../src/ledger/price-book.ts";
+import { createReceptionist } from "../../src/providers/local/receptionist/receptionist.llm.ts";
 
 const day = (text: string): number => Date.parse(`${text}T00:00:00Z`);
 const NOW = day("2026-11-21");
@@ -109,6 +111,17 @@ suite("data/prices.json", () => {
     assert.equal(at("2026-11-30")!.pricePico, 100n * BILLION);
     assert.equal(at("2026-12-01")!.pricePico, 900n * BILLION);
   });
+});
+
+test("engines of this machine have rows that say they cost nothing", () => {
+  const LOCAL = [
+    ["moonshine-tiny-en", "audioMs"],
+    ["flite", "characters"],
+    [rules([]).model, "inputTokens"],
+    [createReceptionist().model, "outputTokens"],
+  ] as const;
+  for (const [model, meter] of LOCAL)
+    assert.equal(priceBook().priceOf({ provider: "local", model, meter }, NOW)?.pricePico, 0n);
 });
 
 suite("a price book", () => {

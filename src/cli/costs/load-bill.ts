@@ -1,0 +1,50 @@
+import { systemClock } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
+import type { EventLog } from "../../broker/event-log.port.ts";
+import type { CallRef } from "../../events/record.ts";
+import type { UsageEvent } from "../../events/usage.events.ts";
+import { Metering } from "../../folds/metering.ts";
+import { type Routed, RoutedReplies } from "../../folds/routed.ts";
+import { Bill } from "../../ledger/bill.ts";
+import { priceBook } from "../../ledger/price-book.ts";
+import type { Output } from "../output.ts";
+import { type Saving, savingOf } from "./saving.ts";
+
+/** A tenant's bill out of the logs of its calls. */
+export interface LoadedBill {
+  readonly bill: Bill;
+  readonly saving: Saving | undefined;
+  /** Calls whose logs are damaged: what stands before that is in the bill. */
+  readonly damaged: readonly string[];
+}
+
+export async function loadBill(log: EventLog, tenant: string, out: Output): Promise<LoadedBill> {
+  const bill = new Bill(tenant, { book: priceBook(), at: systemClock.now() });
+  const damaged: string[] = [];
+  const routed = new Map<string, Routed>();
+  const calls = (await log.calls(tenant)).toReversed();
+  for (const [i, ref] of calls.entries()) {
+    out.progress(`reading … ${i} of ${calls.length} calls`);
+    const { events, replies, isDamaged } = await usageOf(log, ref);
+    for (const [effect, how] of replies.byEffect) routed.set(`${ref.call}/${effect}`, how);
+    for (const event of events) bill.add(event);
+    if (isDamaged) damaged.push(ref.call);
+  }
+  return { bill, saving: savingOf(bill, routed), damaged };
+}
+
+async function usageOf(log: EventLog, ref: CallRef) {
+  const metering = new Metering();
+  const replies = new RoutedReplies();
+  const events: UsageEvent[] = [];
+  try {
+    for await (const record of log.read(ref)) {
+      events.push(...metering.apply(record));
+      replies.apply(record);
+    }
+  } catch (error) {
+    if (codeOf(error) !== "log.damaged") throw error;
+    return { events, replies, isDamaged: true };
+  }
+  return { events, replies, isDamaged: false };
+}

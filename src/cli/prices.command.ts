@@ -1,0 +1,211 @@
+import { readFile } from "node:fs/promises";
+import { InvalidArgumentError, type Command } from "commander";
+import { z } from "zod";
+import { systemClock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import { Meter } from "../events/effect.events.ts";
+import { usdText } from "../ledger/money.ts";
+import { PriceBook, priceBook, type PriceRow } from "../ledger/price-book.ts";
+import { defineCommand, type Cli, type Invocation } from "./command.ts";
+import { dayOf, PriceReport, priceReport, validity } from "./costs/price-report.ts";
+import { EXIT, type Output } from "./output.ts";
+import { printTable } from "./table.ts";
+
+/** The price book from the command line: whether it holds together, what it says, what changed. */
+const Check = z.strictObject({
+  /** The file, or `null` for the one that this build carries. */
+  file: z.string().nullable(),
+  /** Of its content; each amount in a cost stream names it. */
+  version: z.string(),
+  rows: z.int(),
+  models: z.int(),
+  /** Rows that somebody quotes, and not the vendor's own page. */
+  secondHand: z.int(),
+  revoked: z.int(),
+});
+
+const Shown = z.strictObject({
+  version: z.string(),
+  /** The day, in UTC, that the rows hold for; `null` with `--all`. */
+  at: z.string().nullable(),
+  rows: z.array(
+    z.strictObject({
+      provider: z.string(),
+      model: z.string(),
+      meter: Meter,
+      tier: z.string().nullable(),
+      /** For requests of more than so many units alone. */
+      above: z.number().nullable(),
+      revokedAt: z.string().nullable(),
+      ...PriceReport.shape,
+    }),
+  ),
+});
+
+const Diff = z.strictObject({
+  /** Versions of this build's book and of the other. */
+  version: z.string(),
+  other: z.string(),
+  /** Rows by id: those only the other has, those only this build has, those that say two things. */
+  added: z.array(z.string()),
+  removed: z.array(z.string()),
+  changed: z.array(z.strictObject({ priceId: z.string(), fields: z.array(z.string()) })),
+});
+
+/** What `turnfold prices` prints under `--json`. */
+export const PRICE_SCHEMAS = {
+  "prices check": Check,
+  "prices show": Shown,
+  "prices diff": Diff,
+} as const;
+
+interface ShowOptions {
+  readonly at?: number;
+  readonly all?: boolean;
+}
+
+export function register(program: Command, cli: Cli): void {
+  const prices = program
+    .command("prices")
+    .summary("what the price book says, and where from")
+    .description("The price book: dated rows with their sources, by which calls are rated.")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ turnfold prices show openai\n  $ turnfold prices check",
+    );
+  defineCommand(prices, cli, {
+    usage: "check [file]",
+    summary: "whether a price book can be read, and no two prices hold at once",
+    examples: ["prices check", "prices check my-prices.json"],
+    run: runCheck,
+  });
+  defineCommand<ShowOptions>(prices, cli, {
+    usage: "show [name]",
+    summary: "the rows of a provider or of provider/model that hold on a day",
+    options: [
+      { flags: "--at <day>", description: "as 2026-11-21; default: today, UTC", parse: parseDay },
+      { flags: "--all", description: "of all days, and revoked ones too" },
+    ],
+    examples: ["prices show deepgram", "prices show openai/gpt-4o --at 2026-07-01", "prices show"],
+    run: runShow,
+  });
+  defineCommand(prices, cli, {
+    usage: "diff <file>",
+    summary: "what another price book has that this one has not, and the reverse",
+    examples: ["prices diff my-prices.json"],
+    run: runDiff,
+  });
+}
+
+async function runCheck({ args, out }: Invocation<object>): Promise<number> {
+  const file = args[0];
+  const book = file === undefined ? priceBook() : await readBook(file);
+  const report = {
+    file: file ?? null,
+    version: book.version,
+    rows: book.all.length,
+    models: new Set(book.all.map(nameOf)).size,
+    secondHand: book.all.filter(({ confidence }) => confidence === "S").length,
+    revoked: book.all.filter(({ revokedAt }) => revokedAt !== Infinity).length,
+  };
+  out.json(Check, report);
+  const { version, rows, models, secondHand, revoked } = report;
+  out.line(`book ${version}: ${rows} rows for ${models} models; no two of them hold at once`);
+  out.line(`${secondHand} rows are second hand, ${revoked} are revoked`);
+  return EXIT.ok;
+}
+
+async function runShow({ args, options, out }: Invocation<ShowOptions>): Promise<number> {
+  const book = priceBook();
+  const at = options.at ?? systemClock.now();
+  const holds = (row: PriceRow): boolean =>
+    options.all === true ||
+    (row.effectiveFrom <= at && at < row.effectiveTo && row.revokedAt === Infinity);
+  const rows = book.all.filter((row) => isNamed(row, args[0]) && holds(row));
+  out.json(Shown, {
+    version: book.version,
+    at: options.all ? null : dayOf(at),
+    rows: rows.map((row) => ({
+      provider: row.provider,
+      model: row.model,
+      meter: row.meter,
+      tier: row.tier ?? null,
+      above: row.threshold ? Number(row.threshold.above) : null,
+      revokedAt: dayOf(row.revokedAt),
+      ...priceReport(row),
+    })),
+  });
+  if (rows.length === 0) out.line(`no price of ${args[0] ?? "anything"}; it is not free`);
+  else printRows(rows, out);
+  return rows.length === 0 ? EXIT.failed : EXIT.ok;
+}
+
+function printRows(rows: readonly PriceRow[], out: Output): void {
+  const cells = rows.map((row) => [
+    row.priceId,
+    `${usdText(row.pricePico)} / ${row.perUnits}`,
+    validity(row),
+    row.confidence,
+    row.checkedOn,
+    row.source,
+  ]);
+  printTable(["price", "USD / units", "holds", "by", "checked", "source"], cells, out);
+}
+
+async function runDiff({ args, out }: Invocation<object>): Promise<number> {
+  const [book, other] = [priceBook(), await readBook(args[0]!)];
+  const added = other.all.filter(({ priceId }) => !book.row(priceId)).map(idOf);
+  const removed = book.all.filter(({ priceId }) => !other.row(priceId)).map(idOf);
+  const changed = book.all.flatMap((row) => {
+    const fields = changedFields(row, other.row(row.priceId));
+    return fields.length === 0 ? [] : [{ priceId: row.priceId, fields: [...fields] }];
+  });
+  out.json(Diff, { version: book.version, other: other.version, added, removed, changed });
+  for (const id of added) out.line(out.style(`+ ${id}`, "green"));
+  for (const id of removed) out.line(out.style(`- ${id}`, "red"));
+  for (const { priceId, fields } of changed)
+    out.line(out.style(`~ ${priceId}: ${fields.join(", ")}`, "yellow"));
+  if (added.length + removed.length + changed.length === 0) out.line("the same rows");
+  return EXIT.ok;
+}
+
+function changedFields(row: PriceRow, other: PriceRow | undefined): readonly string[] {
+  if (!other) return [];
+  const said = (one: PriceRow, key: string): string =>
+    JSON.stringify(one[key as keyof PriceRow], (_, value: unknown) =>
+      typeof value === "bigint" || value === Infinity || value === -Infinity
+        ? String(value)
+        : value,
+    );
+  const keys = new Set([...Object.keys(row), ...Object.keys(other)]);
+  return [...keys].filter((key) => said(row, key) !== said(other, key));
+}
+
+/** Errors: `input.invalid` for what is no file of JSON, `config.invalid` for what is no book. */
+async function readBook(file: string): Promise<PriceBook> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    throw new AppError("input.invalid", `${file} is no file of JSON`, { cause });
+  }
+  return new PriceBook(content, file);
+}
+
+function isNamed(row: PriceRow, name: string | undefined): boolean {
+  return name === undefined || name === row.provider || name === nameOf(row);
+}
+
+function nameOf({ provider, model }: PriceRow): string {
+  return `${provider}/${model}`;
+}
+
+function idOf({ priceId }: PriceRow): string {
+  return priceId;
+}
+
+function parseDay(value: string): number {
+  const at = Date.parse(`${value}T00:00:00Z`);
+  if (dayOf(at) === value) return at;
+  throw new InvalidArgumentError("Give a day as 2026-11-21.");
+}
