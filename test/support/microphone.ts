@@ -4,7 +4,7 @@ import { CALLER_VOICE, LOCAL_RATE_HZ } from "../../src/main.ts";
 import { openFlite } from "../../src/providers/local/flite.tts.ts";
 
 export const QUESTION = "What are your opening hours?";
-export const INTERRUPTION = "No, I mean on Sunday, please.";
+export const INTERRUPTION = "And what about Sunday?";
 
 /**
  * What a browser's microphone hears: silence while the agent greets, then again and again a
