@@ -41,8 +41,10 @@ export const FAULTS: readonly ((random: () => number) => Fault)[] = [
 ];
 
 export type Step =
-  | { readonly what: "passed" | "refused" }
-  | { readonly what: "ended"; readonly how: Ended }
+  | { readonly what: "refused" }
+  /** `n`: which one it was, so that its end is known. */
+  | { readonly what: "passed"; readonly n: number }
+  | { readonly what: "ended"; readonly n: number; readonly how: Ended }
   | { readonly what: "changed"; readonly to: BreakerState };
 export type BreakerStep = Step & { readonly at: number };
 
@@ -50,6 +52,7 @@ export type BreakerStep = Step & { readonly at: number };
 export class WatchedBreakers implements Guard {
   readonly steps = new Map<string, BreakerStep[]>();
   readonly #breakers: Breakers;
+  #passes = 0;
 
   constructor(openMs: number) {
     this.#breakers = new Breakers({ openMs });
@@ -58,12 +61,16 @@ export class WatchedBreakers implements Guard {
 
   enter(guarded: Guarded): Pass | undefined {
     const pass = this.#breakers.enter(guarded);
-    this.#note(guarded, { what: pass ? "passed" : "refused" });
-    if (!pass) return undefined;
+    if (!pass) {
+      this.#note(guarded, { what: "refused" });
+      return undefined;
+    }
+    const n = this.#passes++;
+    this.#note(guarded, { what: "passed", n });
     let isOver = false;
     return {
       end: (how) => {
-        if (!isOver) this.#note(guarded, { what: "ended", how });
+        if (!isOver) this.#note(guarded, { what: "ended", n, how });
         isOver = true;
         pass.end(how);
       },

@@ -56,8 +56,12 @@ test(`${CALLS} calls, every provider faulty ${SHARE * 100} % of the time`, async
   const billed = Object.values(vendors.servers).flatMap((server) => server.billed);
   const logged = calls.calls.flatMap(usageIn);
   compareUsage(billed, logged, (line) => t.diagnostic(line));
-  for (const provider of ["openai", "anthropic"])
-    assert.equal(triesOf(provider, logged), vendors.servers[provider]!.seen.length, provider);
+  for (const provider of ["openai", "anthropic"]) {
+    const { tries, stopped } = triesOf(provider, logged);
+    const seen = vendors.servers[provider]!.seen.length;
+    // One that was stopped may never have left.
+    assert.ok(seen <= tries && seen >= tries - stopped, `${provider}: ${seen} of ${tries} seen`);
+  }
 });
 
 /** Endpointing at its longest, words that come late, then a filler over two voices that fail. */
@@ -113,6 +117,7 @@ const UNDER_WAY: Readonly<Partial<Record<Usage["meter"], number>>> = {
   audioMs: 500,
   connectionMs: 500,
 };
+const FORM_SHARE = 0.5;
 /** Both sides round; and each reads its own clock when a connection opens and closes. */
 const EACH: Readonly<Partial<Record<Usage["meter"], number>>> = { audioMs: 60, connectionMs: 500 };
 
@@ -147,16 +152,19 @@ function compareUsage(
     );
     const meter = key.split(" ").at(-1) as Usage["meter"];
     const slack = cutOff * (UNDER_WAY[meter] ?? 0) + (counts.get(key) ?? 0) * (EACH[meter] ?? 0);
-    // What was sent as the line broke is estimated: nobody can tell whether the vendor had it.
-    assert.ok(billed <= logged + slack, `${key}: ${billed} billed, ${logged} logged`);
+    // What was sent as the line broke is estimated: nobody can tell whether the vendor had it, nor
+    // what its form adds around the words.
+    const most = logged + estimated * FORM_SHARE + slack;
+    assert.ok(billed <= most, `${key}: ${billed} billed, ${logged} logged`);
     assert.ok(billed >= logged - estimated - slack, `${key}: ${billed} billed, ${logged} logged`);
   }
 }
 
-/** Each request that a server saw stands in the logs once, with its tokens or as turned down. */
-function triesOf(provider: string, logged: readonly Usage[]): number {
-  return logged.filter(
-    ({ service, provider: of, meter }) =>
-      service === "llm" && of === provider && (meter === "inputTokens" || meter === "requests"),
-  ).length;
+/** Each request stands in the logs once, with its tokens or as turned down. */
+function triesOf(of: string, logged: readonly Usage[]): { tries: number; stopped: number } {
+  const tries = logged.filter(
+    ({ service, provider, meter }) =>
+      service === "llm" && provider === of && (meter === "inputTokens" || meter === "requests"),
+  );
+  return { tries: tries.length, stopped: tries.filter(({ how }) => how === "stopped").length };
 }
