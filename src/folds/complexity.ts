@@ -1,3 +1,4 @@
+import { tokensIn } from "../base/tokens.ts";
 import type {
   ComplexityLevel,
   FrameRule,
@@ -43,11 +44,6 @@ export interface Judged<Rule extends string> {
   readonly level: ComplexityLevel;
   readonly rule: Rule;
 }
-
-/**
- * Characters a token has, where nobody has counted: https://platform.openai.com/tokenizer
- */
-const CHARS_PER_TOKEN = 4;
 
 type Test = (turn: TurnToJudge, settings: RoutingSettings, words: ComplexityWords) => boolean;
 
@@ -100,13 +96,8 @@ export function turnOf(
     text: textOf(messages[last]),
     before: textOf(before),
     answered: earlier.some(({ role }) => role === "assistant"),
-    contextTokens: tokensOf(messages.map(textOf).join(" ")),
+    contextTokens: tokensIn(messages.map(textOf).join(" ").length),
   };
-}
-
-/** An estimate, where no provider has counted. */
-export function tokensOf(text: string): number {
-  return Math.ceil(text.length / CHARS_PER_TOKEN);
 }
 
 function textOf(message: HistoryMessage | undefined): string {

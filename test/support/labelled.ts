@@ -1,3 +1,4 @@
+import { tokensIn } from "../../src/base/tokens.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -8,7 +9,6 @@ import {
 import {
   judgeFrame,
   judgeTurn,
-  tokensOf,
   type FrameToJudge,
   type TurnToJudge,
 } from "../../src/folds/complexity.ts";
@@ -60,8 +60,8 @@ export function judgedTurns(options: RoutingOptions = {}): readonly Labelled[] {
     const before = last?.scene === scene ? last.user : "";
     const given = { text, before, answered: true, contextTokens, ...scenes[scene]! };
     const { level, rule } = judgeTurn(given, settings);
-    const inputTokens = contextTokens + tokensOf(text);
-    return { label, level, rule, inputTokens, outputTokens: tokensOf(answer) };
+    const inputTokens = contextTokens + tokensIn(text.length);
+    return { label, level, rule, inputTokens, outputTokens: tokensIn(answer.length) };
   });
 }
 
@@ -70,8 +70,8 @@ export function judgedFrames(options: RoutingOptions = {}): readonly Labelled[] 
   const { frames } = read("frames.json") as FrameFile;
   return frames.map(({ features, prompt = FRAME_PROMPT, answer, label }) => {
     const { level, rule } = judgeFrame(features, settings);
-    const inputTokens = FRAME_TOKENS + tokensOf(prompt);
-    return { label, level, rule, inputTokens, outputTokens: tokensOf(answer) };
+    const inputTokens = FRAME_TOKENS + tokensIn(prompt.length);
+    return { label, level, rule, inputTokens, outputTokens: tokensIn(answer.length) };
   });
 }
 

@@ -1,3 +1,4 @@
+import { tokensIn } from "../../base/tokens.ts";
 import { aborted, sleep, type Clock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Usage } from "../../events/effect.events.ts";
@@ -24,11 +25,6 @@ interface TryPorts {
   onUsage(usage: readonly Usage[]): void;
 }
 
-/**
- * Characters a token has, where the provider does not say:
- * https://platform.openai.com/tokenizer
- */
-const CHARS_PER_TOKEN = 4;
 const OTHER_TOKENS = ["cacheReadTokens", "cacheWriteTokens", "reasoningTokens"] as const;
 const LATE = Symbol("late");
 const OVER = Symbol("over");
@@ -121,7 +117,7 @@ export class AskedModel {
   /** What was asked and not metered by the provider is estimated: it is never free. */
   #estimate(): void {
     const { provider, model } = this.#try.model;
-    const given = Math.ceil(this.#chars / CHARS_PER_TOKEN);
+    const given = tokensIn(this.#chars);
     const counted = this.#metered;
     const meter = { service: "llm", provider, model } as const;
     if (!counted && this.#turnedDown)
@@ -131,7 +127,7 @@ export class AskedModel {
         provider,
         model,
         // Only where it must be: a long call's request is long.
-        inputTokens: Math.ceil(textIn(this.#try.request).length / CHARS_PER_TOKEN),
+        inputTokens: tokensIn(textIn(this.#try.request).length),
         outputTokens: given,
         estimated: true,
       });

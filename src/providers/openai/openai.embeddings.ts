@@ -1,3 +1,4 @@
+import { tokensIn } from "../../base/tokens.ts";
 import OpenAI from "openai";
 import { AppError } from "../../base/errors.ts";
 import { embedInBatches, type Batches } from "../embed-batches.ts";
@@ -64,7 +65,7 @@ function textOf(input: EmbeddingInput): string {
   return input.type === "text" ? input.text : "";
 }
 
-/** Where OpenAI was silent: four characters are about a token. */
+/** Where OpenAI was silent. */
 function guessed(inputs: readonly EmbeddingInput[]): number {
-  return Math.ceil(inputs.reduce((sum, input) => sum + textOf(input).length, 0) / 4);
+  return tokensIn(inputs.reduce((sum, input) => sum + textOf(input).length, 0));
 }

@@ -1,3 +1,4 @@
+import { tokensIn } from "../../base/tokens.ts";
 import { VoyageAIClient, type EmbedResponse, type MultimodalEmbedResponse } from "voyageai";
 import { AppError } from "../../base/errors.ts";
 import type { Usage } from "../../events/effect.events.ts";
@@ -124,7 +125,7 @@ function usageOf(
     quantity: quantity ?? guess,
     estimated: quantity === undefined,
   });
-  const guess = Math.ceil(texts.reduce((sum, { text }) => sum + text.length, 0) / 4);
+  const guess = tokensIn(texts.reduce((sum, { text }) => sum + text.length, 0));
   const told = textTokens ?? (mixed ? undefined : totalTokens);
   return [
     ...(texts.length > 0 ? [counted("inputTokens", told, guess)] : []),

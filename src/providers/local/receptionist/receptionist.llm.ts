@@ -1,3 +1,4 @@
+import { tokensIn } from "../../../base/tokens.ts";
 import { shortHash, canonicalJson } from "../../../base/digest.ts";
 import { AppError } from "../../../base/errors.ts";
 import type { Json } from "../../../events/record.ts";
@@ -17,7 +18,6 @@ import type { Booked, Call, State, Step } from "./state.ts";
  */
 const PROVIDER = "local";
 const MODEL = "receptionist-1";
-const CHARS_PER_TOKEN = 4;
 
 export function createReceptionist(): Llm {
   return { provider: PROVIDER, model: MODEL, stream };
@@ -48,8 +48,8 @@ function usageOf(request: LlmRequest, output: string): LlmUsage {
   return {
     provider: PROVIDER,
     model: MODEL,
-    inputTokens: Math.ceil(inputChars / CHARS_PER_TOKEN),
-    outputTokens: Math.ceil(output.length / CHARS_PER_TOKEN),
+    inputTokens: tokensIn(inputChars),
+    outputTokens: tokensIn(output.length),
     estimated: true,
   };
 }
