@@ -1,3 +1,4 @@
+import { BACKOFF, backoffMs } from "../base/backoff.ts";
 import type { AudioFrame } from "../base/audio.ts";
 import { sleep, type Cancel, type Clock } from "../base/clock.ts";
 import { AppError, type ErrorCode } from "../base/errors.ts";
@@ -25,8 +26,6 @@ export interface SteadySttOptions {
   readonly breakers?: Guard;
 }
 
-const FIRST_WAIT_MS = 200;
-const WAIT_MS_MAX = 2_000;
 /** Failures in a row after which the next provider goes on. */
 const FAILURES_MAX = 3;
 /** A connection that lasted this long was a good one. */
@@ -245,10 +244,11 @@ class SteadyStream implements SttStream {
     if (!next) return this.#giveUp(error);
     const { retryAfterMs = 0 } = error.detail as { readonly retryAfterMs?: number };
     const isTried =
-      FOR_GOOD.has(error.code) || error.code === "provider.open" || retryAfterMs > WAIT_MS_MAX;
+      FOR_GOOD.has(error.code) || error.code === "provider.open" || retryAfterMs > BACKOFF.capMs;
     if (next !== this.#stt && (isTried || this.#failures >= FAILURES_MAX))
       return this.#switch(next, error);
-    this.#retryIn(Math.max(retryAfterMs, this.#jitter()), error);
+    const waitMs = backoffMs(this.#failures, this.#options.random);
+    this.#retryIn(Math.max(retryAfterMs, waitMs), error);
   }
 
   /** The next one in order that has not refused us for good; the last is followed by the first. */
@@ -269,7 +269,7 @@ class SteadyStream implements SttStream {
     // All of them have been asked: not again at once.
     this.#left.clear();
     const { clock, random } = this.#options;
-    this.#retry = clock.after(random() * WAIT_MS_MAX, () => this.#connect());
+    this.#retry = clock.after(random() * BACKOFF.capMs, () => this.#connect());
   }
 
   #retryIn(waitMs: number, error: AppError): void {
@@ -277,12 +277,6 @@ class SteadyStream implements SttStream {
     const of = nameOf(this.#stt);
     this.#on({ type: "retried", of, attempt, why: error.code, waitMs, error });
     this.#retry = this.#options.clock.after(waitMs, () => this.#connect());
-  }
-
-  /** Full jitter: so that not all streams of a provider that broke come back at once. */
-  #jitter(): number {
-    const most = Math.min(WAIT_MS_MAX, FIRST_WAIT_MS * 2 ** (this.#failures - 1));
-    return Math.round(this.#options.random() * most);
   }
 
   #giveUp(error: AppError): void {

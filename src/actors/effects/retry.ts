@@ -1,14 +1,9 @@
+import { backoffMs } from "../../base/backoff.ts";
 import { AppError, codeOf, ERRORS } from "../../base/errors.ts";
 import type { Ended } from "../../providers/breaker.port.ts";
 
 /** Whether one that failed is asked once more, and when: the same for models and voices. */
-export const RETRY = Object.freeze({
-  /** With the first. */
-  triesMax: 3,
-  /** Before the second try, at most; doubles with each. */
-  baseMs: 200,
-  capMs: 2_000,
-});
+const TRIES_MAX = 3;
 
 export interface Failed {
   readonly error: unknown;
@@ -32,9 +27,8 @@ export interface Retried {
  * not to be, or would come too late.
  */
 export function retryDelay({ error, attempt, leftMs, random }: Failed): number | undefined {
-  if (attempt >= RETRY.triesMax || ERRORS[failureCode(error)].retry === "never") return undefined;
-  const most = Math.min(RETRY.capMs, RETRY.baseMs * 2 ** (attempt - 1));
-  const waitMs = askedWaitMs(error) ?? Math.round(random() * most);
+  if (attempt >= TRIES_MAX || ERRORS[failureCode(error)].retry === "never") return undefined;
+  const waitMs = askedWaitMs(error) ?? backoffMs(attempt, random);
   return waitMs < leftMs ? waitMs : undefined;
 }
 
