@@ -8,24 +8,17 @@ import { rules } from "../../src/agent/rules.ts";
 import { costOf, listPrice } from "../../src/ledger/cost-of.ts";
 import { PriceBook, priceBook } from "../../src/ledger/price-book.ts";
 import { createReceptionist } from "../../src/providers/local/receptionist/receptionist.llm.ts";
+import { CARD as ANY_CARD } from "./support/books.ts";
 
 const day = (text: string): number => Date.parse(`${text}T00:00:00Z`);
 const NOW = day("2026-11-21");
 const BILLION = 1_000_000_000n;
 
 const CARD = {
+  ...ANY_CARD,
   priceId: "acme/one",
-  provider: "acme",
   model: "one",
-  services: ["llm"],
   pricePico: { inputTokens: "2000000000000" },
-  perUnits: 1_000_000,
-  effectiveFrom: null,
-  effectiveTo: null,
-  knownFrom: "2026-01-01",
-  source: "a test",
-  checkedOn: "2026-01-01",
-  confidence: "P",
 } as const;
 const SELECTOR = { provider: "acme", model: "one", meter: "inputTokens" } as const;
 

@@ -54,11 +54,7 @@ export class NovaProtocol implements Protocol {
   async connect(client: DeepgramClient): Promise<Line> {
     const socket = await client.listen.v1.createConnection(this.#args);
     return {
-      on: (event, handler) => socket.on(event, handler as () => void),
-      connect: () => void socket.connect(),
-      close: () => socket.close(),
-      send: (audio) => socket.sendMedia(audio),
-      closeStream: () => socket.sendCloseStream({ type: "CloseStream" }),
+      ...lineOf(socket),
       keepAlive: () => socket.sendKeepAlive({ type: "KeepAlive" }),
       flush: () => socket.sendFinalize({ type: "Finalize" }),
     };
@@ -109,14 +105,7 @@ export class FluxProtocol implements Protocol {
   }
 
   async connect(client: DeepgramClient): Promise<Line> {
-    const socket = await client.listen.v2.createConnection(this.#args);
-    return {
-      on: (event, handler) => socket.on(event, handler as () => void),
-      connect: () => void socket.connect(),
-      close: () => socket.close(),
-      send: (audio) => socket.sendMedia(audio),
-      closeStream: () => socket.sendCloseStream({ type: "CloseStream" }),
-    };
+    return lineOf(await client.listen.v2.createConnection(this.#args));
   }
 
   read(message: Typed): readonly SttEvent[] {
@@ -128,6 +117,19 @@ export class FluxProtocol implements Protocol {
   last(): readonly SttEvent[] {
     return this.#words.end();
   }
+}
+
+/** What the SDK's sockets have in common. */
+type Socket = Awaited<ReturnType<DeepgramClient["listen"]["v1" | "v2"]["createConnection"]>>;
+
+function lineOf(socket: Socket): Line {
+  return {
+    on: (event, handler) => (socket.on as Line["on"]).call(socket, event, handler),
+    connect: () => void socket.connect(),
+    close: () => socket.close(),
+    send: (audio) => socket.sendMedia(audio),
+    closeStream: () => socket.sendCloseStream({ type: "CloseStream" }),
+  };
 }
 
 /** `code` of the second protocol, `variant` of the first. */

@@ -9,7 +9,7 @@ export const POSTED = day("2026-11-20");
 
 export type Card = Readonly<Record<string, unknown>>;
 
-const CARD = {
+export const CARD = {
   provider: "acme",
   services: ["llm"],
   perUnits: 1_000_000,
