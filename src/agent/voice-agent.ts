@@ -3,12 +3,13 @@ import type { Hooks, Voice } from "../actors/agent-parts.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { durationMs, durationText, type Duration } from "../base/duration.ts";
 import { AppError } from "../base/errors.ts";
-import type { AgentTexts, CallHeader } from "../events/call.events.ts";
+import type { AgentTexts, CallHeader, CallLimits } from "../events/call.events.ts";
 import { TurnSettings } from "../events/settings.events.ts";
 import type { RoutingOptions } from "../events/routing.events.ts";
 import type { Routing } from "../folds/routes.ts";
 import type { Stt } from "../providers/stt.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
+import { Budget, limitsOf, type BudgetOptions } from "./budget.ts";
 import { modelsOf, routingOf, type ModelChoice, type ModelOption } from "./routing.ts";
 import type { RulesLlm } from "./rules.ts";
 import type { ToolDefinition } from "./tool.ts";
@@ -48,6 +49,8 @@ export interface AgentOptions {
   readonly stt?: Stt;
   /** What differs from the defaults of docs/settings.md. */
   readonly turn?: TurnOptions;
+  /** What its calls may cost; see docs/budgets.md. */
+  readonly budget?: BudgetOptions;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
   readonly hooks?: Hooks;
   /** Agents a tool may hand the call to, by the name `handoff` is given. */
@@ -83,6 +86,7 @@ export interface VoiceAgent {
   /** Null where every turn goes to the first of `models`. */
   readonly routing: Routing<ModelChoice> | null;
   readonly stt: Stt | undefined;
+  readonly budget: CallLimits | undefined;
   readonly tools: readonly Tool[];
   readonly hooks: Hooks;
   readonly agents: Readonly<Record<string, VoiceAgent>>;
@@ -107,6 +111,7 @@ const Options = z.strictObject({
   routing: z.custom<AgentOptions["routing"]>().optional(),
   stt: z.custom<Stt>((one) => typeof (one as Partial<Stt> | null)?.open === "function").optional(),
   turn: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+  budget: Budget.optional(),
   tools: z.record(z.string().regex(/^\w{1,64}$/), z.custom<ToolDefinition>()).optional(),
   hooks: z.custom<Hooks>().optional(),
   agents: z.record(z.string().regex(/^\w{1,64}$/), z.custom<VoiceAgent>()).optional(),
@@ -132,6 +137,7 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
     models: modelsOf(options.model),
     routing,
     stt: options.stt,
+    budget: options.budget && limitsOf(options.budget, name),
     tools: Object.entries(tools).map(([key, definition]) => definition.named(key)),
     hooks,
     agents,
@@ -257,6 +263,7 @@ export function callOf(agent: VoiceAgent): {
   readonly texts: AgentTexts;
   readonly agents: CallHeader["agents"];
   readonly hooks: CallHeader["hooks"];
+  readonly budget?: CallLimits;
 } {
   const others = Object.entries(agent.agents);
   const prefixed = others.flatMap(([key, other]) =>
@@ -271,6 +278,7 @@ export function callOf(agent: VoiceAgent): {
     texts: { ...agent.texts, ...Object.fromEntries(prefixed) },
     agents: Object.fromEntries(others.map(([key, { settings }]) => [key, settings])),
     hooks: hooks ? ["afterTurn"] : [],
+    ...(agent.budget && { budget: agent.budget }),
   };
 }
 
