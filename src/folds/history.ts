@@ -1,4 +1,5 @@
 import { canonicalJson, shortHash } from "../base/digest.ts";
+import type { Measure } from "../events/budget.events.ts";
 import type { Json } from "../events/record.ts";
 import type { Transcript, TurnTranscript } from "./transcript.ts";
 
@@ -32,6 +33,8 @@ export interface ReplyInput {
   readonly speculative: boolean;
   /** Who answers; `""` is the agent the call began with. */
   readonly agent: string;
+  /** What a budget of the call asks of this request; absent while there is enough. */
+  readonly measure?: Measure;
 }
 
 export const CUT_NOTE = "The user interrupted you here; they did not hear the rest.";
