@@ -37,6 +37,8 @@ export interface AgentOptions {
   readonly filler?: string;
   /** Said once where the log of the call cannot be reached for 1.5 s. */
   readonly outage?: string;
+  /** Said before the agent leaves because a budget is used up; else `farewell` is. */
+  readonly overBudget?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
   /** By name or as objects, the next being tried where one fails; default: by the keys. */
@@ -92,7 +94,22 @@ export interface VoiceAgent {
   readonly agents: Readonly<Record<string, VoiceAgent>>;
 }
 
-const SPOKEN = ["greeting", "apology", "unheard", "away", "farewell", "filler", "outage"] as const;
+const SPOKEN = [
+  "greeting",
+  "apology",
+  "unheard",
+  "away",
+  "farewell",
+  "filler",
+  "outage",
+  "overBudget",
+] as const;
+
+/** For an agent with no words of its own to end by: nobody is cut off without one. */
+const OVER_BUDGET: Readonly<Record<string, string>> = {
+  en: "I am sorry, I have to end the call here. Goodbye.",
+  de: "Es tut mir leid, ich muss hier auflegen. Auf Wiederhören.",
+};
 
 const text = z.string().trim().min(1);
 const Options = z.strictObject({
@@ -105,6 +122,7 @@ const Options = z.strictObject({
   farewell: text.optional(),
   filler: text.optional(),
   outage: text.optional(),
+  overBudget: text.optional(),
   language: z.string().min(2).optional(),
   voice: z.custom<AgentOptions["voice"]>().optional(),
   model: z.custom<AgentOptions["model"]>().optional(),
@@ -275,11 +293,16 @@ export function callOf(agent: VoiceAgent): {
   return {
     agent: { name: agent.name, hash: agent.hash },
     settings: agent.settings,
-    texts: { ...agent.texts, ...Object.fromEntries(prefixed) },
+    texts: { ...wordsToEndBy(agent), ...agent.texts, ...Object.fromEntries(prefixed) },
     agents: Object.fromEntries(others.map(([key, { settings }]) => [key, settings])),
     hooks: hooks ? ["afterTurn"] : [],
     ...(agent.budget && { budget: agent.budget }),
   };
+}
+
+function wordsToEndBy({ texts, settings }: VoiceAgent): AgentTexts {
+  if (texts["farewell"] !== undefined) return {};
+  return { overBudget: OVER_BUDGET[settings.language] ?? OVER_BUDGET["en"]! };
 }
 
 /** An agent of a call by its name there. Error `config.invalid`. */

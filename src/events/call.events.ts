@@ -39,7 +39,8 @@ export const CallHeader = z.strictObject({
   agents: z.record(z.string(), z.record(z.string(), z.json())),
   /**
    * Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`, `unheard`, `filler`,
-   * `outage`, `tool.<name>`; those of another agent stand behind its name and a slash.
+   * `outage`, `overBudget`, `tool.<name>`; those of another agent stand behind its name and a
+   * slash.
    */
   texts: z.array(z.string()),
   /** Hooks that are effects of their own: `afterTurn`. */
