@@ -1,6 +1,6 @@
 import type { Entry, TransactionKind } from "../events/ledger.events.ts";
 import { lengthPrefixed } from "../events/usage.events.ts";
-import { type Hold, heldBy, holdPart } from "./budgets.ts";
+import { callNode, type Hold, heldBy, holdPart } from "./budgets.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Prices } from "./rating.ts";
 import { isClosed, type RequestState, subjectOf } from "./request.ts";
@@ -84,6 +84,43 @@ export function settlementOf(
   const spentPico = known < 0n ? 0n : known;
   if (hold.state === "open") return { type: "settle", hold: hold.id, spentPico };
   return spentPico === hold.spentPico ? undefined : { type: "correct", hold: hold.id, spentPico };
+}
+
+/**
+ * What time asks of holds, one at a time. A hold past its end expires: of its call's it counts what
+ * the ledger has rated and no other hold has counted yet, at most its whole amount; without a call
+ * all of it. Once no hold of that call is open, what the call has cost beyond all its holds is added
+ * to the one that expired last.
+ */
+export function overdueHold(ledger: Ledger, at: number): HoldCommand | undefined {
+  const over = ledger.budgets.openHolds().find(({ until }) => until <= at);
+  if (!over) return trueUp(ledger);
+  const { id: hold, call, amountPico } = over;
+  const rest = call === undefined ? amountPico : uncounted(ledger, call);
+  return { type: "expire", hold, spentPico: rest < amountPico ? rest : amountPico };
+}
+
+function trueUp(ledger: Ledger): HoldCommand | undefined {
+  const expired = new Map<string, Hold>();
+  const busy = new Set<string | undefined>();
+  for (const hold of ledger.budgets.holds()) {
+    if (hold.state === "open") busy.add(hold.call);
+    const { state, call, path } = hold;
+    if (state === "expired" && call !== undefined && path.includes(callNode(call)))
+      expired.set(call, hold);
+  }
+  for (const [call, { id: hold, spentPico }] of expired) {
+    const rest = busy.has(call) ? 0n : uncounted(ledger, call);
+    if (rest > 0n) return { type: "correct", hold, spentPico: spentPico + rest };
+  }
+  return undefined;
+}
+
+/** What a call was rated at beyond what its holds have counted. */
+function uncounted(ledger: Ledger, call: string): bigint {
+  const rated = ledger.requests(call).reduce((sum, { amountPico }) => sum + amountPico, 0n);
+  const rest = rated - ledger.budgets.spent(callNode(call));
+  return rest < 0n ? 0n : rest;
 }
 
 type Place = Extract<HoldCommand, { type: "hold" }>;
