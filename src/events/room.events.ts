@@ -13,8 +13,11 @@ import type {
   UserWords,
 } from "./turn.events.ts";
 
-/** What the room's connection meets. */
-export const RoomJoined = z.strictObject({ type: z.literal("room.joined") });
+/** What the room's connection meets. `provider`: who counts its minutes, where somebody does. */
+export const RoomJoined = z.strictObject({
+  type: z.literal("room.joined"),
+  provider: z.string().min(1).optional(),
+});
 export const RoomReconnecting = z.strictObject({ type: z.literal("room.reconnecting") });
 export const RoomReconnected = z.strictObject({ type: z.literal("room.reconnected") });
 export const ParticipantJoined = z.strictObject({

@@ -24,6 +24,8 @@ export const ReplyRequested = z.strictObject({
   tools: z.array(z.string()),
   /** The record up to which the request read the log. */
   upTo: z.int(),
+  /** Tokens of the request, estimated by its length. */
+  inputTokens: z.int().nonnegative().optional(),
   /** Where the agent has models by level: what was found of the turn, and by which rule. */
   level: ComplexityLevel.optional(),
   rule: z.enum(TURN_RULES).optional(),
@@ -67,6 +69,8 @@ export const ReplySegment = z.strictObject({
   question: z.boolean(),
   /** Request to first token, on the first segment only. */
   ttftMs: z.number().optional(),
+  /** Who will be asked to say it first; where it is left out, whoever said the one before. */
+  voice: z.strictObject({ provider: z.string(), model: z.string() }).optional(),
 });
 
 /** The audio of a sentence is known: its length and when each word ends, in ms of the sentence. */

@@ -19,6 +19,7 @@ import type { RoomConnection } from "../../media/room.port.ts";
 import type { AgentParts, PartsOf, Voice } from "../agent-parts.ts";
 import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
 import { streamAnswer, type Left } from "./answer-stream.ts";
+import { estimatedTokens } from "./asked-model.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 import { contextOf } from "./hook.runner.ts";
 import { modelRoute } from "./model-route.ts";
@@ -85,6 +86,8 @@ class Reply {
   /** Sentences are logged in order, and spoken in order, each after it was logged. */
   #logged: Promise<void> = Promise.resolve();
   #speech: Promise<void> = Promise.resolve();
+  /** The voice that the log was told of last. */
+  #toldVoice: Voice | undefined;
   /** The sentence that the voice was given last. */
   #speaking: Promise<Spoken> | undefined;
   #segments = 0;
@@ -205,29 +208,29 @@ class Reply {
     this.#requestedAt = call.clock.now();
     const digest = requestDigest(asked, names);
     const splitter = new SentenceSplitter();
-    const answer = streamAnswer(
-      { messages, tools: specs },
-      {
-        models,
-        clock: call.clock,
-        signal,
-        awaited: this.#committed.promise,
-        firstTokenMs: call.settings.answer.firstToken,
-        totalMs: call.settings.answer.total,
-        guard: this.#guard,
-        random: () => call.ids.random(),
-        onAsk: ({ provider, model }) => {
-          const request = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
-          quietly(this.#effect.progress({ type: "reply.requested", ...request, ...told }));
-        },
-        onRetry: ({ model }, retried) => this.#retried("model", model, retried),
-        onSwitch: (from, to, left) =>
-          this.#switched("model", { from: from.model, to: to.model, ...left }),
-        onFailure: ({ model }, error, then) =>
-          this.#effect.warn(`the model ${model} failed: ${THEN[then]}`, error),
-        onUsage: (usage) => this.#usage.push(...usage),
+    const request = { messages, tools: specs };
+    const inputTokens = estimatedTokens(request);
+    const answer = streamAnswer(request, {
+      models,
+      clock: call.clock,
+      signal,
+      awaited: this.#committed.promise,
+      firstTokenMs: call.settings.answer.firstToken,
+      totalMs: call.settings.answer.total,
+      guard: this.#guard,
+      random: () => call.ids.random(),
+      onAsk: ({ provider, model }) => {
+        const { upTo } = this.#effect;
+        const asked = { provider, model, digest, tools: names, upTo, inputTokens, ...told };
+        quietly(this.#effect.progress({ type: "reply.requested", ...asked }));
       },
-    );
+      onRetry: ({ model }, retried) => this.#retried("model", model, retried),
+      onSwitch: (from, to, left) =>
+        this.#switched("model", { from: from.model, to: to.model, ...left }),
+      onFailure: ({ model }, error, then) =>
+        this.#effect.warn(`the model ${model} failed: ${THEN[then]}`, error),
+      onUsage: (usage) => this.#usage.push(...usage),
+    });
     for await (const event of answer) {
       if (signal.aborted) return;
       if (event.type === "toolCall") {
@@ -261,8 +264,22 @@ class Reply {
     const segment = { ref, chars: text.length, words, question: text.trimEnd().endsWith("?") };
     const first = index === 0 && this.#firstTokenAt !== undefined;
     const ttftMs = (this.#firstTokenAt ?? 0) - this.#requestedAt;
-    const event = { type: `${this.#kind}.segment`, ...segment, ...(first && { ttftMs }) };
+    const event = {
+      type: `${this.#kind}.segment`,
+      ...segment,
+      ...(first && { ttftMs }),
+      ...this.#nextVoice(),
+    };
     await this.#effect.progress(event, { text });
+  }
+
+  /** Who will say the next sentence, where that is not who says the one before. */
+  #nextVoice(): { voice?: { provider: string; model: string } } {
+    const next = this.#voice.next;
+    if (!next || next === this.#toldVoice) return {};
+    this.#toldVoice = next;
+    const { provider, model } = next.tts;
+    return { voice: { provider, model } };
   }
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
