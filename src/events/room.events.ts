@@ -18,6 +18,7 @@ export const RoomJoined = z.strictObject({
   type: z.literal("room.joined"),
   provider: z.string().min(1).optional(),
 });
+export type RoomJoined = z.infer<typeof RoomJoined>;
 export const RoomReconnecting = z.strictObject({ type: z.literal("room.reconnecting") });
 export const RoomReconnected = z.strictObject({ type: z.literal("room.reconnected") });
 export const ParticipantJoined = z.strictObject({
@@ -25,10 +26,12 @@ export const ParticipantJoined = z.strictObject({
   identity: z.string(),
   name: z.string(),
 });
+export type ParticipantJoined = z.infer<typeof ParticipantJoined>;
 export const ParticipantLeft = z.strictObject({
   type: z.literal("participant.left"),
   identity: z.string(),
 });
+export type ParticipantLeft = z.infer<typeof ParticipantLeft>;
 export const TrackPublished = z.strictObject({
   type: z.literal("track.published"),
   sid: z.string(),

@@ -55,6 +55,7 @@ export const SttOpened = z.strictObject({
   provider: z.string(),
   model: z.string(),
 });
+export type SttOpened = z.infer<typeof SttOpened>;
 
 /** The stream broke; audio since `resendFrom` is kept and sent again. */
 export const SttDown = z.strictObject({ type: z.literal("stt.down"), resendFrom: z.number() });

@@ -30,6 +30,7 @@ export const ReplyRequested = z.strictObject({
   level: ComplexityLevel.optional(),
   rule: z.enum(TURN_RULES).optional(),
 });
+export type ReplyRequested = z.infer<typeof ReplyRequested>;
 
 /** A model or a voice was left for the next one; what was heard of it stays. */
 export const ReplySwitched = z.strictObject({
@@ -58,6 +59,7 @@ export const ReplyRetried = z.strictObject({
   why: z.string(),
   waitMs: z.number().nonnegative(),
 });
+export type ReplyRetried = z.infer<typeof ReplyRetried>;
 
 /** A sentence of the answer; in the log before its first frame leaves (E9). */
 export const ReplySegment = z.strictObject({
@@ -72,6 +74,7 @@ export const ReplySegment = z.strictObject({
   /** Who will be asked to say it first; where it is left out, whoever said the one before. */
   voice: z.strictObject({ provider: z.string(), model: z.string() }).optional(),
 });
+export type ReplySegment = z.infer<typeof ReplySegment>;
 
 /** The audio of a sentence is known: its length and when each word ends, in ms of the sentence. */
 export const SpeechSegment = z.strictObject({
@@ -93,6 +96,7 @@ export const FillerSegment = z.strictObject({
   ...ReplySegment.shape,
   type: z.literal("filler.segment"),
 });
+export type FillerSegment = z.infer<typeof FillerSegment>;
 export const FillerPosition = z.strictObject({
   type: z.literal("filler.position"),
   ms: z.number(),

@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { EffectEnded, Usage } from "../events/effect.events.ts";
 import type { ParticipantJoined, ParticipantLeft, RoomJoined } from "../events/room.events.ts";
 import type { SttOpened } from "../events/track.events.ts";
@@ -108,14 +107,14 @@ export class EffectRequests {
     return [...told, ...left];
   }
 
-  #ask({ provider, model, inputTokens }: Requested, { at }: Moment): readonly UsageEvent[] {
+  #ask({ provider, model, inputTokens }: ReplyRequested, { at }: Moment): readonly UsageEvent[] {
     const given = inputTokens === undefined ? {} : { given: { inputTokens } };
     const { request, events } = this.#begin({ service: "llm", provider, model, ...given }, at);
     this.#model = request;
     return events;
   }
 
-  #askAgain({ of, attempt, waitMs }: Retried, { at }: Moment): readonly UsageEvent[] {
+  #askAgain({ of, attempt, waitMs }: ReplyRetried, { at }: Moment): readonly UsageEvent[] {
     const before = this.#model?.about;
     if (before?.model !== of) return [];
     const { request, events } = this.#begin({ ...before, attempt }, at + waitMs, at);
@@ -124,7 +123,7 @@ export class EffectRequests {
   }
 
   /** Characters for the voice are an answer of the model. */
-  #say({ chars, voice }: Said, { at }: Moment): readonly UsageEvent[] {
+  #say({ chars, voice }: ReplySegment | FillerSegment, { at }: Moment): readonly UsageEvent[] {
     this.#model?.add(chars);
     const { request, events } = voice
       ? this.#begin({ service: "tts", ...voice }, at)
@@ -135,7 +134,7 @@ export class EffectRequests {
   }
 
   /** Whoever listened before rests, and may go on later. */
-  #listen({ provider, model }: Listener, { at }: Moment): readonly UsageEvent[] {
+  #listen({ provider, model }: SttOpened, { at }: Moment): readonly UsageEvent[] {
     const { request, events } = this.#begin({ service: "stt", provider, model }, at);
     if (this.#ears !== request) this.#ears?.rest(at);
     request.resume(at);
@@ -207,20 +206,16 @@ interface Begun {
   readonly events: readonly UsageEvent[];
 }
 
-type Requested = z.infer<typeof ReplyRequested>;
-type Retried = z.infer<typeof ReplyRetried>;
-type Said = z.infer<typeof ReplySegment> | z.infer<typeof FillerSegment>;
-type Listener = z.infer<typeof SttOpened>;
-
 /** Progress that tells of requests. */
 export type Met =
-  | Requested
-  | Retried
-  | Said
-  | Listener
-  | z.infer<typeof RoomJoined>
-  | z.infer<typeof ParticipantJoined>
-  | z.infer<typeof ParticipantLeft>;
+  | ReplyRequested
+  | ReplyRetried
+  | ReplySegment
+  | FillerSegment
+  | SttOpened
+  | RoomJoined
+  | ParticipantJoined
+  | ParticipantLeft;
 
 export const TELLING: ReadonlySet<string> = new Set<Met["type"]>([
   "reply.requested",
