@@ -90,6 +90,8 @@ class Reply {
   /** Sentences are logged in order, and spoken in order, each after it was logged. */
   #logged: Promise<void> = Promise.resolve();
   #speech: Promise<void> = Promise.resolve();
+  /** The voice that the log was told of last. */
+  #toldVoice: Voice | undefined;
   /** The sentence that the voice was given last. */
   #speaking: Promise<Spoken> | undefined;
   #segments = 0;
@@ -227,7 +229,7 @@ class Reply {
       random: () => call.ids.random(),
       onAsk: ({ provider, model }) => {
         const { upTo } = this.#effect;
-        const asked = { provider, model, digest, tools: names, upTo, ...told };
+        const asked = { provider, model, digest, tools: names, upTo, inputTokens, ...told };
         quietly(this.#effect.progress({ type: "reply.requested", ...asked }));
       },
       onRetry: ({ model }, retried) => this.#retried("model", model, retried),
@@ -273,8 +275,22 @@ class Reply {
     const segment = { ref, chars: text.length, words, question: text.trimEnd().endsWith("?") };
     const first = index === 0 && this.#firstTokenAt !== undefined;
     const ttftMs = (this.#firstTokenAt ?? 0) - this.#requestedAt;
-    const event = { type: `${this.#kind}.segment`, ...segment, ...(first && { ttftMs }) };
+    const event = {
+      type: `${this.#kind}.segment`,
+      ...segment,
+      ...(first && { ttftMs }),
+      ...this.#nextVoice(),
+    };
     await this.#effect.progress(event, { text });
+  }
+
+  /** Who will say the next sentence, where that is not who says the one before. */
+  #nextVoice(): { voice?: { provider: string; model: string } } {
+    const next = this.#voice.next;
+    if (!next || next === this.#toldVoice) return {};
+    this.#toldVoice = next;
+    const { provider, model } = next.tts;
+    return { voice: { provider, model } };
   }
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
