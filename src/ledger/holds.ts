@@ -21,6 +21,8 @@ export type HoldCommand =
       readonly until: number;
       readonly call?: string;
     }
+  /** It is held for longer. */
+  | { readonly type: "renew"; readonly hold: string; readonly until: number }
   | { readonly type: "settle"; readonly hold: string; readonly spentPico: bigint }
   /** Only with proof that nothing went out; a cancelled request is settled to its estimate. */
   | { readonly type: "release"; readonly hold: string }
@@ -41,6 +43,7 @@ export function decideHold(ledger: Ledger, command: HoldCommand, desk: Desk): Ve
   if (command.type === "hold") return place(ledger, command, desk);
   const hold = ledger.budgets.hold(command.hold);
   if (!hold) return refused("no such hold");
+  if (command.type === "renew") return renew(hold, command.until, desk);
   if (spentBy(command, hold) < 0n) return refused("it is negative");
   if (command.type === "correct")
     return correct(ledger, { hold, spentPico: command.spentPico }, desk);
@@ -60,7 +63,7 @@ export function decideHold(ledger: Ledger, command: HoldCommand, desk: Desk): Ve
 
 const ENDS = { settle: "settled", release: "released", expire: "expired" } as const;
 
-function spentBy(command: Exclude<HoldCommand, { type: "hold" | "limit" }>, hold: Hold): bigint {
+function spentBy(command: Exclude<HoldCommand, { type: "hold" | "renew" | "limit" }>, hold: Hold): bigint {
   if (command.type === "release") return 0n;
   return command.spentPico ?? hold.amountPico;
 }
@@ -137,6 +140,14 @@ function place(ledger: Ledger, command: Place, desk: Desk): Verdict {
   if (short) return { kind: "refused", why: "the budget does not hold it", node: short.node };
   const after: Hold = { id, path, amountPico, until, call, state: "open", spentPico: 0n };
   return { kind: "post", drafts: [move("hold", undefined, { after, desk })] };
+}
+
+function renew(hold: Hold, until: number, desk: Desk): Verdict {
+  if (hold.state !== "open") return refused(`it is ${hold.state}`);
+  if (until <= hold.until) return DUPLICATE;
+  const draft = move("renew", hold, { after: { ...hold, until }, desk });
+  const txn = txnOf("renew", hold.id, String(until));
+  return { kind: "post", drafts: [{ ...draft, txn }] };
 }
 
 type Correction = { readonly hold: Hold; readonly spentPico: bigint };
