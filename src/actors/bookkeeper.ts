@@ -9,9 +9,11 @@ import { TenantLease } from "./tenant-lease.ts";
 import { UsageOutbox } from "./usage-outbox.ts";
 
 /** What follows the cost streams, as into a database. */
-export interface PostedListener {
+export interface Projector extends AsyncDisposable {
   /** Something may be new in the tenant's stream. Neither waits nor throws. */
   posted(tenant: string): void;
+  /** What keeps it behind the streams, undefined where nothing does. */
+  readonly problem: string | undefined;
 }
 
 export interface BookkeeperOptions {
@@ -20,7 +22,8 @@ export interface BookkeeperOptions {
   readonly logger?: Logger;
   /** What is believed of prices now. */
   readonly prices: () => Prices;
-  readonly projector?: PostedListener | undefined;
+  /** Its own from now on: it is disposed of with it. */
+  readonly projector?: Projector | undefined;
   /** Of this process, where others share the store: then one of them takes a tenant's usage. */
   readonly owner?: string | undefined;
   /** First token of the bus's subjects. */
@@ -42,8 +45,8 @@ interface Kept {
 
 /**
  * The books of a process: what its calls use goes to the usage streams, and each tenant's ledger
- * takes it from there. K1: no call waits for it, and none breaks with it: what was not told is found
- * in the log later. K2: a tenant's ledger that is damaged stops alone.
+ * takes it from there. K1: no call waits for it, and none breaks with it: what was not told is
+ * found in the log later. K2: a tenant's ledger that is damaged stops alone.
  */
 export class Bookkeeper implements AsyncDisposable {
   readonly #options: BookkeeperOptions;
@@ -92,11 +95,17 @@ export class Bookkeeper implements AsyncDisposable {
     return this.#keep(tenant).book.ledger();
   }
 
+  /** Why the database is behind, undefined where it is not or where there is none. */
+  get problem(): string | undefined {
+    return this.#options.projector?.problem;
+  }
+
   /** What waits to be told is found by the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#outbox[Symbol.asyncDispose]();
     await Promise.all([this.#rounds, ...[...this.#kept.values()].map(({ over }) => over)]);
+    await this.#options.projector?.[Symbol.asyncDispose]();
   }
 
   #wake(tenant: string): void {

@@ -20,6 +20,7 @@ export interface BookPorts {
   readonly owner?: string | undefined;
   /** First token of the bus's subjects. */
   readonly prefix?: string | undefined;
+  /** Something may be new in the cost stream of a tenant whose usage is taken here. */
   readonly onPosted: () => void;
 }
 
@@ -47,8 +48,11 @@ export class TenantBook {
   /** Errors: `broker.unavailable` (ask again), `ledger.damaged`. */
   async ledger(): Promise<LedgerActor> {
     if (this.#damage !== undefined) throw this.#damage;
-    const { owner: _, ...ports } = this.#ports;
-    const opened = (this.#opened ??= LedgerActor.open({ ...ports, tenant: this.#tenant }));
+    const onPosted = (): void => {
+      if (!this.#lease || this.#heard) this.#ports.onPosted();
+    };
+    const options = { ...this.#ports, tenant: this.#tenant, onPosted };
+    const opened = (this.#opened ??= LedgerActor.open(options));
     try {
       return (this.#actor = await opened);
     } catch (error) {
@@ -62,8 +66,11 @@ export class TenantBook {
     if (!this.#lease) return this.#damage === undefined;
     if (this.#damage !== undefined) return false;
     const isMine = await this.#lease.isMine();
-    if (isMine) this.#heard ??= this.#hear();
-    else this.#hearNothing();
+    if (!isMine) this.#hearNothing();
+    else if (!this.#heard) {
+      this.#heard = this.#hear();
+      this.#ports.onPosted();
+    }
     return isMine;
   }
 
@@ -73,11 +80,11 @@ export class TenantBook {
 
   /** Until the signal aborts or the ledger is found damaged; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onPosted } = this.#ports;
+    const { clock } = this.#ports;
+    if (!this.#lease) this.#ports.onPosted();
     while (!signal.aborted && this.#damage === undefined)
       try {
         const actor = await this.ledger();
-        onPosted();
         await actor.run(signal, () => this.isMine());
       } catch (error) {
         this.#failed(error);

@@ -92,8 +92,8 @@ export function settlementOf(
 /**
  * What time asks of holds, one at a time. A hold past its end expires: of its call's it counts what
  * the ledger has rated and no other hold has counted yet, at most its whole amount; without a call
- * all of it. Once no hold of that call is open, what the call has cost beyond all its holds is added
- * to the one that expired last.
+ * all of it. Once no hold of that call is open, what the call has cost beyond all its holds is
+ * added to the one that expired last.
  */
 export function overdueHold(ledger: Ledger, at: number): HoldCommand | undefined {
   const over = ledger.budgets.openHolds().find(({ until }) => until <= at);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { Bookkeeper, type BookkeeperOptions } from "../../src/actors/bookkeeper.ts";
+import { Bookkeeper, type BookkeeperOptions, type Projector } from "../../src/actors/bookkeeper.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/id.ts";
@@ -65,7 +65,12 @@ suite("the bookkeeper", () => {
   test("posts what a record used as soon as it is told, and no call waits for it", async () => {
     const { clock, broker, open } = stage();
     const posted: string[] = [];
-    await using books = open({ projector: { posted: (tenant) => void posted.push(tenant) } });
+    const projector: Projector = {
+      posted: (tenant) => void posted.push(tenant),
+      problem: undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+    await using books = open({ projector });
     await books.start();
     const [first, ...rest] = callLog(3);
     await write(broker, [first!]);
