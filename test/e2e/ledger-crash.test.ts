@@ -23,10 +23,10 @@ import { openNatsBench } from "./support.ts";
 const SEED = Number(process.env["SEED"] ?? 1);
 const RUNS = Number(process.env["RUNS"] ?? 1);
 const KILLS = Number(process.env["KILLS"] ?? 12);
-const EVENTS = Number(process.env["EVENTS"] ?? 10_000);
+const EVENTS = 10_000;
 const TENANTS = ["t1", "t2", "t3", "t4", "t5"];
 /** Whatever is not settled by then will not be. */
-const PATIENCE_MS = 50_000;
+const PATIENCE_MS = 140_000;
 const LOOK_EVERY_MS = 200;
 const AGAIN_MS = 50;
 
