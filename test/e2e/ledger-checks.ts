@@ -14,7 +14,7 @@ import {
 } from "../../src/projections/costs.projection.ts";
 import type { ReadSide } from "../../src/projections/read-side.ts";
 import { balancesOf, recount } from "../ledger/support/clerk.ts";
-import { itemId, reckon, type Reckoning, type Usage } from "./ledger-usage.ts";
+import { itemId, reckon, type Reckoning, type Usage } from "../ledger/support/month.ts";
 
 /** A tenant's cost stream, as a projector takes it. */
 export function costReader(cost: Stream, tenant: string): ReadPosted {

@@ -12,7 +12,7 @@ import type { ReadSide } from "../../src/projections/read-side.ts";
 import { findPostgres, PostgresServer } from "../support/postgres.ts";
 import { findNats, NATS_VERSIONS, NatsServer } from "../support/servers.ts";
 import { checkBooks, checkQuarantine, Watched } from "./ledger-checks.ts";
-import { itemId, type Usage, usageOf } from "./ledger-usage.ts";
+import { itemId, type Usage, usageOf } from "../ledger/support/month.ts";
 import { RestartedProcess } from "./restarted-process.ts";
 import { openNatsBench } from "./support.ts";
 
@@ -100,12 +100,12 @@ async function run(of: Run): Promise<Ended> {
     nats: () => server.kill().then(() => server.restart()),
     postgres: () => database.crash().then(() => database.start()),
   };
-  const over = { told: false };
-  const telling = Promise.all([...usage].map(([tenant, one]) => tell(broker, tenant, one))).then(
-    () => (over.told = true),
+  const gate = { share: 0 };
+  const telling = Promise.all(
+    [...usage].map(([tenant, one]) => tell(broker, { tenant, one, gate })),
   );
   const settling = (async () => {
-    const killed = await killAll(crash, of, over);
+    const killed = await killAll(crash, of, gate);
     await telling;
     await settled(broker, readSide, usage);
     return killed;
@@ -120,10 +120,22 @@ async function run(of: Run): Promise<Ended> {
   return { totalPico, killed, ms: performance.now() - startedAt };
 }
 
+interface Telling {
+  readonly tenant: string;
+  readonly one: Usage;
+  readonly gate: Gate;
+}
+
+/** What share of all usage may be told by now. */
+interface Gate {
+  share: number;
+}
+
 /** One after the other in their order; what is not answered is told again. */
-async function tell({ usage }: Broker, tenant: string, { told }: Usage): Promise<void> {
+async function tell({ usage }: Broker, { tenant, one: { told }, gate }: Telling): Promise<void> {
   const ends = new Map<string, number>();
-  for (const event of told) {
+  for (const [i, event] of told.entries()) {
+    while (i >= gate.share * told.length) await sleep(systemClock, AGAIN_MS);
     const key = { tenant, call: event.call };
     const item = { id: itemId(event), value: { ...event } as Json };
     for (;;)
@@ -139,22 +151,24 @@ async function tell({ usage }: Broker, tenant: string, { told }: Usage): Promise
   }
 }
 
-/** Something dies every now and then; how often what did. */
+/** Something dies every now and then, and usage comes all the while; how often what died. */
 async function killAll(
   crash: Readonly<Record<string, () => Promise<void>>>,
   { seed, kills }: Run,
-  over: { readonly told: boolean },
+  gate: Gate,
 ): Promise<Record<string, number>> {
   const next = seededRandom(seed);
   const names = Object.keys(crash);
   const killed = Object.fromEntries(names.map((name) => [name, 0]));
   for (let i = 0; i < kills; i++) {
-    await sleep(systemClock, 200 + next() * (over.told ? 600 : 1_500));
+    gate.share = (i + 1) / kills;
+    await sleep(systemClock, 200 + next() * 800);
     // Each of them once, then any.
     const name = names[i < names.length ? i : Math.floor(next() * names.length)]!;
     await crash[name]!();
     killed[name]!++;
   }
+  gate.share = 1;
   return killed;
 }
 

@@ -1,8 +1,8 @@
-import priceFile from "../../data/prices.json" with { type: "json" };
-import { seededRandom } from "../../src/base/id.ts";
-import type { Meter, Service } from "../../src/events/effect.events.ts";
-import type { UsageEvent, UsageFacts } from "../../src/events/usage.events.ts";
-import { event, shuffled } from "../ledger/support/usage.ts";
+import priceFile from "../../../data/prices.json" with { type: "json" };
+import { seededRandom } from "../../../src/base/id.ts";
+import type { Meter, Service } from "../../../src/events/effect.events.ts";
+import type { UsageEvent, UsageFacts } from "../../../src/events/usage.events.ts";
+import { event, shuffled } from "./usage.ts";
 
 /**
  * Usage of a tenant as a busy month tells it, and what it costs by a rating of its own: from
@@ -289,5 +289,5 @@ function priceOf({ card, meter, units }: Heap): bigint {
 function sums(pairs: readonly (readonly [string, bigint])[]): ReadonlyMap<string, bigint> {
   const all = new Map<string, bigint>();
   for (const [key, pico] of pairs) all.set(key, (all.get(key) ?? 0n) + pico);
-  return new Map([...all].filter(([, pico]) => pico !== 0n).toSorted());
+  return new Map([...all].filter(([, pico]) => pico !== 0n));
 }
