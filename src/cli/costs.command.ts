@@ -1,7 +1,5 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import type { Broker } from "../broker/broker.ts";
-import type { Config } from "../config.ts";
 import { Meter, Service } from "../events/effect.events.ts";
 import type { Explained } from "../ledger/bill.ts";
 import type { CostLine } from "../ledger/lines.ts";
@@ -19,6 +17,7 @@ import {
   isUnpriced,
 } from "./costs/cost-view.ts";
 import { loadBill } from "./costs/load-bill.ts";
+import { onlyTenant } from "./costs/only-tenant.ts";
 import { Pico, PriceReport, priceReport } from "./costs/price-report.ts";
 import { savedPercent, type Saving } from "./costs/saving.ts";
 import { EXIT, usageError } from "./output.ts";
@@ -136,14 +135,6 @@ async function runCosts({ args, options, config, out }: Invocation<Options>): Pr
   }
   for (const call of damaged) out.note(`${call} is damaged: only what stands before that is here`);
   return damaged.length > 0 ? EXIT.failed : EXIT.ok;
-}
-
-/** Whose calls the store has, where they are one tenant's; else the tenant of the settings. */
-async function onlyTenant(broker: Broker, { tenant }: Config): Promise<string> {
-  const tenants = [...new Set((await broker.log.calls()).map((ref) => ref.tenant))];
-  if (tenants.length === 0 || tenants.includes(tenant)) return tenant;
-  if (tenants.length === 1) return tenants[0]!;
-  throw usageError("there are calls of several tenants", `name one: ${tenants.join(", ")}`);
 }
 
 function lineOf(lines: readonly CostLine[], given: string): CostLine {
