@@ -8,6 +8,7 @@ const LEAST_USD = 0.0001;
 /** Digits that stand still while the sum grows: hundredths of a cent, whole cents from 10 USD on. */
 export function usd(pico) {
   const amount = Number(pico) / PICO_PER_USD;
+  if (amount === 0) return "$0";
   if (amount > 0 && amount < LEAST_USD) return `< $${LEAST_USD}`;
   return `$${amount.toFixed(amount < 10 ? 4 : 2)}`;
 }
