@@ -364,3 +364,36 @@ async function ownBook() {
     free: unknown[];
   };
 }
+
+suite("the cost of one call", () => {
+  test("--call: its lines and its sum, of the call alone", async () => {
+    const { value } = await runJson(CostReport, ["costs", "--call", "c-sim", ...folder("priced")]);
+    assert.deepEqual(value, report);
+  });
+
+  test("--follow: the sum as it grows, to the end of the call", async () => {
+    const { stdout, code } = await run([
+      "costs",
+      "--call",
+      "c-sim",
+      "--follow",
+      ...folder("priced"),
+    ]);
+    assert.equal(code, 0);
+    const sums = [...stdout.matchAll(/^ *[0-9.]+s  ([0-9.]+) USD$/gm)].map(([, usd]) =>
+      Number(usd),
+    );
+    assert.ok(sums.length > 5, stdout);
+    assert.ok(sums[0]! < sums.at(-1)!, stdout);
+    assert.equal(sums.at(-1), TOTAL / 1e12);
+    assert.match(stdout, /^sum 0\.0061852 USD$/m);
+  });
+
+  test("--follow without a call, and a call that is not there, are refused", async () => {
+    const alone = await run(["costs", "--follow", ...folder("priced")]);
+    assert.match(alone.stderr, /--call/);
+    const nobody = await run(["costs", "--call", "none", ...folder("priced")]);
+    assert.match(nobody.stderr, /call\.notFound/);
+    assert.deepEqual([alone.code, nobody.code], [2, 2]);
+  });
+});

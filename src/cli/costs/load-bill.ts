@@ -19,11 +19,17 @@ export interface LoadedBill {
   readonly damaged: readonly string[];
 }
 
-export async function loadBill(log: EventLog, tenant: string, out: Output): Promise<LoadedBill> {
+/** Of all calls of the tenant, or of one. */
+export async function loadBill(
+  log: EventLog,
+  of: { readonly tenant: string; readonly call?: string },
+  out: Output,
+): Promise<LoadedBill> {
+  const { tenant, call } = of;
   const bill = new Bill(tenant, { book: priceBook(), at: systemClock.now() });
   const damaged: string[] = [];
   const routed = new Map<string, Routed>();
-  const calls = (await log.calls(tenant)).toReversed();
+  const calls = call === undefined ? (await log.calls(tenant)).toReversed() : [{ tenant, call }];
   for (const [i, ref] of calls.entries()) {
     out.progress(`reading … ${i} of ${calls.length} calls`);
     const { events, replies, isDamaged } = await usageOf(log, ref);
