@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { CallMedia } from "./actors/effects/call-media.ts";
@@ -27,6 +28,7 @@ import { ProcessLoad, type WorkerNow } from "./fleet/heartbeat.ts";
 import type { LiveKitDispatch } from "./fleet/livekit-dispatch.ts";
 import { endCallIn, hearEnds, type RoomEndPorts } from "./fleet/room-end.ts";
 import { Worker, type WorkerPorts } from "./fleet/worker.ts";
+import { type PriceBook, priceBook, priceBookWith } from "./ledger/price-book.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
@@ -79,6 +81,23 @@ export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
   const logger = stderrLogger(level, () => systemClock.now());
   if (config.nats) return openNats({ ...config.nats, clock: systemClock, ids: systemIds, logger });
   return openEmbedded({ dataDir: config.dataDir, clock: systemClock, logger, readOnly });
+}
+
+/**
+ * The prices that came with the program, and those of the file that `TURNFOLD_PRICES` names. Error
+ * `config.invalid`, naming the file and the field.
+ */
+export async function openPriceBook({ prices: file }: Pick<Config, "prices">): Promise<PriceBook> {
+  if (file === undefined) return priceBook();
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    const { code = "it is no JSON" } = cause as NodeJS.ErrnoException;
+    const detail = { fix: "name a file of JSON that can be read, or leave TURNFOLD_PRICES out" };
+    throw new AppError("config.invalid", `TURNFOLD_PRICES: ${file}: ${code}`, { cause, detail });
+  }
+  return priceBookWith({ content, file });
 }
 
 /** Where calls are kept, in words for a person. */

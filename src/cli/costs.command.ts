@@ -5,7 +5,7 @@ import type { Config } from "../config.ts";
 import { Meter, Service } from "../events/effect.events.ts";
 import type { Explained } from "../ledger/bill.ts";
 import type { CostLine } from "../ledger/lines.ts";
-import { openStore, storeName } from "../main.ts";
+import { openPriceBook, openStore, storeName } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import {
   BY,
@@ -93,7 +93,9 @@ export function register(program: Command, cli: Cli): void {
   defineCommand<Options>(program, cli, {
     usage: "costs [tenant]",
     summary: "what the calls of a tenant cost, line by line, and why",
-    details: "List prices of data/prices.json. What has no price is told, and is not in the sum.",
+    details:
+      "List prices of data/prices.json, and before them what TURNFOLD_PRICES says. What has no " +
+      "price is told, and is not in the sum.",
     options: [
       { flags: "--by <what>", description: "sums instead of lines", choices: BY },
       { flags: "--explain <line>", description: "why this line has its amount" },
@@ -106,7 +108,8 @@ export function register(program: Command, cli: Cli): void {
 async function runCosts({ args, options, config, out }: Invocation<Options>): Promise<number> {
   await using broker = await openStore(config, true);
   const tenant = args[0] ?? (await onlyTenant(broker, config));
-  const { bill, saving, damaged } = await loadBill(broker.log, tenant, out);
+  const book = await openPriceBook(config);
+  const { bill, saving, damaged } = await loadBill(broker.log, tenant, { book, out });
   const { lines, totalPico } = bill;
   const groups = options.by && groupsOf(lines, options.by);
   const chosen =

@@ -6,7 +6,7 @@ import type { UsageEvent } from "../../events/usage.events.ts";
 import { Metering } from "../../folds/metering.ts";
 import { type Routed, RoutedReplies } from "../../folds/routed.ts";
 import { Bill } from "../../ledger/bill.ts";
-import { priceBook } from "../../ledger/price-book.ts";
+import type { PriceBook } from "../../ledger/price-book.ts";
 import type { Output } from "../output.ts";
 import { type Saving, savingOf } from "./saving.ts";
 
@@ -18,8 +18,12 @@ export interface LoadedBill {
   readonly damaged: readonly string[];
 }
 
-export async function loadBill(log: EventLog, tenant: string, out: Output): Promise<LoadedBill> {
-  const bill = new Bill(tenant, { book: priceBook(), at: systemClock.now() });
+export async function loadBill(
+  log: EventLog,
+  tenant: string,
+  { book, out }: { readonly book: PriceBook; readonly out: Output },
+): Promise<LoadedBill> {
+  const bill = new Bill(tenant, { book, at: systemClock.now() });
   const damaged: string[] = [];
   const routed = new Map<string, Routed>();
   const calls = (await log.calls(tenant)).toReversed();

@@ -215,6 +215,34 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     ),
   ),
   bug(
+    "markup: a tenant's factor is everybody's",
+    ["own-prices", "is no other tenant's"],
+    src("markups.ts", "one.tenant === tenant &&", ""),
+  ),
+  bug(
+    "markup: a factor of one is one more",
+    ["own-prices", "of 1/1"],
+    src(
+      "rating.ts",
+      "numerator *= BigInt(times);",
+      "numerator *= BigInt(times + Number(times === over));",
+    ),
+  ),
+  bug(
+    "markup: a row is found without its factor",
+    ["own-prices", "multiplies the list"],
+    src("price-book.ts", "return row && marked(row, times);", "return row;"),
+  ),
+  bug(
+    "markup: a factor that is divided before it multiplies",
+    ["own-prices", "multiplies the list"],
+    src(
+      "rating.ts",
+      "numerator *= BigInt(times);\n    denominator *= BigInt(over);",
+      "numerator = (numerator / BigInt(over)) * BigInt(times);",
+    ),
+  ),
+  bug(
     "18: a request is watched until its first progress",
     ["fold", "18 every"],
     src("ledger.ts", "if (!isClosed(after))", "if (!isClosed(after) && !before)"),
