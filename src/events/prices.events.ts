@@ -14,7 +14,7 @@ const Fraction = z.tuple([z.int().positive(), z.int().positive()]);
  * What one model's meters cost in one time: an entry of `data/prices.json`. It is never edited once
  * it was used: what turns out wrong is revoked, and another entry says it right.
  */
-const PriceCard = z.strictObject({
+const PriceFields = z.strictObject({
   /** Stands in what is rated with it, followed by the meter. */
   priceId: z.string().regex(/^[\w./-]+$/),
   provider: z.string().min(1),
@@ -61,6 +61,8 @@ const PriceCard = z.strictObject({
     .optional(),
   /** Factors as fractions: `[[11, 10]]` is a tenth more. */
   multipliers: z.array(Fraction).optional(),
+  /** So many units a month cost nothing; they are given back when the month is closed. */
+  allowance: z.strictObject({ units: z.int().positive(), period: z.literal("month") }).optional(),
   /** The vendor does not serve the model from here on: the price is history. */
   retiredAt: Day.optional(),
   source: z.string().min(1),
@@ -69,7 +71,12 @@ const PriceCard = z.strictObject({
   confidence: z.enum(["P", "S"]),
   note: z.string().optional(),
 });
-export type PriceCard = z.infer<typeof PriceCard>;
+export type PriceCard = z.infer<typeof PriceFields>;
+
+const PriceCard = PriceFields.refine(
+  ({ allowance, pricePico }) => !allowance || Object.keys(pricePico).length === 1,
+  { message: "units of what? a card with an allowance has one meter", path: ["allowance"] },
+);
 
 /** Meters that cost nothing of a model that is billed by one of the others. */
 const FreeMeters = z.strictObject({

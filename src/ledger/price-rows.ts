@@ -37,6 +37,8 @@ export interface PriceRow extends Pick<
     readonly minimum: bigint;
     readonly scope: "request" | "resource" | "period";
   };
+  /** Units of a month that cost nothing, whatever factors the row is taken with. */
+  readonly allowance?: { readonly pool: string; readonly units: bigint };
   /** The vendor does not serve the model from here on. */
   readonly retiredAt: number;
 }
@@ -60,7 +62,7 @@ export const SPECIAL = ["region", "plan", "tenant"] as const;
 
 export function rowsOf({ pricePico, ...card }: PriceCard, origin: Origin): readonly PriceRow[] {
   const { priceId, provider, model, services, source, checkedOn, confidence } = card;
-  const { threshold, rounding } = card;
+  const { threshold, rounding, allowance } = card;
   return Object.entries(pricePico).map(([meter, price]) => ({
     priceId: `${priceId}#${meter}`,
     origin,
@@ -82,6 +84,9 @@ export function rowsOf({ pricePico, ...card }: PriceCard, origin: Origin): reado
         minimum: BigInt(rounding.minimum ?? 0),
         scope: rounding.scope,
       },
+    }),
+    ...(allowance && {
+      allowance: { pool: `${priceId}#${meter}`, units: BigInt(allowance.units) },
     }),
     retiredAt: firstMoment(card.retiredAt, Infinity),
     source,

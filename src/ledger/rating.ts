@@ -59,6 +59,12 @@ export function periodOf(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 7);
 }
 
+/** Unix ms of the last moment of a month. */
+export function lastMomentOf(period: string): number {
+  const [year, month] = period.split("-").map(Number);
+  return Date.UTC(year!, month!) - 1;
+}
+
 /** Where a request's quantities go. The order of meters is the order of the shares. */
 export function rate(subject: Subject, quantities: Quantities, { book, knownAt }: Prices): Rating {
   const prompt = PROMPT.reduce((sum, meter) => sum + (quantities[meter] ?? 0n), 0n);
