@@ -96,6 +96,8 @@ export interface Config {
   readonly nats: NatsConfig | undefined;
   /** Undefined: no rooms but those of the page and of files. */
   readonly liveKit: LiveKitConfig | undefined;
+  /** PostgreSQL for costs; undefined: in the data folder, or nowhere with NATS. */
+  readonly databaseUrl: string | undefined;
   readonly workerCapacity: number;
   /** Undefined: nobody has asked for a certain one. */
   readonly healthPort: number | undefined;
@@ -144,6 +146,7 @@ export function readConfig(flags: ConfigFlags = {}, env: Texts = ENVIRONMENT): C
     // A folder that is named on the command line is meant.
     nats: flags.data === undefined ? natsOf(values) : undefined,
     liveKit: liveKitOf(values),
+    databaseUrl: values.DATABASE_URL,
     healthPort: values.TURNFOLD_HEALTH_PORT,
     workerCapacity: values.TURNFOLD_WORKER_CAPACITY,
     tenant: values.TURNFOLD_TENANT,

@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { Bookkeeper } from "./actors/bookkeeper.ts";
 import { CallMedia } from "./actors/effects/call-media.ts";
 import { connectionRunner } from "./actors/effects/connection.runner.ts";
 import { hookRunner } from "./actors/effects/hook.runner.ts";
@@ -16,7 +17,7 @@ import { AppError } from "./base/errors.ts";
 import { systemClock } from "./base/clock.ts";
 import { systemIds } from "./base/id.ts";
 import { LIMITS } from "./base/limits.ts";
-import { stderrLogger } from "./base/logger.ts";
+import { type Logger, stderrLogger } from "./base/logger.ts";
 import type { Broker } from "./broker/broker.ts";
 import { openEmbedded } from "./broker/embedded/embedded-broker.ts";
 import { openNats } from "./broker/nats/nats-broker.ts";
@@ -34,6 +35,8 @@ import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
+import { CostFollower } from "./projections/cost-follower.ts";
+import type { ReadSide } from "./projections/read-side.ts";
 import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
 import { BREAKERS, type Providers } from "./vendors/providers.ts";
 import type { Endpointer } from "./providers/endpointer.port.ts";
@@ -98,6 +101,58 @@ export async function openPriceBook({ prices: file }: Pick<Config, "prices">): P
     throw new AppError("config.invalid", `TURNFOLD_PRICES: ${file}: ${code}`, { cause, detail });
   }
   return priceBookWith({ content, file });
+}
+
+/**
+ * What the calls of this process cost: usage, ledgers, and the database that is configured. It
+ * works once it is started; the database is opened behind its back, and only when there is
+ * something for it.
+ */
+export async function openBookkeeper(config: Config, broker: Broker): Promise<Bookkeeper> {
+  const book = await openPriceBook(config);
+  const logger = stderrLogger(config.logLevel, () => systemClock.now());
+  return new Bookkeeper({
+    broker,
+    clock: systemClock,
+    logger,
+    prices: () => ({ book }),
+    projector: openProjector(config, broker, logger),
+    ...(config.nats && { owner: WORKER }),
+    ...prefixOf(config),
+  });
+}
+
+/** Making PGlite's folder takes some seconds of a core: after a call, not in it. */
+const QUIET_MS = 3_000;
+
+function openProjector(config: Config, { cost }: Broker, logger: Logger): CostFollower | undefined {
+  const { databaseUrl, nats } = config;
+  const ports = { cost, clock: systemClock, logger };
+  if (databaseUrl !== undefined) {
+    const open = async () => (await import("./projections/postgres.ts")).openPostgres(databaseUrl);
+    return new CostFollower({ ...ports, open });
+  }
+  if (nats) return undefined;
+  const open = (signal: AbortSignal) => openFolder(config, logger, signal);
+  return new CostFollower({ ...ports, open, quietMs: QUIET_MS });
+}
+
+/** The data folder's lock guards it. It is made of the streams, so a broken one is made anew. */
+async function openFolder(
+  { dataDir }: Config,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<ReadSide> {
+  const { openPglite } = await import("./projections/pglite.ts");
+  const folder = join(dataDir, "costs.pglite");
+  try {
+    return await openPglite(folder, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    logger.log("warn", "the database of costs is made anew", { folder, error: String(error) });
+    await rm(folder, { recursive: true, force: true });
+    return await openPglite(folder, signal);
+  }
 }
 
 /** Where calls are kept, in words for a person. */

@@ -7,7 +7,7 @@ import { parsePosting, type Posting, type Transaction } from "../events/ledger.e
 import type { Json } from "../events/record.ts";
 import { parseUsageEvent, requestIdOf, type UsageEvent } from "../events/usage.events.ts";
 import { type Command, decide, type Decision } from "../ledger/decide.ts";
-import { settlementOf } from "../ledger/holds.ts";
+import { overdueHold, settlementOf } from "../ledger/holds.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import type { Prices } from "../ledger/rating.ts";
 import { orphanEvent } from "../ledger/request.ts";
@@ -23,6 +23,8 @@ export interface LedgerActorOptions {
   readonly logger?: Logger;
   /** Postings between two snapshots. */
   readonly snapshotEvery?: number;
+  /** Something new stands in the cost stream, whoever posted it; neither waits nor throws. */
+  readonly onPosted?: () => void;
 }
 
 const SNAPSHOT_EVERY = 500;
@@ -58,6 +60,10 @@ export class LedgerActor {
   /** In the usage stream, of what is taken. */
   #cursor = 0;
   #sinceSnapshot = 0;
+  /** Of `onPosted`. */
+  #toldOf = 0;
+  /** Aborted, whoever rests stops resting. */
+  #nap = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(options: LedgerActorOptions) {
@@ -90,17 +96,26 @@ export class LedgerActor {
     return this.#alone(() => this.#do(command));
   }
 
-  /** Takes the usage that stands there now, and closes what nobody answers for; how many came. */
-  catchUp(): Promise<number> {
+  /** Folds what others have posted, and takes nothing. */
+  refresh(): Promise<void> {
+    return this.#alone(() => this.#refresh());
+  }
+
+  /**
+   * Takes the usage that stands there now, closes what nobody answers for, and ends the holds whose
+   * time is over; how many came.
+   */
+  catchUp(signal?: AbortSignal): Promise<number> {
     return this.#alone(async () => {
       await this.#refresh();
-      const taken = await this.#takeAll();
+      const taken = await this.#takeAll(signal);
       const now = this.#now();
       for (const request of this.#ledger.orphans(now)) {
         const event = orphanEvent(request, now);
         await this.#do({ type: "usage", event });
         await this.#settle(event);
       }
+      await this.#endHolds();
       await this.#saveSnapshot();
       return taken;
     });
@@ -118,26 +133,40 @@ export class LedgerActor {
     });
   }
 
-  /** Until the signal aborts, or the ledger is damaged, which it throws. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Something may have been told: `run` looks now. */
+  wake(): void {
+    this.#nap.abort();
+  }
+
+  /**
+   * Until the signal aborts, or the ledger is damaged, which it throws. While `isMine` says no,
+   * another takes the usage, and this one only follows.
+   */
+  async run(signal: AbortSignal, isMine: () => Promise<boolean> = always): Promise<void> {
     const { clock, tenant } = this.#options;
+    const stop = (): void => this.wake();
+    signal.addEventListener("abort", stop);
     while (!signal.aborted) {
+      // What comes while it looks may be behind where it has looked.
+      const nap = (this.#nap = new AbortController());
       try {
-        await this.catchUp();
+        await ((await isMine()) ? this.catchUp(signal) : this.refresh());
       } catch (error) {
         if (ERRORS[codeOf(error)].family === "corrupt") throw error;
         this.#logger.log("warn", "the ledger waits", { tenant, error: String(error) });
       }
-      await sleep(clock, LOOK_EVERY_MS, signal);
+      if (!signal.aborted) await sleep(clock, LOOK_EVERY_MS, nap.signal);
     }
+    signal.removeEventListener("abort", stop);
   }
 
-  async #takeAll(): Promise<number> {
+  async #takeAll(signal?: AbortSignal): Promise<number> {
     const { broker, tenant } = this.#options;
     let taken = 0;
     for await (const entry of broker.usage.read({ tenant }, this.#cursor)) {
       // Another actor has been there meanwhile.
       if (entry.position <= this.#cursor) continue;
+      if (signal?.aborted) break;
       await this.#take(entry);
       this.#cursor = Math.max(this.#cursor, entry.position);
       taken++;
@@ -170,6 +199,12 @@ export class LedgerActor {
     const request = this.#ledger.request(event.call, requestIdOf(event));
     const command = request && settlementOf(this.#ledger, request, this.#options.prices());
     if (command) await this.#do(command, cursor);
+  }
+
+  async #endHolds(): Promise<void> {
+    const due = () => overdueHold(this.#ledger, this.#now());
+    for (let command = due(); command; command = due())
+      if ((await this.#do(command)).kind !== "post") return;
   }
 
   async #quarantine({ id, position, value }: StreamEntry, why: string): Promise<void> {
@@ -284,8 +319,18 @@ export class LedgerActor {
 
   /** One after the other: between a decision and its posting nothing else is decided here. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
+    const done = this.#last.then(work).finally(() => this.#tell());
     this.#last = done.catch(() => undefined);
     return done;
   }
+
+  #tell(): void {
+    if (this.#position === this.#toldOf) return;
+    this.#toldOf = this.#position;
+    this.#options.onPosted?.();
+  }
+}
+
+async function always(): Promise<boolean> {
+  return true;
 }

@@ -19,6 +19,7 @@ import {
   openBrowserRooms,
   openCommands,
   openProviders,
+  openBookkeeper,
   openBundledAgent,
   openStore,
   openSupervisor,
@@ -27,7 +28,7 @@ import {
   type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
-import { providersHealth, storeHealth, type Health } from "./health.ts";
+import { healthOf, type Health } from "./health.ts";
 import { canWork, openWork, type Work } from "./work.ts";
 import { allCharts } from "./charts.command.ts";
 import { simulateOn } from "./simulate/run.ts";
@@ -53,10 +54,12 @@ export async function serve(
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
+  const books = opened.use(await openBookkeeper(config, broker));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
     feed.grew(ref);
+    books.offer(ref, record);
     onRecord(ref, record);
   };
   const rooms = openBrowserRooms();
@@ -73,8 +76,7 @@ export async function serve(
   commands.attach(supervisor);
   const ports = { broker, providers, slot, commands, onRecord: told };
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
-  const idle = { capacity: 0, now: () => nowOf(commands) };
-  const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle));
+  const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
   const newCall = (room: string): NewCall => ({
     call: systemIds.call(),
@@ -106,17 +108,22 @@ export async function serve(
   if (!config.nats) tellUrl(config.dataDir, url);
   // First of all: what they write to is closed later.
   opened.use(samples);
+  void books.start();
   void work?.worker.run();
   const all = opened.move();
   const speech = { check: async () => providers.missing, isNeeded: false };
-  const parts = { ...storeHealth(config, broker), ...providersHealth() };
-  const health = { ...parts, speech, ...work?.health };
+  const health = { ...healthOf(config, broker, books), speech, ...work?.health };
   return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** It takes no jobs: its calls are those of the page. */
-function nowOf({ calls }: CallCommands): WorkerNow {
-  return { state: "live", claims: 0, calls: calls.map(({ call }) => call) };
+function idle(commands: CallCommands) {
+  const now = (): WorkerNow => ({
+    state: "live",
+    claims: 0,
+    calls: commands.calls.map(({ call }) => call),
+  });
+  return { capacity: 0, now };
 }
 
 interface SamplePorts {

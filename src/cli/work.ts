@@ -12,6 +12,7 @@ import {
   CURRENT_VERSIONS,
   openCommands,
   openLiveKitDispatch,
+  openBookkeeper,
   openLiveKitRooms,
   openProviders,
   openBundledAgent,
@@ -24,7 +25,7 @@ import {
   type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
-import { liveKitHealth, providersHealth, storeHealth, type Health } from "./health.ts";
+import { healthOf, liveKitHealth, type Health } from "./health.ts";
 import { parseDuration } from "./arguments.ts";
 import type { RoomMedia } from "../media/room.port.ts";
 import type { OptionSpec } from "./command.ts";
@@ -98,10 +99,13 @@ export async function openWorkAlone(
   const broker = opened.use(await storeOnceThere(config, out));
   const providers = opened.use(await openProviders(config));
   const slot = new AgentSlot(agent, providers);
+  const books = opened.use(await openBookkeeper(config, broker));
   const commands = openCommands(config, broker);
-  const work = opened.use(await openWork(config, { broker, providers, slot, commands }));
-  const parts = { ...storeHealth(config, broker), ...providersHealth() };
-  const health = { ...parts, ...work.health };
+  const onRecord: RecordListener = (ref, record) => books.offer(ref, record);
+  const ports = { broker, providers, slot, commands, onRecord };
+  const work = opened.use(await openWork(config, ports));
+  void books.start();
+  const health = { ...healthOf(config, broker, books), ...work.health };
   const all = opened.move();
   return { worker: work.worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -288,6 +288,16 @@ export const VARIABLES = {
     meaning: "platform that agents' definitions may come from",
     waitsFor: "agents' definitions from a platform",
   },
+  DATABASE_URL: {
+    ...platform,
+    kind: {
+      ...address("postgres", "postgresql"),
+      takes: "postgres://user:password@host:5432/name",
+    },
+    meaning:
+      "PostgreSQL 15 or later that holds what calls cost (docs/read-side.md); unset: in the data " +
+      "folder, or nowhere where calls are kept on NATS",
+  },
   VISION_FPS: {
     ...platform,
     kind: decimal(0.1, 30),

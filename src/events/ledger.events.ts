@@ -18,6 +18,7 @@ export const TransactionKind = z.enum([
   "reverse",
   "adjust",
   "hold",
+  "renew",
   "settle",
   "release",
   "expire",

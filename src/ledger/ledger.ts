@@ -120,6 +120,11 @@ export class Ledger {
     return this.#state.pools;
   }
 
+  /** Calls that usage was taken of and that are not sealed. */
+  calls(): readonly string[] {
+    return [...this.#state.calls.keys()];
+  }
+
   /** What is remembered of a call that was sealed. */
   sealed(call: string): Sealed | undefined {
     return this.#state.sealed.get(call);

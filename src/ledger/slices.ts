@@ -1,3 +1,4 @@
+import { MEASURES, type Measure } from "../events/budget.events.ts";
 import { amountOf, knownRow, type Prices, type Quantities, rate, type Subject } from "./rating.ts";
 import { entriesOf } from "./request.ts";
 
@@ -50,10 +51,6 @@ export function largestWithin(
   }
   return low;
 }
-
-/** What is done as a budget runs out, the mildest first. */
-export const MEASURES = ["warn", "cheaperModel", "shorterAnswers", "noVision", "farewell"] as const;
-export type Measure = (typeof MEASURES)[number];
 
 /** At which part of the limit a measure begins: thousandths that are left. */
 export type Thresholds = Readonly<Record<Measure, number>>;

@@ -163,6 +163,11 @@ const CASES: Readonly<Record<keyof typeof VARIABLES, Case>> = {
   API_BASE_URL: { good: ["http://b:1", undefined], bad: ["b:1", "ws://b"] },
   AGENT_API_KEY: { good: ["key-1", undefined] },
   PLATFORM_API_URL: { good: ["http://p:1", undefined], bad: ["p"] },
+  DATABASE_URL: {
+    good: ["postgres://u:p@db:5432/t", "postgres://u:p@db:5432/t"],
+    of: (c) => c.databaseUrl,
+    bad: ["db:5432", "http://db"],
+  },
   VISION_FPS: { good: ["0.5", undefined], bad: ["0", "31", "x"] },
 };
 

@@ -126,8 +126,7 @@ export class AskedModel {
       this.#meter({
         provider,
         model,
-        // Only where it must be: a long call's request is long.
-        inputTokens: tokensIn(textIn(this.#try.request).length),
+        inputTokens: estimatedTokens(this.#try.request),
         outputTokens: given,
         estimated: true,
       });
@@ -206,14 +205,21 @@ function nameOr(given: unknown, own: string): string {
   return typeof given === "string" ? given : own;
 }
 
-/** All that a model is given to read; an image costs what has nothing to do with its bytes. */
-function textIn({ messages, tools }: LlmRequest): string {
-  const said = messages.map((message) => {
-    if (message.role === "tool") return JSON.stringify(message.output);
-    const calls = message.role === "assistant" ? (message.toolCalls ?? []) : [];
-    return message.text + calls.map(({ name, input }) => name + JSON.stringify(input)).join("");
-  });
-  return [...said, ...tools.map((spec) => JSON.stringify(spec))].join("");
+/**
+ * Of all that a model is given to read; an image costs what has nothing to do with its bytes.
+ * Counted in pieces: a long call's request is long.
+ */
+export function estimatedTokens({ messages, tools }: LlmRequest): number {
+  let chars = 0;
+  for (const message of messages) {
+    if (message.role === "tool") chars += JSON.stringify(message.output).length;
+    else chars += message.text.length;
+    if (message.role !== "assistant") continue;
+    for (const { name, input } of message.toolCalls ?? [])
+      chars += name.length + JSON.stringify(input).length;
+  }
+  for (const spec of tools) chars += JSON.stringify(spec).length;
+  return tokensIn(chars);
 }
 
 function isCount(value: unknown): value is number {

@@ -1,5 +1,5 @@
 import { aborted, sleep, type Cancel } from "../../base/clock.ts";
-import { codeOf } from "../../base/errors.ts";
+import { AppError, codeOf } from "../../base/errors.ts";
 import { frameMs, resample, type AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
@@ -13,12 +13,15 @@ import {
   type History,
   type ReplyInput,
 } from "../../folds/history.ts";
-import type { ToolCall } from "../../providers/llm.port.ts";
+import type { Llm, ToolCall } from "../../providers/llm.port.ts";
+import { charactersOf } from "../../providers/tts.port.ts";
 import type { Guard } from "../../providers/breaker.port.ts";
 import type { RoomConnection } from "../../media/room.port.ts";
 import type { AgentParts, PartsOf, Voice } from "../agent-parts.ts";
 import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
+import type { Purse } from "../purse.ts";
 import { streamAnswer, type Left } from "./answer-stream.ts";
+import { estimatedTokens } from "./asked-model.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
 import { contextOf } from "./hook.runner.ts";
 import { modelRoute } from "./model-route.ts";
@@ -199,35 +202,37 @@ class Reply {
     if (signal.aborted) return;
     const asked = context ? withContext(history, context) : history;
     const messages = messagesOf(asked);
-    const { models, told } = modelRoute(this.#parts, messages, call.settings.language);
+    const route = modelRoute(this.#parts, messages, call.settings.language);
+    const { told } = route;
     const specs = tools.map(({ spec }) => spec);
     const names = specs.map(({ name }) => name);
     this.#requestedAt = call.clock.now();
     const digest = requestDigest(asked, names);
     const splitter = new SentenceSplitter();
-    const answer = streamAnswer(
-      { messages, tools: specs },
-      {
-        models,
-        clock: call.clock,
-        signal,
-        awaited: this.#committed.promise,
-        firstTokenMs: call.settings.answer.firstToken,
-        totalMs: call.settings.answer.total,
-        guard: this.#guard,
-        random: () => call.ids.random(),
-        onAsk: ({ provider, model }) => {
-          const request = { provider, model, digest, tools: names, upTo: this.#effect.upTo };
-          quietly(this.#effect.progress({ type: "reply.requested", ...request, ...told }));
-        },
-        onRetry: ({ model }, retried) => this.#retried("model", model, retried),
-        onSwitch: (from, to, left) =>
-          this.#switched("model", { from: from.model, to: to.model, ...left }),
-        onFailure: ({ model }, error, then) =>
-          this.#effect.warn(`the model ${model} failed: ${THEN[then]}`, error),
-        onUsage: (usage) => this.#usage.push(...usage),
+    const request = { messages, tools: specs };
+    const inputTokens = estimatedTokens(request);
+    const answer = streamAnswer(request, {
+      models: this.#inBudget(route.models),
+      admit: call.purse && ((model) => this.#admit(model, inputTokens)),
+      clock: call.clock,
+      signal,
+      awaited: this.#committed.promise,
+      firstTokenMs: call.settings.answer.firstToken,
+      totalMs: call.settings.answer.total,
+      guard: this.#guard,
+      random: () => call.ids.random(),
+      onAsk: ({ provider, model }) => {
+        const { upTo } = this.#effect;
+        const asked = { provider, model, digest, tools: names, upTo, ...told };
+        quietly(this.#effect.progress({ type: "reply.requested", ...asked }));
       },
-    );
+      onRetry: ({ model }, retried) => this.#retried("model", model, retried),
+      onSwitch: (from, to, left) =>
+        this.#switched("model", { from: from.model, to: to.model, ...left }),
+      onFailure: ({ model }, error, then) =>
+        this.#effect.warn(`the model ${model} failed: ${THEN[then]}`, error),
+      onUsage: (usage) => this.#usage.push(...usage),
+    });
     for await (const event of answer) {
       if (signal.aborted) return;
       if (event.type === "toolCall") {
@@ -267,7 +272,8 @@ class Reply {
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
     const signal = this.#signal;
-    if (signal.aborted) return;
+    const { call } = this.#effect;
+    if (signal.aborted || (call.purse && !(await this.#mayBeSaid(text, call.purse)))) return;
     this.#sentenceMs = this.#writtenMs;
     this.#speaking = this.#voice.speak(text);
     const { ttfbMs, ...measured } = await this.#speaking;
@@ -275,6 +281,31 @@ class Reply {
     const timing = index === 0 && ttfbMs !== undefined ? { ttfbMs } : {};
     quietly(this.#effect.progress({ type: "speech.segment", ref, ...measured, ...timing }));
     await this.#keepPace();
+  }
+
+  /** What a budget asks for: the cheapest goes first. */
+  #inBudget(models: readonly Llm[]): readonly Llm[] {
+    const { input, call } = this.#effect;
+    const isThrifty = input.measure !== undefined && input.measure !== "warn";
+    return (isThrifty && call.purse?.cheapestFirst(this.#parts.models)) || models;
+  }
+
+  #admit(model: Llm, inputTokens: number): Promise<number | undefined> {
+    const { id: effect, call, input } = this.#effect;
+    const { turn, measure } = input;
+    return call.purse!.admitModel({ effect, turn, model, inputTokens, measure });
+  }
+
+  /** Where a budget ends, so does the answer, behind what was said; without a word it has failed. */
+  async #mayBeSaid(text: string, purse: Purse): Promise<boolean> {
+    const { id: effect, input } = this.#effect;
+    const voices = this.#parts.voices.map(({ tts }) => tts);
+    const isFixed = input.saying !== null && this.#kind === "reply";
+    const ask = { effect, turn: input.turn, voices, characters: charactersOf(text), isFixed };
+    if (await purse.admitSpeech(ask)) return !this.#signal.aborted;
+    this.#failed.abort();
+    if (this.#writtenMs > 0) return false;
+    throw new AppError("budget.spent", "no budget for the voice");
   }
 
   /** M3: speech is not synthesised further ahead than the buffer holds. */

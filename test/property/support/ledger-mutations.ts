@@ -172,8 +172,8 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
   ),
   bug(
     "13: a lease that is over goes on",
-    ["holds", "leased to workers"],
-    src("leased-budget.ts", `if (nowMs >= this.#lease.until) return "over";`, ""),
+    ["holds", "leased to calls"],
+    src("allotment.ts", "if (nowMs < until) leased", "leased"),
   ),
   bug(
     "13: a hold that expires was free",
