@@ -292,7 +292,10 @@ export function openSupervisor(
   });
 }
 
-function budgetsOf(books: Bookkeeper, agentParts: PartsOf): SupervisorPorts["budgetFor"] {
+function budgetsOf(
+  books: Bookkeeper,
+  agentParts: PartsOf,
+): NonNullable<SupervisorPorts["budgetFor"]> {
   const voicesOf = (agent: string): readonly Tts[] =>
     agentParts(agent).voices.map(({ tts }) => tts);
   return (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: systemIds });
