@@ -134,13 +134,13 @@ suite("an answer", () => {
     assert.deepEqual(
       [...by.values()].map((own) => own.map(({ kind }) => kind)),
       [
-        ["opened", "closed"],
+        ["opened", "progress", "closed"],
         ["opened", "progress", "closed"],
       ],
     );
     const times = (own: readonly UsageEvent[]) => own.map(({ occurredAt }) => occurredAt - START);
     assert.deepEqual([...by.values()].map(times), [
-      [10, 10],
+      [10, 10, 10],
       [500, 500, 500],
     ]);
     for (const { kind, observedAt, leaseUntil } of events)
@@ -153,7 +153,9 @@ suite("an answer", () => {
       [
         [10, "opened", "llm/quick/1", { inputTokens: 50 }, "estimated"],
         [500, "opened", "tts/flash/1", {}, "estimated"],
+        [500, "progress", "llm/quick/1", { inputTokens: 50, outputTokens: 10 }, "provisional"],
         [500, "progress", "tts/flash/1", { characters: 40 }, "provisional"],
+        [600, "progress", "llm/quick/1", { inputTokens: 50, outputTokens: 16 }, "provisional"],
         [600, "progress", "tts/flash/1", { characters: 61 }, "provisional"],
         [
           9_000,
