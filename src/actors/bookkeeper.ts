@@ -12,6 +12,8 @@ import { UsageOutbox } from "./usage-outbox.ts";
 export interface Projector extends AsyncDisposable {
   /** Something may be new in the tenant's stream. Neither waits nor throws. */
   posted(tenant: string): void;
+  /** Resolves when nothing waits. */
+  idle(): Promise<void>;
   /** What keeps it behind the streams, undefined where nothing does. */
   readonly problem: string | undefined;
 }
@@ -98,6 +100,13 @@ export class Bookkeeper implements AsyncDisposable {
   /** Why the database is behind, undefined where it is not or where there is none. */
   get problem(): string | undefined {
     return this.#options.projector?.problem;
+  }
+
+  /** Resolves when all that was offered so far is posted and projected. */
+  async idle(): Promise<void> {
+    await this.#outbox.idle();
+    for (const tenant of this.#kept.keys()) await (await this.ledgerOf(tenant)).catchUp();
+    await this.#options.projector?.idle();
   }
 
   /** What waits to be told is found by the next start. */

@@ -63,7 +63,10 @@ export function decideHold(ledger: Ledger, command: HoldCommand, desk: Desk): Ve
 
 const ENDS = { settle: "settled", release: "released", expire: "expired" } as const;
 
-function spentBy(command: Exclude<HoldCommand, { type: "hold" | "renew" | "limit" }>, hold: Hold): bigint {
+function spentBy(
+  command: Exclude<HoldCommand, { type: "hold" | "renew" | "limit" }>,
+  hold: Hold,
+): bigint {
   if (command.type === "release") return 0n;
   return command.spentPico ?? hold.amountPico;
 }
