@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import { z } from "zod";
 import { systemClock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
@@ -8,6 +8,7 @@ import { usdText } from "../ledger/money.ts";
 import { PriceBook, priceBook, type PriceRow } from "../ledger/price-book.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { dayOf, PriceReport, priceReport, validity } from "./costs/price-report.ts";
+import { parseDay, RERATE, RerateReport } from "./costs/rerate.ts";
 import { EXIT, type Output } from "./output.ts";
 import { printTable } from "./table.ts";
 
@@ -57,6 +58,7 @@ export const PRICE_SCHEMAS = {
   "prices check": Check,
   "prices show": Shown,
   "prices diff": Diff,
+  "prices rerate": RerateReport,
 } as const;
 
 interface ShowOptions {
@@ -95,6 +97,7 @@ export function register(program: Command, cli: Cli): void {
     examples: ["prices diff my-prices.json"],
     run: runDiff,
   });
+  defineCommand(prices, cli, RERATE);
 }
 
 async function runCheck({ args, out }: Invocation<object>): Promise<number> {
@@ -202,10 +205,4 @@ function nameOf({ provider, model }: PriceRow): string {
 
 function idOf({ priceId }: PriceRow): string {
   return priceId;
-}
-
-function parseDay(value: string): number {
-  const at = Date.parse(`${value}T00:00:00Z`);
-  if (dayOf(at) === value) return at;
-  throw new InvalidArgumentError("Give a day as 2026-11-21.");
 }

@@ -3,6 +3,7 @@ import type { NewCall } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
+import { LiveCosts } from "../api/live-costs.ts";
 import { TalkSockets } from "../api/talk-socket.ts";
 import { Talks, type TalkPorts } from "../api/talks.ts";
 import { systemClock } from "../base/clock.ts";
@@ -13,6 +14,7 @@ import type { CallRef, LogRecord } from "../events/record.ts";
 import type { CallCommands } from "../fleet/commands.ts";
 import type { WorkerNow } from "../fleet/heartbeat.ts";
 import { TurnFold, type TurnSummary } from "../folds/turns.ts";
+import { priceBook } from "../ledger/price-book.ts";
 import {
   joinFleet,
   LOCAL_RATE_HZ,
@@ -98,6 +100,7 @@ export async function serve(
     log: broker.log,
     feed,
     machines: MACHINES,
+    costs: new LiveCosts(broker.log, () => ({ book: priceBook(), at: systemClock.now() })),
     logger,
     runSample: () => samples.run(),
     speech: { ready: providers.missing === undefined, missing: providers.missing },
