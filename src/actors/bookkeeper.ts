@@ -56,6 +56,8 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #outbox: UsageOutbox;
   readonly #kept = new Map<string, Kept>();
   readonly #closing = new AbortController();
+  /** Aborted, the next round begins. */
+  #nap = new AbortController();
   #rounds: Promise<void> | undefined;
 
   constructor(options: BookkeeperOptions) {
@@ -112,6 +114,7 @@ export class Bookkeeper implements AsyncDisposable {
   /** What waits to be told is found by the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    this.#nap.abort();
     await this.#outbox[Symbol.asyncDispose]();
     await Promise.all([this.#rounds, ...[...this.#kept.values()].map(({ over }) => over)]);
     await this.#options.projector?.[Symbol.asyncDispose]();
@@ -126,7 +129,8 @@ export class Bookkeeper implements AsyncDisposable {
     if (known) return known;
     const { projector, ...options } = this.#options;
     const onPosted = (): void => projector?.posted(tenant);
-    const book = new TenantBook({ ...options, logger: this.#logger, onPosted }, tenant);
+    const onTaken = (): void => this.#nap.abort();
+    const book = new TenantBook({ ...options, logger: this.#logger, onPosted, onTaken }, tenant);
     const kept = { book, over: book.run(this.#closing.signal), followedAt: -Infinity };
     this.#kept.set(tenant, kept);
     return kept;
@@ -136,8 +140,9 @@ export class Bookkeeper implements AsyncDisposable {
     const { clock } = this.#options;
     const { signal } = this.#closing;
     for (;;) {
-      await sleep(clock, ROUND_MS, signal);
+      await sleep(clock, ROUND_MS, this.#nap.signal);
       if (signal.aborted) return;
+      this.#nap = new AbortController();
       try {
         await this.#findTenants();
         await this.#round();
