@@ -139,6 +139,12 @@ function openProjector(config: Config, { cost }: Broker, logger: Logger): CostFo
   return new CostFollower({ ...ports, open, quietMs: QUIET_MS });
 }
 
+/** A PostgreSQL server's, as the books would open it. Error `database.failed`. */
+export async function openDatabase(url: string): Promise<ReadSide> {
+  const { openPostgres } = await import("./projections/postgres.ts");
+  return await openPostgres(url);
+}
+
 /** The data folder's lock guards it. It is made of the streams, so a broken one is made anew. */
 async function openFolder(
   { dataDir }: Config,

@@ -42,6 +42,7 @@ export interface Serving extends AsyncDisposable {
   readonly slot: AgentSlot;
   /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
   readonly work: Work | undefined;
+  readonly books: Bookkeeper;
   readonly health: Health;
 }
 
@@ -117,7 +118,7 @@ export async function serve(
   const all = opened.move();
   const speech = { check: async () => providers.missing, isNeeded: false };
   const health = { ...healthOf(config, broker, books), speech, ...work?.health };
-  return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { url, slot, work, books, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** It takes no jobs: its calls are those of the page. */
