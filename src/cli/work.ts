@@ -14,6 +14,7 @@ import {
   openLiveKitDispatch,
   openBookkeeper,
   openLiveKitRooms,
+  openMetrics,
   openProviders,
   openBundledAgent,
   openStore,
@@ -101,7 +102,11 @@ export async function openWorkAlone(
   const slot = new AgentSlot(agent, providers);
   const books = opened.use(openBookkeeper(config, broker));
   const commands = openCommands(config, broker);
-  const onRecord: RecordListener = (ref, record) => books.offer(ref, record);
+  const metrics = opened.use(await openMetrics(config, broker));
+  const onRecord: RecordListener = (ref, record) => {
+    books.offer(ref, record);
+    metrics?.offer(ref, record);
+  };
   const ports = { broker, providers, slot, commands, onRecord };
   const work = opened.use(await openWork(config, ports));
   void books.start();
