@@ -20,6 +20,7 @@ import {
   MACHINES,
   openBrowserRooms,
   openCommands,
+  openMetrics,
   openProviders,
   openBookkeeper,
   openBundledAgent,
@@ -58,11 +59,13 @@ export async function serve(
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
   const books = opened.use(await openBookkeeper(config, broker));
+  const metrics = opened.use(await openMetrics(config, broker, books));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
     feed.grew(ref);
     books.offer(ref, record);
+    metrics?.offer(ref, record);
     onRecord(ref, record);
   };
   const rooms = openBrowserRooms();
@@ -82,14 +85,7 @@ export async function serve(
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
-  const newCall = (room: string): NewCall => ({
-    call: systemIds.call(),
-    tenant: "local",
-    room,
-    identity: "agent",
-    ...callOf(slot.now),
-    recording: null,
-  });
+  const newCall = (room: string): NewCall => pageCall(room, slot.now);
   const owner: TalkPorts["supervisor"] = {
     open: (call) => supervisor.open(call),
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
@@ -119,6 +115,12 @@ export async function serve(
   const speech = { check: async () => providers.missing, isNeeded: false };
   const health = { ...healthOf(config, broker, books), speech, ...work?.health };
   return { url, slot, work, books, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** A call of somebody at the page. */
+function pageCall(room: string, agent: VoiceAgent): NewCall {
+  const who = { call: systemIds.call(), tenant: "local", room, identity: "agent" };
+  return { ...who, ...callOf(agent), recording: null };
 }
 
 /** It takes no jobs: its calls are those of the page. */
