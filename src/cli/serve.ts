@@ -1,4 +1,5 @@
 import type { NewCall } from "../actors/supervisor.ts";
+import { TenantBudgets } from "../actors/tenant-budgets.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
@@ -78,14 +79,7 @@ export async function serve(
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
-  const newCall = (room: string): NewCall => ({
-    call: systemIds.call(),
-    tenant: "local",
-    room,
-    identity: "agent",
-    ...callOf(slot.now),
-    recording: null,
-  });
+  const newCall = (room: string): NewCall => pageCall(room, slot.now);
   const owner: TalkPorts["supervisor"] = {
     open: (call) => supervisor.open(call),
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
@@ -102,6 +96,7 @@ export async function serve(
     charts: allCharts().map(([, chart]) => chart),
     commands,
     fleet: () => member.view.answer(),
+    budgets: new TenantBudgets(books, systemIds),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
@@ -114,6 +109,17 @@ export async function serve(
   const speech = { check: async () => providers.missing, isNeeded: false };
   const health = { ...healthOf(config, broker, books), speech, ...work?.health };
   return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+function pageCall(room: string, agent: VoiceAgent): NewCall {
+  return {
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    ...callOf(agent),
+    recording: null,
+  };
 }
 
 /** It takes no jobs: its calls are those of the page. */
