@@ -1,3 +1,5 @@
+import type { PartsOf } from "./actors/agent-parts.ts";
+import type { Tts } from "./providers/tts.port.ts";
 import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -9,7 +11,7 @@ import { outageRunner } from "./actors/effects/outage.runner.ts";
 import { replyRunner } from "./actors/effects/reply.runner.ts";
 import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
-import { Supervisor } from "./actors/supervisor.ts";
+import { Supervisor, type SupervisorPorts } from "./actors/supervisor.ts";
 import { bundledAgent } from "./agent/bundled-agent.ts";
 import { partsOf } from "./agent/shelf.ts";
 import { agentOf, type VoiceAgent } from "./agent/voice-agent.ts";
@@ -253,6 +255,8 @@ export function openSupervisor(
     readonly roomOf: (call: string) => RoomMedia;
     /** Asked at each effect, so that an edited agent is at work from its next answer on. */
     readonly agent: () => VoiceAgent;
+    /** Without them no budget bounds a call. */
+    readonly books?: Bookkeeper | undefined;
   },
 ): Supervisor {
   const { vad, shelf, endpointer } = parts.providers;
@@ -268,6 +272,7 @@ export function openSupervisor(
     build: BUILD,
     worker: WORKER,
     ...prefixOf(config),
+    ...(parts.books && { budgetFor: budgetsOf(parts.books, agentParts) }),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       const speaking = { partsOf: agentParts, media, guard: BREAKERS };
@@ -285,6 +290,15 @@ export function openSupervisor(
       };
     },
   });
+}
+
+function budgetsOf(
+  books: Bookkeeper,
+  agentParts: PartsOf,
+): NonNullable<SupervisorPorts["budgetFor"]> {
+  const voicesOf = (agent: string): readonly Tts[] =>
+    agentParts(agent).voices.map(({ tts }) => tts);
+  return (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: systemIds });
 }
 
 /** What the calls of this process may be told; each supervisor is attached to it. */

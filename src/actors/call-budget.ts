@@ -3,7 +3,7 @@ import { AppError } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
-import type { Measure } from "../events/budget.events.ts";
+import type { DueMeasure, Measure } from "../events/budget.events.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { CallRef, LogRecord, StoredInput } from "../events/record.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
@@ -15,9 +15,10 @@ import { budgetPath } from "../ledger/budgets.ts";
 import type { CostLine } from "../ledger/lines.ts";
 import { parsePico } from "../ledger/money.ts";
 import type { Prices } from "../ledger/rating.ts";
-import { largestWithin, measuresDue } from "../ledger/slices.ts";
+import { largestWithin, strictestDue } from "../ledger/slices.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
+import { CallLeases, PATIENCE_MS, UNBOUNDED } from "./call-leases.ts";
 import type { Leases, Standing } from "./ledger-budgets.ts";
 import { LastingSlices } from "./lasting-slices.ts";
 import { WholeLog } from "./whole-log.ts";
@@ -45,15 +46,8 @@ export interface CallBudgetPorts {
   readonly offer: (input: StoredInput) => Promise<unknown>;
 }
 
-/** How long a lease lasts from its last renewal; it is renewed at half of that. */
-const LEASE_MS = 300_000;
 /** Between two looks at what lasts, as a connection. */
 const LOOK_MS = 30_000;
-/** The most that a turn waits for its ledger. */
-const PATIENCE_MS = 1_000;
-/** Of what is wanted at once, so much is leased, so that the next turns find it in memory. */
-const AHEAD = 4n;
-const TRIES_MAX = 5;
 /** Tokens of an answer under a budget: at most, in short ones, and below which none is of use. */
 const ANSWER = { most: 1_000n, short: 120n, least: 40n } as const;
 /** What the whole of a budget is left of, in thousandths, where a measure begins. */
@@ -81,10 +75,11 @@ export class CallBudget implements Purse, Disposable {
   #lines = 0;
   #header: CallHeader | undefined;
   #farewell = "";
-  #leases: Leases | undefined;
-  #asking: Promise<unknown> = Promise.resolve();
+  #leases: CallLeases | undefined;
   #isAhead = false;
-  #measure: Measure | "none" = "none";
+  /** The ledger could not be asked in time: nothing is bounded until it can. */
+  #isAway = false;
+  #measure: DueMeasure = "none";
   #look: Cancel | undefined;
   /** The largest slice that was asked for. */
   #largest = 0n;
@@ -108,8 +103,7 @@ export class CallBudget implements Purse, Disposable {
   }
 
   async admitModel(ask: ModelAsk): Promise<number | undefined> {
-    const standing = await this.#ready();
-    if (!this.#isBound(standing)) return undefined;
+    if (!(await this.#isBound())) return undefined;
     const { model, inputTokens, measure, effect } = ask;
     const cost = (tokens: bigint): bigint =>
       modelCost(this.#subject("llm", model), { inputTokens, tokens }, this.#ports.prices);
@@ -118,11 +112,11 @@ export class CallBudget implements Purse, Disposable {
     const most = cost(size.max);
     if (most === 0n) return undefined;
     const turn = this.#turn(effect, ask.turn);
-    const fitting = (): bigint | undefined => largestWithin(this.#free(turn), size, cost);
-    if (most > this.#free(turn)) await this.#reach(most);
-    const tokens = this.#measure === FAREWELL ? undefined : fitting();
+    await this.#reach(most, turn);
+    const tokens =
+      this.#measure === FAREWELL ? undefined : largestWithin(this.#free(turn), size, cost);
     if (tokens === undefined) {
-      if (this.#turnLeft(turn) >= cost(size.min)) this.#exhaust();
+      this.#exhaust(turn, cost(size.min));
       throw new AppError("budget.spent", `no budget for a request to ${model.model}`);
     }
     this.#take(effect, cost(tokens));
@@ -130,15 +124,14 @@ export class CallBudget implements Purse, Disposable {
   }
 
   async admitSpeech(ask: SpeechAsk): Promise<boolean> {
-    const standing = await this.#ready();
-    if (!this.#isBound(standing)) return true;
+    if (!(await this.#isBound())) return true;
     const { effect, voices, characters } = ask;
     const worst = this.#speechCost(voices, characters);
     const turn = this.#turn(effect, ask.turn);
-    if (worst > this.#free(turn)) await this.#reach(worst);
+    await this.#reach(worst, turn);
     const isLastWord = ask.isFixed && this.#measure === FAREWELL;
     if (!isLastWord && worst > this.#free(turn)) {
-      if (this.#turnLeft(turn) >= worst) this.#exhaust();
+      this.#exhaust(turn, worst);
       return false;
     }
     this.#take(effect, worst);
@@ -163,7 +156,8 @@ export class CallBudget implements Purse, Disposable {
     const { input } = record;
     for (const event of this.#metering.apply(record)) this.#count(event);
     if (input.type === "call.opened") void this.#open(record);
-    if (input.type === "effect.ended") this.#allotment.drop(input["effect"] as string);
+    if (input.type === "budget.changed") this.#measure = input["measure"] as DueMeasure;
+    if (input.type === "effect.ended") this.#drop(input["effect"] as string);
     if (input.type === "call.ended") return void this.#close();
     if (this.#leases) this.#watch();
   }
@@ -191,60 +185,67 @@ export class CallBudget implements Purse, Disposable {
     this.#header = header;
     const texts = (text?.value ?? {}) as Readonly<Record<string, string>>;
     this.#farewell = texts["overBudget"] ?? texts["farewell"] ?? "";
-    try {
-      const leases = await this.#ports.leases();
-      const node = `call:${header.call}`;
-      const { callPico } = header.budget ?? {};
-      if (callPico !== undefined) await leases.limit(node, parsePico(callPico));
-      this.#allotment.adopt(leases.open(header.call), leases.spent(node));
-      this.#leases = leases;
-      if (leases.standing(this.#path).length > 0) await this.#reserve();
-      this.#watch();
-    } catch (error) {
-      this.#warn("a call's budget is not known", error);
-    } finally {
-      this.#opened.resolve();
-    }
+    while (!this.#leases && !this.#closing.signal.aborted)
+      try {
+        await this.#lease(header, await this.#ports.leases());
+      } catch (error) {
+        this.#warn("a call's budget is not known", error);
+        this.#opened.resolve();
+        await sleep(this.#ports.clock, LOOK_MS, this.#closing.signal);
+      }
+    this.#opened.resolve();
+  }
+
+  async #lease(header: CallHeader, leases: Leases): Promise<void> {
+    const { call, agent, budget } = header;
+    if (budget?.callPico !== undefined)
+      await leases.limit(`call:${call}`, parsePico(budget.callPico));
+    const path = budgetPath({ agent: agent.name, call });
+    const { signal } = this.#closing;
+    this.#leases = new CallLeases(this.#ref, this.#allotment, {
+      ...this.#ports,
+      leases,
+      path,
+      signal,
+    });
+    if (this.#leases.standing.length > 0) await this.#reserve(this.#leases);
+    this.#watch();
   }
 
   /** What the last words will cost. */
-  async #reserve(): Promise<void> {
+  async #reserve(leases: CallLeases): Promise<void> {
     const worst = this.#speechCost(this.#ports.voicesOf(""), this.#farewell.length);
-    if (worst > this.#free()) await this.#reach(worst);
+    if (worst > this.#free() && !(await leases.reach(worst, 1n))) this.#isAway = true;
     if (worst > this.#free()) this.#exhaust();
-    else this.#take(FAREWELL, worst);
+    else this.#allotment.hold(FAREWELL, worst);
   }
 
-  get #path(): readonly string[] {
-    return budgetPath({ agent: this.#header!.agent.name, call: this.#ref.call });
-  }
-
-  /** Budgets with limits, once they are known; none where that takes too long (W5). */
-  async #ready(): Promise<readonly Standing[]> {
+  /** Whether anything bounds the call; nothing does while its ledger is not known in time (W5). */
+  async #isBound(): Promise<boolean> {
     if (!this.#leases) {
       const late = new AbortController();
       const over = sleep(this.#ports.clock, PATIENCE_MS, late.signal);
       await Promise.race([this.#opened.promise, over]);
       late.abort();
     }
-    return this.#leases && this.#header ? this.#leases.standing(this.#path) : [];
+    return this.#standing.length > 0 || this.#header?.budget?.turnPico !== undefined;
   }
 
-  #isBound(standing: readonly Standing[]): boolean {
-    return standing.length > 0 || this.#header?.budget?.turnPico !== undefined;
+  get #standing(): readonly Standing[] {
+    return this.#leases?.standing ?? [];
   }
 
   /** What may be held now. */
   #free(turn?: string): bigint {
-    const left = turn === undefined ? INFINITE : this.#turnLeft(turn);
-    const standing = this.#leases?.standing(this.#path) ?? [];
-    const leased = standing.length > 0 ? this.#allotment.available(this.#now()) : INFINITE;
+    const left = turn === undefined ? UNBOUNDED : this.#turnLeft(turn);
+    const isLeased = this.#standing.length > 0 && !this.#isAway;
+    const leased = isLeased ? this.#allotment.available(this.#now()) : UNBOUNDED;
     return left < leased ? left : leased;
   }
 
   #turnLeft(turn: string): bigint {
     const limit = this.#header?.budget?.turnPico;
-    if (limit === undefined) return INFINITE;
+    if (limit === undefined) return UNBOUNDED;
     let held = 0n;
     for (const [effect, of] of this.#turnOf)
       if (of === turn) held += this.#allotment.heldFor(effect);
@@ -263,94 +264,68 @@ export class CallBudget implements Purse, Disposable {
     this.#watch();
   }
 
-  /** Leases more, until so much may be held or no budget of the path has more. */
-  #reach(wantedPico: bigint): Promise<void> {
-    const late = new AbortController();
-    const reached = this.#asking
-      .then(() => this.#leaseMore(wantedPico))
-      .catch((error: unknown) => this.#warn("a call's ledger cannot be asked", error))
-      .finally(() => late.abort());
-    this.#asking = reached;
-    return Promise.race([reached, sleep(this.#ports.clock, PATIENCE_MS, late.signal)]);
+  #drop(effect: string): void {
+    this.#allotment.drop(effect);
+    this.#turnOf.delete(effect);
   }
 
-  async #leaseMore(wantedPico: bigint): Promise<void> {
-    const { ids } = this.#ports;
-    const leases = this.#leases!;
-    for (let tries = 0; tries < TRIES_MAX && !this.#closing.signal.aborted; tries++) {
-      const short = wantedPico - this.#allotment.available(this.#now());
-      if (short <= 0n) return;
-      const left = leases.standing(this.#path).map(({ availablePico }) => availablePico);
-      const most = left.reduce((a, b) => (a < b ? a : b), short + wantedPico * (AHEAD - 1n));
-      if (left.length === 0 || most <= 0n) return;
-      const until = Math.floor(this.#now()) + LEASE_MS;
-      const lease = { id: `${this.#ref.call}/${ids.call()}`, amountPico: most, until };
-      const refusedBy = await leases.take(lease, { path: this.#path, call: this.#ref.call });
-      if (refusedBy === undefined) this.#allotment.lease(lease);
-    }
+  /** Leases what is wanted where it is not in memory. */
+  async #reach(wantedPico: bigint, turn: string): Promise<void> {
+    if (!this.#leases || wantedPico <= this.#allotment.available(this.#now())) return;
+    if (this.#standing.length === 0 || this.#turnLeft(turn) <= 0n) return;
+    this.#isAway = !(await this.#leases.reach(wantedPico));
   }
 
   /** After anything has changed: leases ahead of need, and says what is due. */
   #watch(): void {
-    const standing = this.#leases?.standing(this.#path) ?? [];
-    if (standing.length === 0 || this.#closing.signal.aborted) return;
+    const leases = this.#leases;
+    const standing = this.#standing;
+    if (!leases || standing.length === 0 || this.#closing.signal.aborted) return;
     this.#look ??= this.#ports.clock.after(LOOK_MS, () => this.#lookAgain());
-    const now = this.#now();
-    if (this.#allotment.available(now) < this.#largest) this.#lease(standing);
-    const own = this.#allotment.available(now) + this.#allotment.heldPico;
+    if (this.#allotment.available(this.#now()) < this.#largest) this.#leaseAhead(leases);
     const thresholds = { ...THRESHOLDS, ...this.#header!.budget?.thresholds };
-    let due: Measure | "none" = "none";
-    for (const { availablePico, limitPico } of standing) {
-      const last = measuresDue(availablePico + own, limitPico, thresholds).at(-1);
-      if (last !== undefined && (due === "none" || thresholds[last] < thresholds[due])) due = last;
-    }
+    const left = standing.map(({ availablePico, limitPico }) => ({
+      availablePico: availablePico + leases.ownPico,
+      limitPico,
+    }));
+    const due = strictestDue(left, thresholds);
     if (due === FAREWELL) this.#exhaust();
     else this.#say(due);
   }
 
   /** Off the path of a turn. Where nothing is to be had and more is spent than leased, it ends. */
-  #lease(standing: readonly Standing[]): void {
+  #leaseAhead(leases: CallLeases): void {
     if (this.#isAhead || this.#measure === FAREWELL) return;
-    const done = (): void => {
-      this.#isAhead = false;
-      if (this.#allotment.available(this.#now()) < 0n) this.#exhaust();
-    };
-    if (standing.some(({ availablePico }) => availablePico <= 0n)) return done();
+    const isOverdrawn = (): boolean => this.#allotment.available(this.#now()) < 0n;
+    const wanted = isOverdrawn() ? 0n : this.#largest;
+    // What others may need too is not kept for later.
+    if (!isOverdrawn() && !leases.isAmple(wanted)) return;
     this.#isAhead = true;
-    void this.#reach(this.#largest).then(done);
+    void leases.reach(wanted).then((reached) => {
+      this.#isAhead = false;
+      if (reached && isOverdrawn()) this.#exhaust();
+    });
   }
 
   #lookAgain(): void {
     this.#look = undefined;
     this.#lasting.look(this.#now());
-    void this.#renew();
+    void this.#leases?.renew();
     this.#watch();
   }
 
-  async #renew(): Promise<void> {
-    const now = Math.floor(this.#now());
-    for (const { id, until } of this.#allotment.leases) {
-      if (until - now > LEASE_MS / 2) continue;
-      try {
-        if (await this.#leases!.renew(id, now + LEASE_MS))
-          this.#allotment.renew(id, now + LEASE_MS);
-      } catch (error) {
-        this.#warn("a lease was not renewed", error);
-      }
-    }
-  }
-
   /** Nothing more can be held: the last words, out of what was kept for them. */
-  #exhaust(): void {
+  #exhaust(turn?: string, wantedPico = 0n): void {
+    // It is the turn's own budget that ends: the call goes on.
+    if (turn !== undefined && this.#turnLeft(turn) < wantedPico) return;
     this.#allotment.drop(FAREWELL);
     this.#say(FAREWELL);
   }
 
-  #say(measure: Measure | "none"): void {
+  #say(measure: DueMeasure): void {
     if (measure === this.#measure || this.#measure === FAREWELL) return;
     this.#measure = measure;
-    const standing = this.#leases?.standing(this.#path) ?? [];
-    const [least] = standing.toSorted((a, b) => Number(a.availablePico - b.availablePico));
+    const [least] = this.#standing.toSorted((a, b) => Number(a.availablePico - b.availablePico));
     const told = {
       measure,
       node: least?.node ?? "",
@@ -364,16 +339,7 @@ export class CallBudget implements Purse, Disposable {
   /** The call is over: what it has cost, it has. */
   async #close(): Promise<void> {
     this[Symbol.dispose]();
-    await this.#asking;
-    const leases = this.#leases;
-    for (let one = leases && this.#allotment.settleOldest(); one;)
-      try {
-        await leases!.settle(one);
-        one = this.#allotment.settleOldest();
-      } catch (error) {
-        // Unsettled it expires, and its ledger has the cost by then.
-        return this.#warn("a call's budget was not settled", error);
-      }
+    await this.#leases?.settle();
   }
 
   #speechCost(voices: readonly Tts[], characters: number): bigint {
@@ -397,8 +363,6 @@ export class CallBudget implements Purse, Disposable {
     this.#ports.logger.log("warn", what, { ...this.#ref, error: String(error) });
   }
 }
-
-const INFINITE = 1n << 120n;
 
 /** Events of an effect's requests name it first. */
 function effectOf({ clientRequest }: UsageEvent): string {

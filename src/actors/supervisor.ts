@@ -33,14 +33,11 @@ export interface SupervisorPorts {
   /** The effects of one call; what they share of its room lives with them. */
   readonly runnersFor: (header: CallHeader) => Runners;
   /** The money of a call; without it nothing is bounded. */
-  readonly budgetFor?: (ref: CallRef, call: BudgetedCall) => CallBudget;
+  readonly budgetFor?: (ref: CallRef, offer: CallBudgetPorts["offer"]) => CallBudget;
   readonly snapshotEveryRecords?: number;
   /** First token of the bus's subjects. */
   readonly prefix?: string;
 }
-
-/** What a call's budget has of its host. */
-export type BudgetedCall = Pick<CallBudgetPorts, "clock" | "offer">;
 
 export type NewCall = Omit<CallHeader, "machines" | "build" | "texts" | "agents" | "hooks"> &
   Partial<Pick<CallHeader, "agents" | "hooks">> & { readonly texts: AgentTexts };
@@ -149,10 +146,7 @@ export class Supervisor {
   ): CallHost {
     const { broker, clock, ids, logger, snapshotEveryRecords } = this.#ports;
     const names = subjects(this.#ports.prefix);
-    const budget = this.#ports.budgetFor?.(ref, {
-      clock: { now: () => host.now(), after: (ms, fn) => clock.after(ms, fn) },
-      offer: (input) => host.offer({ input }),
-    });
+    const budget = this.#ports.budgetFor?.(ref, (input) => host.offer({ input }));
     const host: CallHost = new CallHost(
       ref,
       {

@@ -28,6 +28,10 @@ export const LIMITS = {
   interimsPerSecondMax: 4,
   /** How often the playout position is logged (E9). */
   positionEveryMs: 250,
+  /** Without a word of a request for this long nobody answers for it any more. */
+  usageLeaseMs: 15 * 60_000,
+  /** How often the log's time of what runs on is told to the ledger. */
+  usageEveryMs: 60_000,
   /** What `afterTurn` may take; the end of the call waits for it. */
   afterTurnMsMax: 10_000,
   /** A voice that failed is not asked first for this long. */
@@ -87,6 +91,8 @@ export const LIMITS = {
   decodeAudioMsMax: 9_000,
   /** A command over HTTP, as JSON. */
   commandBytesMax: 64 * 1024,
+  /** Calls whose costs are kept folded for the next question. */
+  liveCostsMax: 64,
   /** How often a worker says how it is. */
   heartbeatEveryMs: 1_000,
   /** A worker of whom nothing was heard for this long is gone. */

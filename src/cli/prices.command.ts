@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import { z } from "zod";
 import { systemClock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
@@ -9,6 +9,7 @@ import { PriceBook, type PriceRow } from "../ledger/price-book.ts";
 import { openPriceBook } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { dayOf, PriceReport, priceReport, validity } from "./costs/price-report.ts";
+import { parseDay, RERATE, RerateReport } from "./costs/rerate.ts";
 import { EXIT, type Output } from "./output.ts";
 import { printTable } from "./table.ts";
 
@@ -74,6 +75,7 @@ export const PRICE_SCHEMAS = {
   "prices check": Check,
   "prices show": Shown,
   "prices diff": Diff,
+  "prices rerate": RerateReport,
 } as const;
 
 interface ShowOptions {
@@ -112,6 +114,7 @@ export function register(program: Command, cli: Cli): void {
     examples: ["prices diff my-prices.json"],
     run: runDiff,
   });
+  defineCommand(prices, cli, RERATE);
 }
 
 async function runCheck({ args, config, out }: Invocation<object>): Promise<number> {
@@ -243,10 +246,4 @@ function nameOf({ provider, model }: PriceRow): string {
 
 function idOf({ priceId }: PriceRow): string {
   return priceId;
-}
-
-function parseDay(value: string): number {
-  const at = Date.parse(`${value}T00:00:00Z`);
-  if (dayOf(at) === value) return at;
-  throw new InvalidArgumentError("Give a day as 2026-11-21.");
 }

@@ -1,8 +1,10 @@
+import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
 import { TenantBudgets } from "../actors/tenant-budgets.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
+import { LiveCosts } from "../api/live-costs.ts";
 import { TalkSockets } from "../api/talk-socket.ts";
 import { Talks, type TalkPorts } from "../api/talks.ts";
 import { systemClock } from "../base/clock.ts";
@@ -68,6 +70,7 @@ export async function serve(
     providers,
     roomOf: (id) => rooms.of(id),
     agent: () => slot.now,
+    books,
   });
   // As after a crash: who reloads the page of a new start goes on with the call.
   opened.defer(() => supervisor.abandonAll("the server was stopped"));
@@ -75,7 +78,7 @@ export async function serve(
   supervisor.onRecord(told);
   const commands = openCommands(config, broker);
   commands.attach(supervisor);
-  const ports = { broker, providers, slot, commands, onRecord: told };
+  const ports = { broker, providers, slot, commands, books, onRecord: told };
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
@@ -85,11 +88,12 @@ export async function serve(
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
   };
   const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
-  const samples = new Samples(config, { broker, providers, logger, slot, told, commands });
+  const samples = new Samples(config, { broker, providers, books, logger, slot, told, commands });
   const app = createApp({
     log: broker.log,
     feed,
     machines: MACHINES,
+    costs: new LiveCosts(broker.log, () => ({ ...books.prices, at: systemClock.now() })),
     logger,
     runSample: () => samples.run(),
     speech: { ready: providers.missing === undefined, missing: providers.missing },
@@ -135,6 +139,7 @@ function idle(commands: CallCommands) {
 interface SamplePorts {
   readonly broker: Broker;
   readonly providers: Providers;
+  readonly books: Bookkeeper;
   readonly logger: Logger;
   readonly slot: AgentSlot;
   readonly told: OnRecord;

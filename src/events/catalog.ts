@@ -45,6 +45,7 @@ export const PROGRESS = {
   "speech.judged": v1(track.SpeechJudged),
   "stt.interim": v1(track.SttInterim),
   "stt.final": v1(track.SttFinal),
+  "stt.opened": v1(track.SttOpened),
   "stt.down": v1(track.SttDown),
   "stt.up": v1(track.SttUp),
   "stt.retried": v1(track.SttRetried),

@@ -29,7 +29,16 @@ export const Meter = z.enum(METERS);
 export type Meter = z.infer<typeof Meter>;
 
 /** What is paid for. */
-export const Service = z.enum(["stt", "llm", "tts", "vision", "embedding", "tool", "room"]);
+export const Service = z.enum([
+  "stt",
+  "llm",
+  "tts",
+  "vision",
+  "embedding",
+  "tool",
+  "room",
+  "compute",
+]);
 export type Service = z.infer<typeof Service>;
 
 /** One metered quantity of a provider; the ledger rates it. */

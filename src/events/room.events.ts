@@ -14,8 +14,12 @@ import type {
   UserWords,
 } from "./turn.events.ts";
 
-/** What the room's connection meets. */
-export const RoomJoined = z.strictObject({ type: z.literal("room.joined") });
+/** What the room's connection meets. `provider`: who counts its minutes, where somebody does. */
+export const RoomJoined = z.strictObject({
+  type: z.literal("room.joined"),
+  provider: z.string().min(1).optional(),
+});
+export type RoomJoined = z.infer<typeof RoomJoined>;
 export const RoomReconnecting = z.strictObject({ type: z.literal("room.reconnecting") });
 export const RoomReconnected = z.strictObject({ type: z.literal("room.reconnected") });
 export const ParticipantJoined = z.strictObject({
@@ -23,10 +27,12 @@ export const ParticipantJoined = z.strictObject({
   identity: z.string(),
   name: z.string(),
 });
+export type ParticipantJoined = z.infer<typeof ParticipantJoined>;
 export const ParticipantLeft = z.strictObject({
   type: z.literal("participant.left"),
   identity: z.string(),
 });
+export type ParticipantLeft = z.infer<typeof ParticipantLeft>;
 export const TrackPublished = z.strictObject({
   type: z.literal("track.published"),
   sid: z.string(),

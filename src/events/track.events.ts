@@ -49,6 +49,14 @@ export const SttInterim = z.strictObject({ type: z.literal("stt.interim"), ...wo
 export const SttFinal = z.strictObject({ type: z.literal("stt.final"), ...words });
 export type WordFeatures = Omit<z.infer<typeof SttFinal>, "type">;
 
+/** Who listens from here on: when the stream opens, and after each switch. */
+export const SttOpened = z.strictObject({
+  type: z.literal("stt.opened"),
+  provider: z.string(),
+  model: z.string(),
+});
+export type SttOpened = z.infer<typeof SttOpened>;
+
 /** The stream broke; audio since `resendFrom` is kept and sent again. */
 export const SttDown = z.strictObject({ type: z.literal("stt.down"), resendFrom: z.number() });
 export const SttUp = z.strictObject({ type: z.literal("stt.up") });
@@ -79,6 +87,7 @@ export type TrackEvent =
   | (z.infer<typeof SpeechJudged> & At)
   | (z.infer<typeof SttInterim> & At)
   | (z.infer<typeof SttFinal> & At)
+  | (z.infer<typeof SttOpened> & At)
   | (z.infer<typeof SttDown> & At)
   | (z.infer<typeof SttUp> & At)
   | (z.infer<typeof SttRetried> & At)

@@ -25,10 +25,13 @@ export const ReplyRequested = z.strictObject({
   tools: z.array(z.string()),
   /** The record up to which the request read the log. */
   upTo: z.int(),
+  /** Tokens of the request, estimated by its length. */
+  inputTokens: z.int().nonnegative().optional(),
   /** Where the agent has models by level: what was found of the turn, and by which rule. */
   level: ComplexityLevel.optional(),
   rule: z.enum(TURN_RULES).optional(),
 });
+export type ReplyRequested = z.infer<typeof ReplyRequested>;
 
 /** A model or a voice was left for the next one; what was heard of it stays. */
 export const ReplySwitched = z.strictObject({
@@ -57,6 +60,7 @@ export const ReplyRetried = z.strictObject({
   why: z.string(),
   waitMs: z.number().nonnegative(),
 });
+export type ReplyRetried = z.infer<typeof ReplyRetried>;
 
 /** A sentence of the answer; in the log before its first frame leaves (E9). */
 export const ReplySegment = z.strictObject({
@@ -68,7 +72,10 @@ export const ReplySegment = z.strictObject({
   question: z.boolean(),
   /** Request to first token, on the first segment only. */
   ttftMs: z.number().optional(),
+  /** Who will be asked to say it first; where it is left out, whoever said the one before. */
+  voice: z.strictObject({ provider: z.string(), model: z.string() }).optional(),
 });
+export type ReplySegment = z.infer<typeof ReplySegment>;
 
 /** The audio of a sentence is known: its length and when each word ends, in ms of the sentence. */
 export const SpeechSegment = z.strictObject({
@@ -90,6 +97,7 @@ export const FillerSegment = z.strictObject({
   ...ReplySegment.shape,
   type: z.literal("filler.segment"),
 });
+export type FillerSegment = z.infer<typeof FillerSegment>;
 export const FillerPosition = z.strictObject({
   type: z.literal("filler.position"),
   ms: z.number(),

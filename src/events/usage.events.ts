@@ -49,6 +49,7 @@ const FIELDS = {
   meters: z.partialRecord(Meter, Count),
   /** Cumulative = since the request began. */
   semantics: z.enum(["delta", "cumulative"]),
+  /** Provisional = an estimate that stands until the request is closed. */
   quality: z.enum(["measured", "estimated", "provisional"]),
   status: z.enum(["completed", "cancelled", "failed"]).optional(),
   billable: z.boolean(),

@@ -100,8 +100,10 @@ export function sayingEnds(rooms: RoomMedia, { isOver, onOver }: Ending): RoomMe
       if (signal.aborted) abort();
       else signal.addEventListener("abort", abort, { once: true });
       const connection = await rooms.join({ ...options, signal: inside.signal });
+      const { provider, speaker } = connection;
       return {
-        speaker: connection.speaker,
+        ...(provider !== undefined && { provider }),
+        speaker,
         listen: (sid, on) => connection.listen(sid, on),
         sendText: (text) => connection.sendText(text),
         setAttribute: (name, value) => connection.setAttribute(name, value),

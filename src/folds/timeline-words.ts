@@ -51,6 +51,8 @@ export function progressText(record: LogRecord, names: Names): string | undefine
       return `${names.person(record.actor)}: ${textOf(record)}`;
     case "speech.judged":
       return `the endpointer hears: ${event["class"] as string} (${percent(event["p"])})`;
+    case "stt.opened":
+      return `${event["provider"] as string}/${event["model"] as string} listens`;
     case "stt.down":
       return "speech-to-text is down";
     case "stt.up":

@@ -63,7 +63,10 @@ export function decideHold(ledger: Ledger, command: HoldCommand, desk: Desk): Ve
 
 const ENDS = { settle: "settled", release: "released", expire: "expired" } as const;
 
-function spentBy(command: Exclude<HoldCommand, { type: "hold" | "renew" | "limit" }>, hold: Hold): bigint {
+function spentBy(
+  command: Exclude<HoldCommand, { type: "hold" | "renew" | "limit" }>,
+  hold: Hold,
+): bigint {
   if (command.type === "release") return 0n;
   return command.spentPico ?? hold.amountPico;
 }
@@ -136,7 +139,8 @@ function place(ledger: Ledger, command: Place, desk: Desk): Verdict {
   if (until <= desk.at) return refused("it is over before it begins");
   if (amountPico < 0n) return refused("it is negative");
   if (call !== undefined && ledger.sealed(call)) return refused("its call is over");
-  const short = ledger.budgets.shortOf(path, amountPico);
+  // What asks for nothing is never too much: what comes of it is told as an overage.
+  const short = amountPico > 0n ? ledger.budgets.shortOf(path, amountPico) : undefined;
   if (short) return { kind: "refused", why: "the budget does not hold it", node: short.node };
   const after: Hold = { id, path, amountPico, until, call, state: "open", spentPico: 0n };
   return { kind: "post", drafts: [move("hold", undefined, { after, desk })] };

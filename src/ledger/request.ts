@@ -72,8 +72,11 @@ export function totalsOf({ head, events }: RequestState): Quantities {
   if (!head.billable) return {};
   const told: Quantities = {};
   const high: Quantities = {};
+  const isClosed = events.has("closed.0");
   for (const event of events.values()) {
     if (event.kind !== "progress") continue;
+    // What it was for, the closing event tells.
+    if (isClosed && event.quality === "provisional") continue;
     const into = event.semantics === "delta" ? told : high;
     for (const [meter, quantity] of metersOf(event))
       into[meter] =

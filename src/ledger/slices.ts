@@ -1,4 +1,4 @@
-import { MEASURES, type Measure } from "../events/budget.events.ts";
+import { type DueMeasure, MEASURES, type Measure } from "../events/budget.events.ts";
 import { amountOf, knownRow, type Prices, type Quantities, rate, type Subject } from "./rating.ts";
 import { entriesOf } from "./request.ts";
 
@@ -63,4 +63,15 @@ export function measuresDue(
 ): readonly Measure[] {
   if (availablePico === undefined || limitPico === undefined) return [];
   return MEASURES.filter((name) => availablePico * 1000n <= limitPico * BigInt(thresholds[name]));
+}
+
+/** The strictest measure that any of the budgets asks for. */
+export function strictestDue(
+  budgets: readonly { readonly availablePico: bigint; readonly limitPico: bigint }[],
+  thresholds: Thresholds,
+): DueMeasure {
+  const due = budgets.flatMap(({ availablePico, limitPico }) =>
+    measuresDue(availablePico, limitPico, thresholds),
+  );
+  return MEASURES.findLast((measure) => due.includes(measure)) ?? "none";
 }

@@ -165,6 +165,7 @@ export const trackMachine = trackSetup.createMachine({
         words: {
           initial: "hearing",
           on: {
+            "stt.opened": {},
             "stt.retried": {},
             "stt.switched": {},
             "stt.interim": {

@@ -31,6 +31,8 @@ export interface JoinOptions {
 }
 
 export interface RoomConnection {
+  /** Who counts the minutes of those in the room; absent where it costs nothing to be there. */
+  readonly provider?: string;
   /** Calls `on` for each frame of a track until closed; gaps are filled with silence. */
   listen(sid: string, on: (frame: AudioFrame) => void): { close(): void };
   /** The agent's voice. One speaker at a time per connection. */

@@ -19,6 +19,7 @@ import { openMemory } from "../broker/memory/memory-broker.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
 import { TurnSettings } from "../events/settings.events.ts";
 import { CURRENT_VERSIONS, MACHINES } from "../machines/machines.ts";
+import type { RoomMedia } from "../media/room.port.ts";
 import { SimulatedRoom, type Utterance } from "../media/simulated/simulated-room.ts";
 import type { Guard } from "../providers/breaker.port.ts";
 import type { Llm } from "../providers/llm.port.ts";
@@ -48,6 +49,8 @@ export interface SimulationOptions {
   readonly ears?: (clock: Clock) => Ears;
   /** What speech-to-text is taken for, instead of the scripted one. */
   readonly stt?: (scripted: Stt) => Stt;
+  /** What the room is taken for, instead of the simulated one. */
+  readonly media?: (simulated: RoomMedia) => RoomMedia;
   /** Parts of the agents the call may be handed to. */
   readonly agents?: Readonly<Record<string, Partial<AgentParts>>>;
   /** All parts by the agent's name, instead of those above. */
@@ -219,7 +222,7 @@ export class Simulation implements AsyncDisposable {
       parts ? parts(name, this.clock) : this.#partsOf(name, clock);
     const speaking = { partsOf, media, ...(guard && { guard }) };
     return {
-      connection: connectionRunner(room, media),
+      connection: connectionRunner(this.#options.media?.(room) ?? room, media),
       detector: detectorRunner(
         this.#options.ears?.(clock) ?? { vad: new ScriptedVad(clock) },
         media,

@@ -40,6 +40,8 @@ suite("the ears", () => {
     const stt = new TalkingStt();
     const end = watch(bench.run(sttRunner(stt, bench.media), { sid: "TR_ann" }));
     await bench.clock.advance(200);
+    const opened = bench.met.splice(0).map(({ event }) => event);
+    assert.deepEqual(opened, [{ type: "stt.opened", provider: "test", model: "test" }]);
     return { bench, stt, end };
   }
 
@@ -108,18 +110,19 @@ suite("the ears", () => {
     const { bench, stt } = await listening();
     stt.say({ type: "up" });
     const retried = { of: "a/m", attempt: 2, why: "provider.unavailable", waitMs: 90 } as const;
-    const switched = { from: "a/m", to: "b/n", why: "provider.rejected" } as const;
+    const switched = { from: "a/m", to: "b/n/o", why: "provider.rejected" } as const;
     stt.say({ type: "retried", ...retried, error: new AppError(retried.why, "no line") });
     stt.say({ type: "switched", ...switched, error: new AppError(switched.why, "no such key") });
     assert.deepEqual(bench.warned, [
       ["speech-to-text a/m failed: it is asked again", "no line"],
-      ["speech-to-text a/m failed: b/n goes on", "no such key"],
+      ["speech-to-text a/m failed: b/n/o goes on", "no such key"],
     ]);
     assert.deepEqual(
       bench.met.map(({ event }) => event),
       [
         { type: "stt.retried", ...retried },
         { type: "stt.switched", ...switched },
+        { type: "stt.opened", provider: "b", model: "n/o" },
       ],
     );
   });
@@ -151,6 +154,10 @@ suite("the ears", () => {
     void bench.run(words, { sid: "TR_ann" });
     const end = watch(bench.run(vad, { sid: "TR_ann", minSpeech: 64, minSilence: 250 }));
     await bench.clock.advance(1_000);
+    assert.deepEqual(
+      bench.met.splice(0).map(({ event }) => event.type),
+      ["stt.opened"],
+    );
     void bench.room.say("ann", { text: "hello", ms: 500 });
     await bench.clock.advance(1_000);
     const zero = bench.clock.now() - bench.ms;
@@ -206,6 +213,22 @@ suite("the connection", () => {
       bench.met.slice(3).map(({ event, text }) => [event["words"], text]),
       [[2, { text: "hello there" }]],
     );
+  });
+
+  test("tells who counts the minutes of its room, where somebody does", async () => {
+    for (const provider of [undefined, "livekit"]) {
+      const bench = new EffectBench();
+      const room: RoomMedia = {
+        join: async (options) => {
+          const connection = await bench.room.join(options);
+          return Object.assign(connection, provider && { provider });
+        },
+      };
+      void bench.run(connectionRunner(room, bench.media), null);
+      await bench.clock.advance(0);
+      const joined = { type: "room.joined", ...(provider && { provider }) };
+      assert.deepEqual(bench.met[0]?.event, joined);
+    }
   });
 
   test("leaves when stopped, ends with the room, fails when it cannot join", async () => {

@@ -27,7 +27,7 @@ const folder = (name: string) => ["--data", join(data, name)] as const;
 /**
  * Prices in pico-USD for one: luna and haiku 0.10 USD a million tokens in and 0.50 out, cached ones
  * of luna 0.01; flash 0.05 USD a thousand characters; nova-3 0.0048 USD a minute, so 80 n-USD a
- * second.
+ * second; whoever is in a room 0.0005 USD a minute, each rounded up.
  */
 const BILL = [
   // The answer that is cut off. Its model had told what it took, its voice had all 73 characters.
@@ -55,9 +55,14 @@ const BILL = [
   { turn: 3, model: "eleven_flash_v2_5", quantity: 5, meter: "characters", pico: 250_000_000 },
   // The stream of the whole call, 12.23 s.
   { turn: null, model: "nova-3", quantity: 12_230, meter: "audioMs", pico: 978_400_000 },
+  // Both that were in the room, each for a minute that was begun.
+  { turn: null, model: "agent", quantity: 12_230, meter: "connectionMs", pico: 500_000_000 },
+  { turn: null, model: "participant", quantity: 12_230, meter: "connectionMs", pico: 500_000_000 },
+  // The worker is one's own.
+  { turn: null, model: "worker", quantity: 12_230, meter: "connectionMs", pico: 0 },
 ];
-/** 0.006185200 USD. */
-const TOTAL = 6_185_200_000;
+/** 0.007185200 USD. */
+const TOTAL = 7_185_200_000;
 
 suite("the bill of a call with an interruption, a stale request, a fallback and a tool", () => {
   test("has the lines and the sum of the one written by hand", () => {
@@ -83,12 +88,13 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
       const { code, stdout } = await run(line);
       assert.equal(code, 0);
       assert.ok(stdout.includes(turn === null ? "of no turn" : `turn.${turn}`), stdout);
-      assert.match(stdout, new RegExp(`request +\\d+\\.\\d+\\.\\w+/.*${model}.*attempt 1`));
+      assert.match(stdout, new RegExp(`request +\\d+(\\.\\d+\\.\\w+)?/.*${model}.*attempt 1`));
       assert.match(stdout, new RegExp(`quantity +${quantity} ${meter}, (measured|estimated)`));
       assert.ok(stdout.includes(`${priceId}: `), stdout);
       assert.match(stdout, /holds +from ever until on; known from 2026-11-21/);
-      assert.match(stdout, /source .+; checked 2026-\d\d-\d\d; second hand \(S\)/);
-      assert.match(stdout, new RegExp(`amount +${quantity} ${meter} x .+ = 0\\.\\d+ USD`));
+      assert.match(stdout, /source .+; checked 2026(-\d\d)*; (second hand \(S\)|.+ page \(P\))/);
+      const billed = priceId!.startsWith("livekit/") ? 60_000 : quantity;
+      assert.match(stdout, new RegExp(`amount +${billed} ${meter} x .+ = 0(\\.\\d+)? USD`));
     }
   });
 
@@ -113,7 +119,7 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
     assert.deepEqual(value.explained, {
       line: id,
       turn: 1,
-      request: "8.1.reply/tts/elevenlabs/eleven_flash_v2_5/1/done",
+      request: "9.1.reply/tts/elevenlabs/eleven_flash_v2_5/1",
       attempt: 1,
       status: "completed",
       discarded: false,
@@ -140,7 +146,7 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
     for (const wrong of ["", "nobody"]) {
       const { code, stderr } = await run(["costs", `--explain=${wrong}`, ...folder("priced")]);
       assert.equal(code, 2);
-      assert.match(stderr, /begins 18 lines|no line begins with nobody/);
+      assert.match(stderr, /begins 21 lines|no line begins with nobody/);
     }
   });
 
@@ -153,12 +159,15 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
     call: ["c-simulated"],
     turn: ["turn.1", "turn.2", "turn.3", "no turn"].map((turn) => `c-simulated ${turn}`),
     agent: ["simulated"],
-    provider: ["openai", "elevenlabs", "anthropic", "deepgram"],
+    provider: ["openai", "elevenlabs", "anthropic", "deepgram", "livekit", "own"],
     model: [
       "openai/gpt-6-luna",
       "elevenlabs/eleven_flash_v2_5",
       "anthropic/claude-haiku-5-5",
       "deepgram/nova-3",
+      "livekit/agent",
+      "livekit/participant",
+      "own/worker",
     ],
     day: ["2025-06-15"],
   };
@@ -174,7 +183,7 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
       assert.equal(sum, TOTAL);
       const { stdout } = await run(line);
       for (const key of keys) assert.ok(stdout.includes(key), key);
-      assert.match(stdout, /sum 0\.0061852 USD\n$/);
+      assert.match(stdout, /sum 0\.0071852 USD\n$/);
     });
 
   test("the table has each line, estimates, what was thrown away, and the sum", async () => {
@@ -182,7 +191,8 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
     for (const { id } of report.lines) assert.ok(stdout.includes(id.slice(0, 10)));
     assert.match(stdout, /~48 inputTokens +0\.0000048/);
     assert.match(stdout, /700 inputTokens +0\.0000700 +thrown away/);
-    assert.match(stdout, /sum 0\.0061852 USD\n$/);
+    assert.match(stdout, /livekit\/agent +12\.23 s connection +0\.0005000/);
+    assert.match(stdout, /sum 0\.0071852 USD\n$/);
   });
 });
 
@@ -214,10 +224,12 @@ suite("what has no price", () => {
   test("is told with its quantity, and is null and not 0", async () => {
     const { value } = await runJson(CostReport, ["costs", ...folder("unpriced")]);
     assert.ok(value.lines.length > 10);
-    for (const { amountPico, priceId } of value.lines)
-      assert.deepEqual([amountPico, priceId], [null, null]);
+    // The worker's own time has a price, and it is none.
+    for (const { amountPico, priceId, component } of value.lines)
+      if (component === "compute") assert.equal(amountPico, "0");
+      else assert.deepEqual([amountPico, priceId], [null, null]);
     const { stdout } = await run(["costs", ...folder("unpriced")]);
-    assert.match(stdout, /nothing here has a price\nNOT IN THE SUM/);
+    assert.match(stdout, /sum 0 USD\nNOT IN THE SUM/);
     for (const meter of ["inputTokens", "outputTokens", "characters", "audioMs"]) {
       const all = value.lines.filter((line) => line.meter === meter);
       for (const model of new Set(all.map((line) => line.model))) {
@@ -430,3 +442,36 @@ async function ownBook() {
     free: unknown[];
   };
 }
+
+suite("the cost of one call", () => {
+  test("--call: its lines and its sum, of the call alone", async () => {
+    const { value } = await runJson(CostReport, ["costs", "--call", "c-sim", ...folder("priced")]);
+    assert.deepEqual(value, report);
+  });
+
+  test("--follow: the sum as it grows, to the end of the call", async () => {
+    const { stdout, code } = await run([
+      "costs",
+      "--call",
+      "c-sim",
+      "--follow",
+      ...folder("priced"),
+    ]);
+    assert.equal(code, 0);
+    const sums = [...stdout.matchAll(/^ *[0-9.]+s  ([0-9.]+) USD$/gm)].map(([, usd]) =>
+      Number(usd),
+    );
+    assert.ok(sums.length > 5, stdout);
+    assert.ok(sums[0]! < sums.at(-1)!, stdout);
+    assert.equal(sums.at(-1), TOTAL / 1e12);
+    assert.match(stdout, /^sum 0\.0061852 USD$/m);
+  });
+
+  test("--follow without a call, and a call that is not there, are refused", async () => {
+    const alone = await run(["costs", "--follow", ...folder("priced")]);
+    assert.match(alone.stderr, /--call/);
+    const nobody = await run(["costs", "--call", "none", ...folder("priced")]);
+    assert.match(nobody.stderr, /call\.notFound/);
+    assert.deepEqual([alone.code, nobody.code], [2, 2]);
+  });
+});

@@ -230,6 +230,7 @@ const TRACK_EVENTS: readonly AnyEventObject[] = [
   { type: "stt.interim", ...features, at },
   { type: "stt.final", ...features, at },
   { type: "speech.judged", to: 2_000, p: 1, class: "ended", at },
+  { type: "stt.opened", provider: "one", model: "m", at },
   { type: "stt.down", resendFrom: 1_000, at },
   { type: "stt.up", at },
   { type: "stt.retried", of: "one/m", attempt: 2, why: "provider.failed", waitMs: 9, at },

@@ -3,6 +3,7 @@ import { AppError } from "../../src/base/errors.ts";
 import { openEmbedded } from "../../src/broker/embedded/embedded-broker.ts";
 import { RoutingSettings } from "../../src/events/routing.events.ts";
 import { levelsOf, routed, type Levels } from "../../src/folds/routes.ts";
+import type { RoomMedia } from "../../src/media/room.port.ts";
 import type { Llm, LlmEvent, LlmRequest } from "../../src/providers/llm.port.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Stt } from "../../src/providers/stt.port.ts";
@@ -77,11 +78,19 @@ function namedStt(stt: Stt, provider: string, model: string): Stt {
   };
 }
 
+/** A room whose minutes somebody counts. */
+export function countedRoom(room: RoomMedia, provider: string): RoomMedia {
+  return {
+    join: async (options) => Object.assign(await room.join(options), { provider }),
+  };
+}
+
 const SAYS = "We open at nine in the morning and close at six in the evening every day.";
 
 /**
  * A call whose every line can be written down by hand: an answer that is cut off, a request that is
- * asked ahead and thrown away, a model that fails and another that stands in, a tool, and the end.
+ * asked ahead and thrown away, a model that fails and another that stands in, a tool, the minutes
+ * of the room, and the end.
  */
 export async function recordPricedCall(dataDir: string): Promise<void> {
   let models: readonly Llm[] | undefined;
@@ -98,6 +107,7 @@ export async function recordPricedCall(dataDir: string): Promise<void> {
       hooks: {},
     }),
     stt: (scripted) => namedStt(scripted, "deepgram", "nova-3"),
+    media: (simulated) => countedRoom(simulated, "livekit"),
     broker: (clock) => openEmbedded({ dataDir, clock }),
   });
   simulation.enter("ann");

@@ -34,7 +34,8 @@ export function connectionRunner(room: RoomMedia, media: CallMedia): Runner<unkn
       const unfollow = effect.call.onRecord((record) => captions.apply(record));
       try {
         media.joined(connection);
-        quietly(effect.progress({ type: "room.joined" }));
+        const { provider } = connection;
+        quietly(effect.progress({ type: "room.joined", ...(provider && { provider }) }));
         joined = true;
         for (const event of before) tell(event);
         const end = await Promise.race([gone.promise, aborted(effect.signal)]);

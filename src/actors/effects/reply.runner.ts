@@ -82,15 +82,21 @@ class Reply {
   readonly #failed = new AbortController();
   /** Aborted when it is stopped, and when it fails. */
   readonly #signal: AbortSignal;
+  /** Aborted where a budget lets no more be said: the model need not go on. */
+  readonly #enough = new AbortController();
   readonly #committed = Promise.withResolvers<void>();
   readonly #usage: Usage[] = [];
   readonly #toolCalls: ToolCall[] = [];
   /** Sentences are logged in order, and spoken in order, each after it was logged. */
   #logged: Promise<void> = Promise.resolve();
   #speech: Promise<void> = Promise.resolve();
+  /** The voice that the log was told of last. */
+  #toldVoice: Voice | undefined;
   /** The sentence that the voice was given last. */
   #speaking: Promise<Spoken> | undefined;
   #segments = 0;
+  /** Sentences that may be said: the first so many. */
+  #admitted = 0;
   /** Where the sentence that is spoken now begins. */
   #sentenceMs = 0;
   #writtenMs = 0;
@@ -215,7 +221,7 @@ class Reply {
       models: this.#inBudget(route.models),
       admit: call.purse && ((model) => this.#admit(model, inputTokens)),
       clock: call.clock,
-      signal,
+      signal: AbortSignal.any([signal, this.#enough.signal]),
       awaited: this.#committed.promise,
       firstTokenMs: call.settings.answer.firstToken,
       totalMs: call.settings.answer.total,
@@ -223,7 +229,7 @@ class Reply {
       random: () => call.ids.random(),
       onAsk: ({ provider, model }) => {
         const { upTo } = this.#effect;
-        const asked = { provider, model, digest, tools: names, upTo, ...told };
+        const asked = { provider, model, digest, tools: names, upTo, inputTokens, ...told };
         quietly(this.#effect.progress({ type: "reply.requested", ...asked }));
       },
       onRetry: ({ model }, retried) => this.#retried("model", model, retried),
@@ -261,19 +267,35 @@ class Reply {
   /** So a new owner finds all that was to be said, and not only what was said already (L5). */
   async #log(text: string, ref: string, index: number): Promise<void> {
     await this.#committed.promise;
-    if (this.#effect.signal.aborted) return;
+    if (this.#effect.signal.aborted || this.#enough.signal.aborted) return;
+    const { purse } = this.#effect.call;
+    if (purse && !(await this.#mayBeSaid(text, purse))) return this.#endBefore(index);
+    this.#admitted = index + 1;
     const words = wordsOf(text).length;
     const segment = { ref, chars: text.length, words, question: text.trimEnd().endsWith("?") };
     const first = index === 0 && this.#firstTokenAt !== undefined;
     const ttftMs = (this.#firstTokenAt ?? 0) - this.#requestedAt;
-    const event = { type: `${this.#kind}.segment`, ...segment, ...(first && { ttftMs }) };
+    const event = {
+      type: `${this.#kind}.segment`,
+      ...segment,
+      ...(first && { ttftMs }),
+      ...this.#nextVoice(),
+    };
     await this.#effect.progress(event, { text });
+  }
+
+  /** Who will say the next sentence, where that is not who says the one before. */
+  #nextVoice(): { voice?: { provider: string; model: string } } {
+    const next = this.#voice.next;
+    if (!next || next === this.#toldVoice) return {};
+    this.#toldVoice = next;
+    const { provider, model } = next.tts;
+    return { voice: { provider, model } };
   }
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
     const signal = this.#signal;
-    const { call } = this.#effect;
-    if (signal.aborted || (call.purse && !(await this.#mayBeSaid(text, call.purse)))) return;
+    if (signal.aborted || index >= this.#admitted) return;
     this.#sentenceMs = this.#writtenMs;
     this.#speaking = this.#voice.speak(text);
     const { ttfbMs, ...measured } = await this.#speaking;
@@ -296,16 +318,18 @@ class Reply {
     return call.purse!.admitModel({ effect, turn, model, inputTokens, measure });
   }
 
-  /** Where a budget ends, so does the answer, behind what was said; without a word it has failed. */
-  async #mayBeSaid(text: string, purse: Purse): Promise<boolean> {
+  #mayBeSaid(text: string, purse: Purse): Promise<boolean> {
     const { id: effect, input } = this.#effect;
     const voices = this.#parts.voices.map(({ tts }) => tts);
     const isFixed = input.saying !== null && this.#kind === "reply";
     const ask = { effect, turn: input.turn, voices, characters: charactersOf(text), isFixed };
-    if (await purse.admitSpeech(ask)) return !this.#signal.aborted;
-    this.#failed.abort();
-    if (this.#writtenMs > 0) return false;
-    throw new AppError("budget.spent", "no budget for the voice");
+    return purse.admitSpeech(ask);
+  }
+
+  /** Where a budget ends, so does the answer, behind what is said; without a word it has failed. */
+  #endBefore(index: number): void {
+    this.#enough.abort();
+    if (index === 0) throw new AppError("budget.spent", "no budget for the voice");
   }
 
   /** M3: speech is not synthesised further ahead than the buffer holds. */

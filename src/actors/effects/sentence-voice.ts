@@ -88,6 +88,11 @@ export class SentenceVoice {
     this.#index = first < voices.length ? first : 0;
   }
 
+  /** The voice that is asked next; none where the rest has no sound. */
+  get next(): Voice | undefined {
+    return this.#ports.voices[this.#index];
+  }
+
   /** What each voice was given to say, and how much sound came of it. */
   get usage(): readonly Usage[] {
     return this.#tally.rows;

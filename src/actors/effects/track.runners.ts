@@ -120,6 +120,7 @@ export function sttRunner(stt: Stt, media: CallMedia): Runner<SttInput> {
         if (event.type === "failed") lost.resolve(event.error);
         else words.tell(event);
       });
+      words.opened(stt);
       const listener = tap.listen({
         frame: (frame, at) => {
           if (base === 0) base = at;
@@ -145,6 +146,12 @@ function metersOf({ audioMs, connectionMs, estimated = false, ...of }: SttUsage)
   };
   const open = connectionMs === undefined ? [] : [meter("connectionMs", connectionMs)];
   return [meter("audioMs", audioMs), ...open];
+}
+
+/** `provider/model`; a model's name may have a slash of its own. */
+function listenerOf(name: string): Pick<Stt, "provider" | "model"> {
+  const cut = name.indexOf("/");
+  return { provider: name.slice(0, cut), model: name.slice(cut + 1) };
 }
 
 /** An eager end may be taken back, so the words may go on for a little. */
@@ -180,11 +187,17 @@ class WordTeller {
     this.#words(event);
   }
 
+  /** Who listens from here on. */
+  opened({ provider, model }: Pick<Stt, "provider" | "model">): void {
+    quietly(this.#effect.progress({ type: "stt.opened", provider, model }));
+  }
+
   #failed({ error, ...told }: Extract<SttEvent, { type: "retried" | "switched" }>): void {
     const [one, then] =
       told.type === "retried" ? [told.of, "it is asked again"] : [told.from, `${told.to} goes on`];
     this.#effect.warn(`speech-to-text ${one} failed: ${then}`, error);
     quietly(this.#effect.progress({ ...told, type: `stt.${told.type}` }));
+    if (told.type === "switched") this.opened(listenerOf(told.to));
   }
 
   #words(event: Extract<SttEvent, { type: "interim" | "final" }>): void {

@@ -47,12 +47,23 @@ export function printLines(lines: readonly CostLine[], out: Output): void {
     line.turn ?? "-",
     line.service,
     `${line.provider}/${line.model}`,
-    `${line.quality === "estimated" ? "~" : ""}${line.quantity} ${line.meter}`,
+    `${line.quality === "measured" ? "" : "~"}${quantityText(line)}`,
     amounts[i]!,
     line.discarded ? "thrown away" : "",
   ]);
   const columns = ["line", "call", "turn", "service", "model", "quantity", "USD", ""];
   printTable(columns, rows, out);
+}
+
+const MINUTE_MS = 60_000n;
+
+/** Times as one reads them, all others as they are counted. */
+function quantityText({ meter, quantity }: CostLine): string {
+  if (!meter.endsWith("Ms")) return `${quantity} ${meter}`;
+  const of = meter.slice(0, -"Ms".length);
+  const minutes = quantity / MINUTE_MS;
+  const seconds = Number(quantity % MINUTE_MS) / 1_000;
+  return `${minutes > 0n ? `${minutes} min ` : ""}${seconds} s ${of}`;
 }
 
 export function printGroups(groups: readonly CostGroup[], by: Grouping, out: Output): void {

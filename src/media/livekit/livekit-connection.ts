@@ -28,6 +28,7 @@ export interface SeatOptions {
   readonly logger: Logger;
   /** For the logger. */
   readonly name: string;
+  readonly provider: string;
   readonly onLeft: () => void;
 }
 
@@ -51,6 +52,7 @@ const FINAL: ReadonlySet<DisconnectReason> = new Set([
  * touches no other room. M3: what was dropped is counted, and told when the room is left.
  */
 export class LiveKitConnection extends RoomSeat implements RoomConnection {
+  readonly provider: string;
   readonly speaker: LiveKitSpeaker;
   readonly #room: Room;
   readonly #options: SeatOptions;
@@ -68,6 +70,7 @@ export class LiveKitConnection extends RoomSeat implements RoomConnection {
     super(on);
     this.#room = room;
     this.#options = options;
+    this.provider = options.provider;
     const { rateHz, clock } = options;
     const onDrop = (what: string, count: number): void => this.#drop(what, count);
     this.speaker = new LiveKitSpeaker({ rateHz, clock, onDrop });

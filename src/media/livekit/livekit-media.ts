@@ -35,7 +35,8 @@ export class LiveKitMedia implements RoomMedia, AsyncDisposable {
     const token = await this.#token(options);
     const room = new Room();
     const { rateHz, clock, logger } = this.#options;
-    const seat = { rateHz, clock, logger, name: options.room };
+    const provider = providerOf(this.#options.url);
+    const seat = { rateHz, clock, logger, name: options.room, provider };
     const forget = (): void => void this.#connections.delete(connection);
     const connection = new LiveKitConnection(room, options.on, { ...seat, onLeft: forget });
     this.#connections.add(connection);
@@ -89,6 +90,11 @@ export class LiveKitMedia implements RoomMedia, AsyncDisposable {
     });
     return token.toJwt();
   }
+}
+
+/** Who counts the minutes: LiveKit those of its own servers, nobody those of ours. */
+export function providerOf(url: string): "livekit" | "livekit-own" {
+  return URL.parse(url)?.hostname.endsWith(".livekit.cloud") ? "livekit" : "livekit-own";
 }
 
 function unavailable({ room }: JoinOptions, why: string): AppError {
