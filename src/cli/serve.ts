@@ -1,5 +1,6 @@
 import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
+import { TenantBudgets } from "../actors/tenant-budgets.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
@@ -103,6 +104,7 @@ export async function serve(
     charts: allCharts().map(([, chart]) => chart),
     commands,
     fleet: () => member.view.answer(),
+    budgets: new TenantBudgets(books, systemIds),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
@@ -121,6 +123,17 @@ export async function serve(
 function pageCall(room: string, agent: VoiceAgent): NewCall {
   const who = { call: systemIds.call(), tenant: "local", room, identity: "agent" };
   return { ...who, ...callOf(agent), recording: null };
+}
+
+function pageCall(room: string, agent: VoiceAgent): NewCall {
+  return {
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    ...callOf(agent),
+    recording: null,
+  };
 }
 
 /** It takes no jobs: its calls are those of the page. */
