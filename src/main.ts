@@ -313,7 +313,7 @@ function budgetsOf(
 export async function openMetrics(
   { metrics, logLevel }: Config,
   { log }: Broker,
-  books: Bookkeeper,
+  books: Pick<Bookkeeper, "prices">,
 ): Promise<MetricsFeed | undefined> {
   if (!metrics) return undefined;
   const { openOtelMetrics } = await fromOptional(

@@ -121,11 +121,6 @@ export async function serve(
 
 /** A call of somebody at the page. */
 function pageCall(room: string, agent: VoiceAgent): NewCall {
-  const who = { call: systemIds.call(), tenant: "local", room, identity: "agent" };
-  return { ...who, ...callOf(agent), recording: null };
-}
-
-function pageCall(room: string, agent: VoiceAgent): NewCall {
   return {
     call: systemIds.call(),
     tenant: "local",
