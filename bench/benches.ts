@@ -3,8 +3,11 @@ import { appendNats } from "./append-nats.ts";
 import { callPace } from "./call-pace.ts";
 import { digestSize } from "./digest.ts";
 import { hostStep } from "./host-step.ts";
+import { ledger } from "./ledger.ts";
 import { longCall } from "./long-call.ts";
 import { memory } from "./memory.ts";
+import { metering } from "./metering.ts";
+import { projector } from "./projector.ts";
 import { replayCall } from "./replay.ts";
 import type { Bench } from "./report.ts";
 import { routing } from "./routing.ts";
@@ -23,6 +26,9 @@ export const BENCHES: readonly Bench[] = [
   memory,
   routing,
   longCall,
+  ledger,
+  metering,
+  projector,
   turn,
   interruption,
   growth,

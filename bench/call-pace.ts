@@ -50,7 +50,7 @@ class Pace {
 
   newCall(): ReplayedCall {
     const ref = { tenant: "bench", call: `c${++this.#calls}` };
-    return new ReplayedCall(this.#records, this.#broker.log, ref);
+    return new ReplayedCall(this.#records, { log: this.#broker.log, ref });
   }
 
   /** Latencies of steps, offer to acknowledged record, in us. */

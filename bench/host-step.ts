@@ -60,6 +60,6 @@ function foldAll(records: readonly LogRecord[]): void {
 let calls = 0;
 
 function offerAll(records: readonly LogRecord[], log: EventLog): Promise<number> {
-  const call = new ReplayedCall(records, log, { tenant: "bench", call: `c${++calls}` });
+  const call = new ReplayedCall(records, { log, ref: { tenant: "bench", call: `c${++calls}` } });
   return timeAsyncMs(() => call.run());
 }

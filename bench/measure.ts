@@ -31,6 +31,22 @@ function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
 
+export interface Difference {
+  readonly mean: number;
+  /** Ends of the interval that holds the true mean in 95 of 100 cases. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Of paired samples, one less the other. */
+export function differenceOf(differences: readonly number[]): Difference {
+  const { length } = differences;
+  const mean = differences.reduce((sum, one) => sum + one, 0) / length;
+  const squares = differences.reduce((sum, one) => sum + (one - mean) ** 2, 0);
+  const half = 1.96 * Math.sqrt(squares / (length - 1) / length);
+  return { mean, low: mean - half, high: mean + half };
+}
+
 export function timeMs(run: () => void): number {
   const startedAt = performance.now();
   run();

@@ -21,7 +21,10 @@ export class ReplayedCall {
   readonly #clock = new RecordClock();
   #at = 0;
 
-  constructor(records: readonly LogRecord[], log: EventLog, ref: CallRef) {
+  constructor(
+    records: readonly LogRecord[],
+    { log, ref, onRecord }: { log: EventLog; ref: CallRef; onRecord?: (one: LogRecord) => void },
+  ) {
     this.#records = records;
     const state = { fold: new CallFold(MACHINES), transcript: new Transcript() };
     const salt = (): string => this.#next?.text?.salt ?? "";
@@ -31,6 +34,7 @@ export class ReplayedCall {
       ids: { call: () => "unused", salt, random: () => 0 },
       logger: silentLogger,
       runners: RUNNERS,
+      ...(onRecord && { onRecord }),
     };
     this.host = new CallHost(ref, ports, state);
   }

@@ -96,11 +96,15 @@ export interface Config {
   readonly nats: NatsConfig | undefined;
   /** Undefined: no rooms but those of the page and of files. */
   readonly liveKit: LiveKitConfig | undefined;
+  /** PostgreSQL for costs; undefined: in the data folder, or nowhere with NATS. */
+  readonly databaseUrl: string | undefined;
   readonly workerCapacity: number;
   /** Undefined: nobody has asked for a certain one. */
   readonly healthPort: number | undefined;
   readonly tenant: string;
   readonly modelsDir: string;
+  /** File of prices that go before those that came with the program. */
+  readonly prices: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
   readonly colors: boolean;
@@ -142,11 +146,13 @@ export function readConfig(flags: ConfigFlags = {}, env: Texts = ENVIRONMENT): C
     // A folder that is named on the command line is meant.
     nats: flags.data === undefined ? natsOf(values) : undefined,
     liveKit: liveKitOf(values),
+    databaseUrl: values.DATABASE_URL,
     healthPort: values.TURNFOLD_HEALTH_PORT,
     workerCapacity: values.TURNFOLD_WORKER_CAPACITY,
     tenant: values.TURNFOLD_TENANT,
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
     modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
+    prices: values.TURNFOLD_PRICES && resolve(values.TURNFOLD_PRICES),
     logLevel: values.TURNFOLD_LOG_LEVEL,
     port: flags.port ?? values.TURNFOLD_PORT,
     colors: values.NO_COLOR === undefined,

@@ -254,6 +254,8 @@ export class CallFold {
       }
       case "host.failed":
         return { to: "room", event: { type: "host.failed" } };
+      case "budget.changed":
+        return { to: "room", event: input };
       case "owner.changed":
       case "outage.spoken":
       case "call.ended":

@@ -16,6 +16,7 @@ import type { CallFold } from "./call-fold.ts";
 import { EffectRunner } from "./effect-runner.ts";
 import type { CallContext, Runner, Runners } from "./effect.ts";
 import { LogWriter } from "./log-writer.ts";
+import type { Purse } from "./purse.ts";
 import { isSilencing, Outage, type OutageInput, type OutageText } from "./outage.ts";
 
 /**
@@ -34,6 +35,7 @@ export interface HostPorts {
   readonly runners: Runners;
   /** Each record once it is in the log, for the events subject, pages and tests. */
   readonly onRecord?: (record: LogRecord) => void;
+  readonly purse?: Purse;
   readonly onLive?: (what: string, data: Json) => void;
   readonly snapshotEveryRecords?: number;
 }
@@ -187,6 +189,7 @@ export class CallHost {
       transcript,
       clock,
       ids,
+      purse: this.#ports.purse,
       onRecord: (listener) => {
         this.#followers.add(listener);
         return () => void this.#followers.delete(listener);

@@ -7,6 +7,7 @@ import type { Json, LogRecord } from "../events/record.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
 import type { Transcript } from "../folds/transcript.ts";
 import type { TellCommand } from "../machines/host-actions.ts";
+import type { Purse } from "./purse.ts";
 
 /**
  * The effect port: what the host starts and stops, and what comes back. A runner is told to stop by
@@ -61,6 +62,8 @@ export interface CallContext {
   /** Host time: never behind the log, whatever this machine's clock says (E6). */
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Whom to ask before something that costs is let out; nobody where nothing is bounded. */
+  readonly purse?: Purse | undefined;
   /** Tells each record from here on, once it is in the log; what it returns ends that. */
   onRecord(listener: (record: LogRecord) => void): () => void;
 }

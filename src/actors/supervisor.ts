@@ -8,6 +8,7 @@ import { subjects } from "../events/subjects.ts";
 import type { AgentTexts, CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { CallRef, Json, LogRecord } from "../events/record.ts";
 import { Transcript } from "../folds/transcript.ts";
+import type { CallBudget, CallBudgetPorts } from "./call-budget.ts";
 import { CallFold, type FoldSnapshot } from "./call-fold.ts";
 import { CallHost } from "./call-host.ts";
 import type { EffectEntry } from "./effect-table.ts";
@@ -31,6 +32,8 @@ export interface SupervisorPorts {
   readonly worker: string;
   /** The effects of one call; what they share of its room lives with them. */
   readonly runnersFor: (header: CallHeader) => Runners;
+  /** The money of a call; without it nothing is bounded. */
+  readonly budgetFor?: (ref: CallRef, offer: CallBudgetPorts["offer"]) => CallBudget;
   readonly snapshotEveryRecords?: number;
   /** First token of the bus's subjects. */
   readonly prefix?: string;
@@ -143,7 +146,8 @@ export class Supervisor {
   ): CallHost {
     const { broker, clock, ids, logger, snapshotEveryRecords } = this.#ports;
     const names = subjects(this.#ports.prefix);
-    const host = new CallHost(
+    const budget = this.#ports.budgetFor?.(ref, (input) => host.offer({ input }));
+    const host: CallHost = new CallHost(
       ref,
       {
         log: broker.log,
@@ -152,7 +156,11 @@ export class Supervisor {
         logger,
         runners: this.#ports.runnersFor(header),
         ...(snapshotEveryRecords !== undefined && { snapshotEveryRecords }),
-        onRecord: (record) => this.#tellAll(ref, record),
+        ...(budget && { purse: budget }),
+        onRecord: (record) => {
+          if (budget) this.#guarded(() => budget.apply(record));
+          this.#tellAll(ref, record);
+        },
         onLive: (what, data) => broker.bus.publish(names.live(ref.tenant, ref.call, what), data),
       },
       state,
@@ -162,6 +170,7 @@ export class Supervisor {
       if (this.#hosts.get(ref.call) === host) this.#hosts.delete(ref.call);
     };
     host.ended.then(forget, forget);
+    if (budget) host.ended.catch(() => budget[Symbol.dispose]());
     return host;
   }
 

@@ -2,6 +2,7 @@ import { type Clock, sleep } from "../base/clock.ts";
 import { AppError, codeOf, ERRORS } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { Kv } from "../broker/kv.port.ts";
 import type { CallRef, Json, LogRecord } from "../events/record.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
 import { Metering } from "../folds/metering.ts";
@@ -12,6 +13,8 @@ export interface UsageOutboxOptions {
   readonly logger?: Logger;
   /** Records that may wait; a call with more is read from its log again. */
   readonly waitingMax?: number;
+  /** An event of this call stands in the usage stream now; neither waits nor throws. */
+  readonly onPublished?: (ref: CallRef) => void;
 }
 
 /** Since the outbox was opened. */
@@ -105,10 +108,8 @@ export class UsageOutbox implements AsyncDisposable {
   /** Follows every call whose cursor is behind its log, as after a crash. */
   async followAll(tenant?: string): Promise<void> {
     const { log, kv } = this.#options.broker;
-    for (const ref of await log.calls(tenant)) {
-      const told = (await kv.get(cursorKey(ref)))?.value;
-      if (typeof told !== "number" || told < (await log.tail(ref)).seq) this.follow(ref);
-    }
+    for (const ref of await log.calls(tenant))
+      if ((await toldUpTo(kv, ref)) < (await log.tail(ref)).seq) this.follow(ref);
   }
 
   /** Resolves when nothing waits. */
@@ -197,6 +198,7 @@ export class UsageOutbox implements AsyncDisposable {
         call.end = await this.#options.broker.usage.append(call.ref, call.end, item);
         call.ids.add(item.id);
         this.#counts.published++;
+        this.#options.onPublished?.(call.ref);
         return;
       } catch (error) {
         if (!LOOK_AGAIN.includes(codeOf(error)) || tries === TRIES_MAX) throw error;
@@ -231,6 +233,12 @@ function notYet({ seq }: CallUsage): AppError {
 
 function keyOf({ tenant, call }: CallRef): string {
   return `${tenant}/${call}`;
+}
+
+/** Up to which record a call was told at least. */
+export async function toldUpTo(kv: Kv, ref: CallRef): Promise<number> {
+  const told = (await kv.get(cursorKey(ref)))?.value;
+  return typeof told === "number" ? told : 0;
 }
 
 function cursorKey({ tenant, call }: CallRef): string {

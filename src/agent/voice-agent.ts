@@ -3,12 +3,13 @@ import type { Hooks, Voice } from "../actors/agent-parts.ts";
 import { canonicalJson, shortHash } from "../base/digest.ts";
 import { durationMs, durationText, type Duration } from "../base/duration.ts";
 import { AppError } from "../base/errors.ts";
-import type { AgentTexts, CallHeader } from "../events/call.events.ts";
+import type { AgentTexts, CallHeader, CallLimits } from "../events/call.events.ts";
 import { TurnSettings } from "../events/settings.events.ts";
 import type { RoutingOptions } from "../events/routing.events.ts";
 import type { Routing } from "../folds/routes.ts";
 import type { Stt } from "../providers/stt.port.ts";
 import type { Tool } from "../providers/tool.port.ts";
+import { Budget, limitsOf, type BudgetOptions } from "./budget.ts";
 import { modelsOf, routingOf, type ModelChoice, type ModelOption } from "./routing.ts";
 import type { RulesLlm } from "./rules.ts";
 import type { ToolDefinition } from "./tool.ts";
@@ -36,6 +37,8 @@ export interface AgentOptions {
   readonly filler?: string;
   /** Said once where the log of the call cannot be reached for 1.5 s. */
   readonly outage?: string;
+  /** Said before the agent leaves because a budget is used up; else `farewell` is. */
+  readonly overBudget?: string;
   /** Of the callers' words: `en` and `de` have word lists of their own; default `en`. */
   readonly language?: string;
   /** By name or as objects, the next being tried where one fails; default: by the keys. */
@@ -48,6 +51,8 @@ export interface AgentOptions {
   readonly stt?: Stt;
   /** What differs from the defaults of docs/settings.md. */
   readonly turn?: TurnOptions;
+  /** What its calls may cost; see docs/budgets.md. */
+  readonly budget?: BudgetOptions;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
   readonly hooks?: Hooks;
   /** Agents a tool may hand the call to, by the name `handoff` is given. */
@@ -83,12 +88,28 @@ export interface VoiceAgent {
   /** Null where every turn goes to the first of `models`. */
   readonly routing: Routing<ModelChoice> | null;
   readonly stt: Stt | undefined;
+  readonly budget: CallLimits | undefined;
   readonly tools: readonly Tool[];
   readonly hooks: Hooks;
   readonly agents: Readonly<Record<string, VoiceAgent>>;
 }
 
-const SPOKEN = ["greeting", "apology", "unheard", "away", "farewell", "filler", "outage"] as const;
+const SPOKEN = [
+  "greeting",
+  "apology",
+  "unheard",
+  "away",
+  "farewell",
+  "filler",
+  "outage",
+  "overBudget",
+] as const;
+
+/** For an agent with no words of its own to end by: nobody is cut off without one. */
+const OVER_BUDGET: Readonly<Record<string, string>> = {
+  en: "I am sorry, I have to end the call here. Goodbye.",
+  de: "Es tut mir leid, ich muss hier auflegen. Auf Wiederhören.",
+};
 
 const text = z.string().trim().min(1);
 const Options = z.strictObject({
@@ -101,12 +122,14 @@ const Options = z.strictObject({
   farewell: text.optional(),
   filler: text.optional(),
   outage: text.optional(),
+  overBudget: text.optional(),
   language: z.string().min(2).optional(),
   voice: z.custom<AgentOptions["voice"]>().optional(),
   model: z.custom<AgentOptions["model"]>().optional(),
   routing: z.custom<AgentOptions["routing"]>().optional(),
   stt: z.custom<Stt>((one) => typeof (one as Partial<Stt> | null)?.open === "function").optional(),
   turn: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+  budget: Budget.optional(),
   tools: z.record(z.string().regex(/^\w{1,64}$/), z.custom<ToolDefinition>()).optional(),
   hooks: z.custom<Hooks>().optional(),
   agents: z.record(z.string().regex(/^\w{1,64}$/), z.custom<VoiceAgent>()).optional(),
@@ -132,6 +155,7 @@ export function voiceAgent(options: AgentOptions): VoiceAgent {
     models: modelsOf(options.model),
     routing,
     stt: options.stt,
+    budget: options.budget && limitsOf(options.budget, name),
     tools: Object.entries(tools).map(([key, definition]) => definition.named(key)),
     hooks,
     agents,
@@ -257,6 +281,7 @@ export function callOf(agent: VoiceAgent): {
   readonly texts: AgentTexts;
   readonly agents: CallHeader["agents"];
   readonly hooks: CallHeader["hooks"];
+  readonly budget?: CallLimits;
 } {
   const others = Object.entries(agent.agents);
   const prefixed = others.flatMap(([key, other]) =>
@@ -268,10 +293,16 @@ export function callOf(agent: VoiceAgent): {
   return {
     agent: { name: agent.name, hash: agent.hash },
     settings: agent.settings,
-    texts: { ...agent.texts, ...Object.fromEntries(prefixed) },
+    texts: { ...wordsToEndBy(agent), ...agent.texts, ...Object.fromEntries(prefixed) },
     agents: Object.fromEntries(others.map(([key, { settings }]) => [key, settings])),
     hooks: hooks ? ["afterTurn"] : [],
+    ...(agent.budget && { budget: agent.budget }),
   };
+}
+
+function wordsToEndBy({ texts, settings }: VoiceAgent): AgentTexts {
+  if (texts["farewell"] !== undefined) return {};
+  return { overBudget: OVER_BUDGET[settings.language] ?? OVER_BUDGET["en"]! };
 }
 
 /** An agent of a call by its name there. Error `config.invalid`. */

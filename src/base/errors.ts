@@ -51,6 +51,7 @@ export const ERRORS = {
   "provider.rejected": { family: "input", retry: "never" },
   "provider.refused": { family: "input", retry: "never" },
   "provider.open": { family: "outside", retry: "later" },
+  "budget.spent": { family: "outside", retry: "later" },
   "provider.missing": { family: "input", retry: "never" },
   "effect.stopped": { family: "outside", retry: "never" },
   "tool.failed": { family: "outside", retry: "never" },

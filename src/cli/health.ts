@@ -1,3 +1,4 @@
+import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import { createHealth, type HealthPart } from "../api/health.ts";
 import { listen } from "../api/server.ts";
 import { systemClock } from "../base/clock.ts";
@@ -38,6 +39,11 @@ export async function serveHealth(
   }
 }
 
+/** Of every process that has calls. */
+export function healthOf(config: Config, broker: Broker, books: Bookkeeper): Health {
+  return { ...storeHealth(config, broker), ...databaseHealth(books), ...providersHealth() };
+}
+
 /** Whom the calls of this process have found to keep failing: others answer for them. */
 export function providersHealth(): Health {
   const check = async (): Promise<string | undefined> => {
@@ -51,9 +57,14 @@ export function providersHealth(): Health {
 }
 
 /** By a reading: what cannot be read cannot be gone on with. */
-export function storeHealth({ nats }: Config, broker: Broker): Health {
+function storeHealth({ nats }: Config, broker: Broker): Health {
   const check = async (): Promise<undefined> => void (await broker.kv.get("health"));
   return { [nats ? "nats" : "data"]: { check, isNeeded: true } };
+}
+
+/** Calls go on without it, and it is brought up to date later. */
+function databaseHealth(books: Bookkeeper): Health {
+  return { database: { check: async () => books.problem, isNeeded: false } };
 }
 
 /** Registered, where workers take jobs of LiveKit; else that it answers. */

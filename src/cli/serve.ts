@@ -1,7 +1,9 @@
+import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
+import { LiveCosts } from "../api/live-costs.ts";
 import { TalkSockets } from "../api/talk-socket.ts";
 import { Talks, type TalkPorts } from "../api/talks.ts";
 import { systemClock } from "../base/clock.ts";
@@ -19,6 +21,7 @@ import {
   openBrowserRooms,
   openCommands,
   openProviders,
+  openBookkeeper,
   openBundledAgent,
   openStore,
   openSupervisor,
@@ -27,7 +30,7 @@ import {
   type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
-import { providersHealth, storeHealth, type Health } from "./health.ts";
+import { healthOf, type Health } from "./health.ts";
 import { canWork, openWork, type Work } from "./work.ts";
 import { allCharts } from "./charts.command.ts";
 import { simulateOn } from "./simulate/run.ts";
@@ -39,6 +42,7 @@ export interface Serving extends AsyncDisposable {
   readonly slot: AgentSlot;
   /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
   readonly work: Work | undefined;
+  readonly books: Bookkeeper;
   readonly health: Health;
 }
 
@@ -53,10 +57,12 @@ export async function serve(
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
+  const books = opened.use(await openBookkeeper(config, broker));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
     feed.grew(ref);
+    books.offer(ref, record);
     onRecord(ref, record);
   };
   const rooms = openBrowserRooms();
@@ -64,6 +70,7 @@ export async function serve(
     providers,
     roomOf: (id) => rooms.of(id),
     agent: () => slot.now,
+    books,
   });
   // As after a crash: who reloads the page of a new start goes on with the call.
   opened.defer(() => supervisor.abandonAll("the server was stopped"));
@@ -71,10 +78,9 @@ export async function serve(
   supervisor.onRecord(told);
   const commands = openCommands(config, broker);
   commands.attach(supervisor);
-  const ports = { broker, providers, slot, commands, onRecord: told };
+  const ports = { broker, providers, slot, commands, books, onRecord: told };
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
-  const idle = { capacity: 0, now: () => nowOf(commands) };
-  const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle));
+  const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
   const newCall = (room: string): NewCall => ({
     call: systemIds.call(),
@@ -89,11 +95,12 @@ export async function serve(
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
   };
   const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
-  const samples = new Samples(config, { broker, providers, logger, slot, told, commands });
+  const samples = new Samples(config, { broker, providers, books, logger, slot, told, commands });
   const app = createApp({
     log: broker.log,
     feed,
     machines: MACHINES,
+    costs: new LiveCosts(broker.log, () => ({ ...books.prices, at: systemClock.now() })),
     logger,
     runSample: () => samples.run(),
     speech: { ready: providers.missing === undefined, missing: providers.missing },
@@ -106,22 +113,28 @@ export async function serve(
   if (!config.nats) tellUrl(config.dataDir, url);
   // First of all: what they write to is closed later.
   opened.use(samples);
+  void books.start();
   void work?.worker.run();
   const all = opened.move();
   const speech = { check: async () => providers.missing, isNeeded: false };
-  const parts = { ...storeHealth(config, broker), ...providersHealth() };
-  const health = { ...parts, speech, ...work?.health };
-  return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  const health = { ...healthOf(config, broker, books), speech, ...work?.health };
+  return { url, slot, work, books, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** It takes no jobs: its calls are those of the page. */
-function nowOf({ calls }: CallCommands): WorkerNow {
-  return { state: "live", claims: 0, calls: calls.map(({ call }) => call) };
+function idle(commands: CallCommands) {
+  const now = (): WorkerNow => ({
+    state: "live",
+    claims: 0,
+    calls: commands.calls.map(({ call }) => call),
+  });
+  return { capacity: 0, now };
 }
 
 interface SamplePorts {
   readonly broker: Broker;
   readonly providers: Providers;
+  readonly books: Bookkeeper;
   readonly logger: Logger;
   readonly slot: AgentSlot;
   readonly told: OnRecord;

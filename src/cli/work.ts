@@ -1,3 +1,4 @@
+import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall, RecordListener } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { sleep, systemClock } from "../base/clock.ts";
@@ -12,6 +13,7 @@ import {
   CURRENT_VERSIONS,
   openCommands,
   openLiveKitDispatch,
+  openBookkeeper,
   openLiveKitRooms,
   openProviders,
   openBundledAgent,
@@ -24,7 +26,7 @@ import {
   type Providers,
 } from "../main.ts";
 import { AgentSlot } from "./agent-slot.ts";
-import { liveKitHealth, providersHealth, storeHealth, type Health } from "./health.ts";
+import { healthOf, liveKitHealth, type Health } from "./health.ts";
 import { parseDuration } from "./arguments.ts";
 import type { RoomMedia } from "../media/room.port.ts";
 import type { OptionSpec } from "./command.ts";
@@ -45,12 +47,13 @@ export interface WorkPorts {
   readonly providers: Providers;
   readonly slot: AgentSlot;
   readonly commands: CallCommands;
+  readonly books: Bookkeeper;
   readonly onRecord?: RecordListener;
 }
 
 /** In a process that has all else already. */
 export async function openWork(config: Config, ports: WorkPorts): Promise<Work> {
-  const { broker, providers, slot, commands, onRecord } = ports;
+  const { broker, providers, slot, commands, books, onRecord } = ports;
   await using opened = new AsyncDisposableStack();
   const rooms = opened.use(await openLiveKitRooms(config));
   const ends = roomEnds(config, broker);
@@ -60,7 +63,7 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
       isOver: () => supervisor.get(call)?.fold.snapshotOf("room")?.matches("leaving") === true,
       onOver: (tenant, room) => tellEnd(ends, tenant, room),
     });
-  const supervisor = openSupervisor(config, broker, { providers, roomOf, agent });
+  const supervisor = openSupervisor(config, broker, { providers, roomOf, agent, books });
   opened.defer(() => supervisor.abandonAll("the worker was stopped"));
   opened.use(slot.add(supervisor));
   commands.attach(supervisor);
@@ -98,10 +101,13 @@ export async function openWorkAlone(
   const broker = opened.use(await storeOnceThere(config, out));
   const providers = opened.use(await openProviders(config));
   const slot = new AgentSlot(agent, providers);
+  const books = opened.use(await openBookkeeper(config, broker));
   const commands = openCommands(config, broker);
-  const work = opened.use(await openWork(config, { broker, providers, slot, commands }));
-  const parts = { ...storeHealth(config, broker), ...providersHealth() };
-  const health = { ...parts, ...work.health };
+  const onRecord: RecordListener = (ref, record) => books.offer(ref, record);
+  const ports = { broker, providers, slot, commands, books, onRecord };
+  const work = opened.use(await openWork(config, ports));
+  void books.start();
+  const health = { ...healthOf(config, broker, books), ...work.health };
   const all = opened.move();
   return { worker: work.worker, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

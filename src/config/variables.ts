@@ -70,6 +70,11 @@ export const VARIABLES = {
     kind: text,
     meaning: "folder of the speech models; unset: the user's cache folder",
   },
+  TURNFOLD_PRICES: {
+    ...calls,
+    kind: text,
+    meaning: "file of JSON with prices of one's own, see docs/prices.md; unset: none",
+  },
   TURNFOLD_PORT: {
     ...calls,
     kind: whole(0, 65_535),
@@ -282,6 +287,16 @@ export const VARIABLES = {
     fallback: "http://localhost:8000",
     meaning: "platform that agents' definitions may come from",
     waitsFor: "agents' definitions from a platform",
+  },
+  DATABASE_URL: {
+    ...platform,
+    kind: {
+      ...address("postgres", "postgresql"),
+      takes: "postgres://user:password@host:5432/name",
+    },
+    meaning:
+      "PostgreSQL 15 or later that holds what calls cost (docs/read-side.md); unset: in the data " +
+      "folder, or nowhere where calls are kept on NATS",
   },
   VISION_FPS: {
     ...platform,

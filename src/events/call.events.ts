@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MEASURES } from "./budget.events.ts";
 import { Usage } from "./effect.events.ts";
 import { Token } from "./record.ts";
 import type { TurnSettings } from "./settings.events.ts";
@@ -6,6 +7,17 @@ import type { TurnSettings } from "./settings.events.ts";
 /** Which version of each machine an epoch is folded with (L4). */
 export const MachineVersions = z.record(z.string(), z.string());
 export type MachineVersions = z.infer<typeof MachineVersions>;
+
+const Digits = z.string().regex(/^(0|[1-9]\d*)$/);
+
+/** What an agent's calls may cost, and from which part of a limit on which measure is taken. */
+export const CallLimits = z.strictObject({
+  callPico: Digits.optional(),
+  turnPico: Digits.optional(),
+  /** Thousandths of a limit that are left when a measure begins. */
+  thresholds: z.partialRecord(z.enum(MEASURES), z.int().min(0).max(1_000)).optional(),
+});
+export type CallLimits = z.infer<typeof CallLimits>;
 
 /**
  * All that must be known to understand a call years later. The words the agent may say by itself
@@ -27,11 +39,14 @@ export const CallHeader = z.strictObject({
   agents: z.record(z.string(), z.record(z.string(), z.json())),
   /**
    * Names of texts the agent has: `greeting`, `away`, `farewell`, `apology`, `unheard`, `filler`,
-   * `outage`, `tool.<name>`; those of another agent stand behind its name and a slash.
+   * `outage`, `overBudget`, `tool.<name>`; those of another agent stand behind its name and a
+   * slash.
    */
   texts: z.array(z.string()),
   /** Hooks that are effects of their own: `afterTurn`. */
   hooks: z.array(z.string()),
+  /** What the call, and a turn of it, may cost: digits of pico-USD; see `THRESHOLDS`. */
+  budget: CallLimits.optional(),
   /** Where the recording lies and which record time its first sample has, if one is made. */
   recording: z.strictObject({ ref: z.string(), startedAt: z.number() }).nullable(),
 });

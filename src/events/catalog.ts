@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../base/errors.ts";
+import * as budget from "./budget.events.ts";
 import * as call from "./call.events.ts";
 import * as effect from "./effect.events.ts";
 import type { StoredInput } from "./record.ts";
@@ -23,6 +24,7 @@ export const INPUTS = {
   "call.ended": v1(call.CallEnded),
   "host.failed": v1(call.HostFailed),
   "outage.spoken": v1(call.OutageSpoken),
+  "budget.changed": v1(budget.BudgetChanged),
   "command.received": v1(room.CommandReceived),
   "effect.progress": v1(effect.EffectProgress),
   "effect.ended": v1(effect.EffectEnded),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { BudgetChanged } from "./budget.events.ts";
 import type { CallHeader } from "./call.events.ts";
 import type { EndEvent } from "./effect.events.ts";
 import type { TurnSettings } from "./settings.events.ts";
@@ -122,6 +123,7 @@ export type RoomEvent =
   | ({ readonly type: "command.agent" } & AgentNow & At)
   | ({ readonly type: "command.end"; readonly reason: string } & At)
   | ({ readonly type: "host.failed" } & At)
+  | (BudgetChanged & At)
   | ({ readonly type: "connection.ended" } & EndEvent)
   | ({ readonly type: "tool.ended" } & EndEvent)
   | ({ readonly type: "hook.ended" } & EndEvent)

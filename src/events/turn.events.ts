@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { DueMeasure } from "./budget.events.ts";
 import { ComplexityLevel, TURN_RULES } from "./routing.events.ts";
 import type { EndEvent } from "./effect.events.ts";
 import type { TurnSettings } from "./settings.events.ts";
@@ -189,6 +190,8 @@ export type TurnEvent =
       readonly settings: TurnSettings;
     } & At)
   | ({ readonly type: "settings.changed"; readonly settings: TurnSettings } & At)
+  /** What a budget of the call asks for from now on. */
+  | ({ readonly type: "measure.changed"; readonly measure: DueMeasure } & At)
   | ({ readonly type: "stt.state"; readonly down: boolean } & At)
   | (z.infer<typeof ReplyContext> & At)
   | (z.infer<typeof ReplySwitched> & At)

@@ -1,4 +1,5 @@
 import { canonicalJson, shortHash } from "../base/digest.ts";
+import type { Measure } from "../events/budget.events.ts";
 import type { Json } from "../events/record.ts";
 import type { Transcript, TurnTranscript } from "./transcript.ts";
 
@@ -32,6 +33,16 @@ export interface ReplyInput {
   readonly speculative: boolean;
   /** Who answers; `""` is the agent the call began with. */
   readonly agent: string;
+  /** What a budget of the call asks of this request; absent while there is enough. */
+  readonly measure?: Measure;
+}
+
+/** What a model is told where a budget asks for shorter answers. */
+export const SHORT_NOTE = "Answer in one short sentence.";
+
+/** Whether a measure asks for shorter answers. */
+export function isShorter(measure: Measure): boolean {
+  return measure !== "warn" && measure !== "cheaperModel";
 }
 
 export const CUT_NOTE = "The user interrupted you here; they did not hear the rest.";
@@ -58,6 +69,7 @@ export function historyFor(transcript: Transcript, input: ReplyInput): History {
     role: "system",
     text: transcript.textOf(ref),
   }));
+  if (input.measure && isShorter(input.measure)) now.push({ role: "system", text: SHORT_NOTE });
   pushUser(now, transcript, input.refs);
   const turn = transcript.turns.get(input.turn);
   if (turn) now.push(...replyMessages(transcript, turn));

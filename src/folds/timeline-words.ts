@@ -1,3 +1,4 @@
+import type { BudgetChanged } from "../events/budget.events.ts";
 import type { EffectChange, Json, LogRecord } from "../events/record.ts";
 import { failureText, retryText, switchText } from "./failure-words.ts";
 
@@ -118,6 +119,19 @@ export function outageText(
   const said = textOf(ref) || ERASED;
   const cut = words < said.split(/\s+/).length ? `, cut after ${words} words` : "";
   return `the log did not answer; the agent says: ${said} (${ms} ms${cut})`;
+}
+
+/** `budget call:c1: shorterAnswers (0.43 of 0.5 USD spent, 0.02 held)`. */
+export function budgetText(event: BudgetChanged): string {
+  const { measure, node, limitPico, spentPico, heldPico } = event;
+  const [limit, spent, held] = [limitPico, spentPico, heldPico].map(roundUsd);
+  const what = measure === "none" ? "enough again" : measure;
+  return `budget ${node}: ${what} (${spent} of ${limit} USD spent, ${held} held)`;
+}
+
+/** For people: six digits after the point at most. */
+function roundUsd(pico: string): string {
+  return String(Number((Number(pico) / 1e12).toFixed(6)));
 }
 
 /** How an effect ended, with its error and position where it has them. */

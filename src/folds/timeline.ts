@@ -1,5 +1,7 @@
 import type { EffectChange, Fact, Json, LogRecord } from "../events/record.ts";
+import type { BudgetChanged } from "../events/budget.events.ts";
 import {
+  budgetText,
   changeText,
   explainedText,
   type Explained,
@@ -127,6 +129,8 @@ export class Timeline {
         return [{ kind: "call", text: `call ${input["how"] as string}: ${reasonOf(input)}` }];
       case "host.failed":
         return [{ kind: "failure", text: `${input["failures"] as number} steps have failed` }];
+      case "budget.changed":
+        return [{ kind: "call", text: budgetText(input as unknown as BudgetChanged) }];
       case "outage.spoken":
         return [{ kind: "agent", text: outageText(input, (ref) => this.transcript.textOf(ref)) }];
       case "command.received":

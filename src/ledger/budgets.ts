@@ -29,9 +29,14 @@ export interface Shortage {
   readonly availablePico: bigint;
 }
 
+/** A call's own budget. */
+export function callNode(call: string): string {
+  return `call:${call}`;
+}
+
 /** Budgets that a request counts against, the widest first. */
 export function budgetPath(of: { agent: string; call: string; turn?: string }): readonly string[] {
-  const call = ["platform", "tenant", `agent:${of.agent}`, `call:${of.call}`];
+  const call = ["platform", "tenant", `agent:${of.agent}`, callNode(of.call)];
   return of.turn === undefined ? call : [...call, `turn:${of.call}/${of.turn}`];
 }
 
@@ -63,6 +68,11 @@ export class Budgets {
 
   hold(id: string): Hold | undefined {
     return this.#holds.get(id);
+  }
+
+  /** In the order they were placed. */
+  holds(): Iterable<Hold> {
+    return this.#holds.values();
   }
 
   openHolds(): readonly Hold[] {
@@ -141,7 +151,7 @@ export class Budgets {
 
 /** Whether a budget is a call's own. */
 function isOf(node: string, call: string): boolean {
-  return node === `call:${call}` || node.startsWith(`turn:${call}/`);
+  return node === callNode(call) || node.startsWith(`turn:${call}/`);
 }
 
 /** What an unresolved hold keeps from others. */

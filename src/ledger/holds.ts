@@ -1,6 +1,6 @@
 import type { Entry, TransactionKind } from "../events/ledger.events.ts";
 import { lengthPrefixed } from "../events/usage.events.ts";
-import { type Hold, heldBy, holdPart } from "./budgets.ts";
+import { callNode, type Hold, heldBy, holdPart } from "./budgets.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Prices } from "./rating.ts";
 import { isClosed, type RequestState, subjectOf } from "./request.ts";
@@ -21,6 +21,8 @@ export type HoldCommand =
       readonly until: number;
       readonly call?: string;
     }
+  /** It is held for longer. */
+  | { readonly type: "renew"; readonly hold: string; readonly until: number }
   | { readonly type: "settle"; readonly hold: string; readonly spentPico: bigint }
   /** Only with proof that nothing went out; a cancelled request is settled to its estimate. */
   | { readonly type: "release"; readonly hold: string }
@@ -41,6 +43,7 @@ export function decideHold(ledger: Ledger, command: HoldCommand, desk: Desk): Ve
   if (command.type === "hold") return place(ledger, command, desk);
   const hold = ledger.budgets.hold(command.hold);
   if (!hold) return refused("no such hold");
+  if (command.type === "renew") return renew(hold, command.until, desk);
   if (spentBy(command, hold) < 0n) return refused("it is negative");
   if (command.type === "correct")
     return correct(ledger, { hold, spentPico: command.spentPico }, desk);
@@ -60,7 +63,10 @@ export function decideHold(ledger: Ledger, command: HoldCommand, desk: Desk): Ve
 
 const ENDS = { settle: "settled", release: "released", expire: "expired" } as const;
 
-function spentBy(command: Exclude<HoldCommand, { type: "hold" | "limit" }>, hold: Hold): bigint {
+function spentBy(
+  command: Exclude<HoldCommand, { type: "hold" | "renew" | "limit" }>,
+  hold: Hold,
+): bigint {
   if (command.type === "release") return 0n;
   return command.spentPico ?? hold.amountPico;
 }
@@ -83,6 +89,43 @@ export function settlementOf(
   return spentPico === hold.spentPico ? undefined : { type: "correct", hold: hold.id, spentPico };
 }
 
+/**
+ * What time asks of holds, one at a time. A hold past its end expires: of its call's it counts what
+ * the ledger has rated and no other hold has counted yet, at most its whole amount; without a call
+ * all of it. Once no hold of that call is open, what the call has cost beyond all its holds is
+ * added to the one that expired last.
+ */
+export function overdueHold(ledger: Ledger, at: number): HoldCommand | undefined {
+  const over = ledger.budgets.openHolds().find(({ until }) => until <= at);
+  if (!over) return trueUp(ledger);
+  const { id: hold, call, amountPico } = over;
+  const rest = call === undefined ? amountPico : uncounted(ledger, call);
+  return { type: "expire", hold, spentPico: rest < amountPico ? rest : amountPico };
+}
+
+function trueUp(ledger: Ledger): HoldCommand | undefined {
+  const expired = new Map<string, Hold>();
+  const busy = new Set<string | undefined>();
+  for (const hold of ledger.budgets.holds()) {
+    if (hold.state === "open") busy.add(hold.call);
+    const { state, call, path } = hold;
+    if (state === "expired" && call !== undefined && path.includes(callNode(call)))
+      expired.set(call, hold);
+  }
+  for (const [call, { id: hold, spentPico }] of expired) {
+    const rest = busy.has(call) ? 0n : uncounted(ledger, call);
+    if (rest > 0n) return { type: "correct", hold, spentPico: spentPico + rest };
+  }
+  return undefined;
+}
+
+/** What a call was rated at beyond what its holds have counted. */
+function uncounted(ledger: Ledger, call: string): bigint {
+  const rated = ledger.requests(call).reduce((sum, { amountPico }) => sum + amountPico, 0n);
+  const rest = rated - ledger.budgets.spent(callNode(call));
+  return rest < 0n ? 0n : rest;
+}
+
 type Place = Extract<HoldCommand, { type: "hold" }>;
 
 function place(ledger: Ledger, command: Place, desk: Desk): Verdict {
@@ -96,10 +139,19 @@ function place(ledger: Ledger, command: Place, desk: Desk): Verdict {
   if (until <= desk.at) return refused("it is over before it begins");
   if (amountPico < 0n) return refused("it is negative");
   if (call !== undefined && ledger.sealed(call)) return refused("its call is over");
-  const short = ledger.budgets.shortOf(path, amountPico);
+  // What asks for nothing is never too much: what comes of it is told as an overage.
+  const short = amountPico > 0n ? ledger.budgets.shortOf(path, amountPico) : undefined;
   if (short) return { kind: "refused", why: "the budget does not hold it", node: short.node };
   const after: Hold = { id, path, amountPico, until, call, state: "open", spentPico: 0n };
   return { kind: "post", drafts: [move("hold", undefined, { after, desk })] };
+}
+
+function renew(hold: Hold, until: number, desk: Desk): Verdict {
+  if (hold.state !== "open") return refused(`it is ${hold.state}`);
+  if (until <= hold.until) return DUPLICATE;
+  const draft = move("renew", hold, { after: { ...hold, until }, desk });
+  const txn = txnOf("renew", hold.id, String(until));
+  return { kind: "post", drafts: [{ ...draft, txn }] };
 }
 
 type Correction = { readonly hold: Hold; readonly spentPico: bigint };

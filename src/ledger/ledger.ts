@@ -9,6 +9,7 @@ import {
 import { requestIdOf } from "../events/usage.events.ts";
 import { Budgets, holdOf } from "./budgets.ts";
 import { parsePico } from "./money.ts";
+import { closePools, foldPool } from "./pools.ts";
 import { type Quantities, shareKey } from "./rating.ts";
 import { entriesOf, isClosed, leaseOf, type RequestState, withEvent } from "./request.ts";
 import {
@@ -21,7 +22,7 @@ import {
   toArchive,
   toSnapshot,
 } from "./snapshot.ts";
-import type { CallState, LedgerState, Scope } from "./state.ts";
+import type { CallState, LedgerState, Pool, Scope } from "./state.ts";
 
 /**
  * One tenant's ledger: the fold of its transactions, and nothing else. G1: a transaction that does
@@ -53,6 +54,7 @@ export class Ledger {
       scopes: new Map(),
       periods: new Map(),
       closed: new Set(),
+      pools: new Map(),
       budgets: new Budgets(),
       done: new Set(),
     };
@@ -111,6 +113,16 @@ export class Ledger {
 
   isClosed(period: string): boolean {
     return this.#state.closed.has(period);
+  }
+
+  /** What months used of what has an allowance. */
+  pools(): ReadonlyMap<string, Readonly<Pool>> {
+    return this.#state.pools;
+  }
+
+  /** Calls that usage was taken of and that are not sealed. */
+  calls(): readonly string[] {
+    return [...this.#state.calls.keys()];
   }
 
   /** What is remembered of a call that was sealed. */
@@ -182,7 +194,10 @@ export class Ledger {
     }
     if (txn.sealed) this.#seal(txn.sealed);
     if (txn.restored !== undefined) this.#bringBack(txn.restored as unknown as Archive);
-    if (txn.closedPeriod !== undefined) state.closed.add(txn.closedPeriod);
+    if (txn.closedPeriod !== undefined) {
+      state.closed.add(txn.closedPeriod);
+      closePools(state.pools, (month) => state.closed.has(month));
+    }
     if (txn.kind === "close" || (txn.kind === "adjust" && !txn.hold)) state.done.add(txn.txn);
     state.seq = txn.seq;
     state.tail = txn.hash;
@@ -217,7 +232,8 @@ export class Ledger {
     return undefined;
   }
 
-  #applyEntry({ account, amountPico, rated }: Entry, txn: Transaction): void {
+  #applyEntry(entry: Entry, txn: Transaction): void {
+    const { account, amountPico, rated } = entry;
     const { balances, periods, scopes } = this.#state;
     const amount = parsePico(amountPico);
     const balance = this.balance(account) + amount;
@@ -225,14 +241,10 @@ export class Ledger {
     else balances.set(account, balance);
     if (account.startsWith("cost:"))
       periods.set(txn.period, (periods.get(txn.period) ?? 0n) + amount);
+    foldPool(this.#state.pools, entry, txn);
     if (!rated || rated.priceId === null) return;
     const key = shareKey({ ...rated, priceId: rated.priceId });
-    const before = this.scope(key);
-    const after = {
-      measured: before.measured + BigInt(rated.measured),
-      billed: before.billed + BigInt(rated.billed),
-      amountPico: before.amountPico + amount,
-    };
+    const after = scopeAfter(this.scope(key), rated, amountPico);
     if (after.measured === 0n) scopes.delete(key);
     else scopes.set(key, after);
   }
@@ -244,14 +256,9 @@ export class Ledger {
     const name = event?.call ?? part!.call;
     const call = this.#callState(name);
     if (event) call.events.set(event.eventId, event.payloadHash);
-    const id = event ? requestIdOf(event) : part!.id;
-    const before = call.requests.get(id);
-    const known = event ? withEvent(before, event) : before;
-    const posted = withEntries(known!, txn.entries);
-    const after = part
-      ? { ...posted, reversed: txn.kind === "reverse", steps: [...posted.steps, txn.txn] }
-      : posted;
-    call.requests.set(id, after);
+    const before = call.requests.get(event ? requestIdOf(event) : part!.id);
+    const after = requestAfter((id) => call.requests.get(id), txn);
+    call.requests.set(after.id, after);
     this.#index(after, before);
   }
 
@@ -295,6 +302,31 @@ export class Ledger {
     for (const request of call.requests.values()) this.#index(request, undefined);
     this.#state.sealed.delete(archive.call);
   }
+}
+
+/** What a transaction makes of the request that it is about. */
+export function requestAfter(
+  known: (id: string) => RequestState | undefined,
+  txn: Transaction,
+): RequestState {
+  const { event, request: part } = txn;
+  const before = known(event ? requestIdOf(event) : part!.id);
+  const posted = withEntries(event ? withEvent(before, event) : before!, txn.entries);
+  if (!part) return posted;
+  return { ...posted, reversed: txn.kind === "reverse", steps: [...posted.steps, txn.txn] };
+}
+
+/** What a rated entry makes of its scope. */
+export function scopeAfter(
+  { measured, billed, amountPico }: Scope,
+  rated: NonNullable<Entry["rated"]>,
+  morePico: string,
+): Scope {
+  return {
+    measured: measured + BigInt(rated.measured),
+    billed: billed + BigInt(rated.billed),
+    amountPico: amountPico + parsePico(morePico),
+  };
 }
 
 /** A request with what a transaction posted for it. */

@@ -1,7 +1,7 @@
 import type { Transaction } from "../events/ledger.events.ts";
 import { type Command, decide } from "./decide.ts";
 import { Ledger } from "./ledger.ts";
-import { parsePico } from "./money.ts";
+import { linesOf } from "./lines.ts";
 import type { Desk } from "./post.ts";
 
 /**
@@ -17,7 +17,9 @@ export interface Plan {
 }
 
 export interface MeterChange {
-  readonly account: string;
+  readonly service: string;
+  readonly provider: string;
+  readonly model: string;
   readonly meter: string;
   readonly beforePico: bigint;
   readonly afterPico: bigint;
@@ -62,20 +64,20 @@ export function dryRun(ledger: Ledger, plan: Plan, desk: Desk): PlanDiff {
   return { requests: posted.length, changes, totalPico, sealed: sealedIn(ledger, plan) };
 }
 
-/** Taken back and posted anew, by account and meter. */
+/** Taken back and posted anew, by model and meter; what has no price counts as nothing. */
 function meterChanges(transactions: readonly Transaction[]): readonly MeterChange[] {
   const byMeter = new Map<string, MeterChange>();
-  for (const { account, amountPico, rated } of transactions.flatMap(({ entries }) => entries)) {
-    if (!rated) continue;
-    const { meter } = rated;
-    const key = `${account} ${meter}`;
-    const sum = byMeter.get(key) ?? { account, meter, beforePico: 0n, afterPico: 0n };
-    const amount = parsePico(amountPico);
+  for (const { service, provider, model, meter, quantity, amountPico } of transactions.flatMap(
+    linesOf,
+  )) {
+    const of = { service, provider, model, meter };
+    const key = JSON.stringify(of);
+    const sum = byMeter.get(key) ?? { ...of, beforePico: 0n, afterPico: 0n };
     byMeter.set(
       key,
-      rated.measured.startsWith("-")
-        ? { ...sum, beforePico: sum.beforePico - amount }
-        : { ...sum, afterPico: sum.afterPico + amount },
+      quantity < 0n
+        ? { ...sum, beforePico: sum.beforePico - amountPico }
+        : { ...sum, afterPico: sum.afterPico + amountPico },
     );
   }
   return [...byMeter.values()];

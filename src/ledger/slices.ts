@@ -1,3 +1,4 @@
+import { type DueMeasure, MEASURES, type Measure } from "../events/budget.events.ts";
 import { amountOf, knownRow, type Prices, type Quantities, rate, type Subject } from "./rating.ts";
 import { entriesOf } from "./request.ts";
 
@@ -16,7 +17,7 @@ export function worstCase(
     sum += amountOf(knownRow(prices.book, priceId), quantity).amountPico;
   for (const [meter, quantity] of entriesOf(unrated)) {
     // What has no price is held at the dearest that the book knows, or not let out at all.
-    const row = prices.book.ceiling(subject.service, meter);
+    const row = prices.book.ceiling({ ...subject, meter });
     if (!row) return undefined;
     sum += amountOf(row, quantity).amountPico;
   }
@@ -51,10 +52,6 @@ export function largestWithin(
   return low;
 }
 
-/** What is done as a budget runs out, the mildest first. */
-export const MEASURES = ["warn", "cheaperModel", "shorterAnswers", "noVision", "farewell"] as const;
-export type Measure = (typeof MEASURES)[number];
-
 /** At which part of the limit a measure begins: thousandths that are left. */
 export type Thresholds = Readonly<Record<Measure, number>>;
 
@@ -66,4 +63,15 @@ export function measuresDue(
 ): readonly Measure[] {
   if (availablePico === undefined || limitPico === undefined) return [];
   return MEASURES.filter((name) => availablePico * 1000n <= limitPico * BigInt(thresholds[name]));
+}
+
+/** The strictest measure that any of the budgets asks for. */
+export function strictestDue(
+  budgets: readonly { readonly availablePico: bigint; readonly limitPico: bigint }[],
+  thresholds: Thresholds,
+): DueMeasure {
+  const due = budgets.flatMap(({ availablePico, limitPico }) =>
+    measuresDue(availablePico, limitPico, thresholds),
+  );
+  return MEASURES.findLast((measure) => due.includes(measure)) ?? "none";
 }

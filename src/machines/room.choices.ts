@@ -12,7 +12,9 @@ import {
 } from "./choice.ts";
 import * as rules from "./room.rules.ts";
 import type { RoomContext } from "./room.rules.ts";
+import * as budget from "./room-budget.rules.ts";
 import * as tools from "./room-tools.rules.ts";
+import { savesWords } from "./turn-context.ts";
 
 /** What a room's chart decides by: its guards and delays, with all that they compare. */
 interface Args {
@@ -104,13 +106,26 @@ export const roomChoices = {
     is("turns that are live", rules.liveTurns(context), 0),
     is("muted", context.muted, false),
   ],
-  mayPrompt: ({ context }) => [promptsLeft(context), hasText(context, "away")],
+  mayPrompt: ({ context }) => [
+    promptsLeft(context),
+    is("words are saved", savesWords(context.measure), false),
+    hasText(context, "away"),
+  ],
   mayWait: ({ context }) => [promptsLeft(context)],
   hasFarewell: ({ context }) => [hasText(context, "farewell")],
+  changesMeasure: ({ context, event }) => [
+    isNot("measure", budget.measureAfter(context, event), context.measure),
+  ],
+  mustLeave: ({ context, event }) => [
+    isNot("measure so far", context.measure, "farewell"),
+    is("measure", budget.measureAfter(context, event), "farewell"),
+  ],
+  // An answer that could not be paid for: the farewell is what is said of it.
   needsApology: ({ context, event }) => [
     is("event", event.type, "turn.over"),
     is("kind", event.type === "turn.over" ? event.kind : "none", "user"),
     is("status", event.type === "turn.over" ? event.status : "none", "failed"),
+    isNot("measure", context.measure, "farewell"),
     hasText(context, "apology"),
   ],
   // They spoke, and nobody could write it down: they may type.

@@ -1,5 +1,6 @@
 import type { CallHeader } from "../events/call.events.ts";
 import * as rules from "./room.rules.ts";
+import * as budget from "./room-budget.rules.ts";
 import * as tracks from "./room-tracks.rules.ts";
 import * as tools from "./room-tools.rules.ts";
 import { roomSetup } from "./room.setup.ts";
@@ -13,7 +14,7 @@ import { roomSetup } from "./room.setup.ts";
  * never stopped and never run twice. I4: agent turns open only where no turn is live. I5: the floor
  * passes only by `turn.took` and `turn.yielded` of the newer turn. I6: the connection is stopped
  * before the room closes, and every way of leaving is bounded. I7: a call that joins a pending
- * write never runs; it has that write's result.
+ * write never runs; it has that write's result. I8: a farewell measure is never taken back.
  */
 export const ROOM_VERSION = "1";
 
@@ -238,10 +239,7 @@ export const roomMachine = roomSetup.createMachine({
           },
         },
         "turn.holds": {
-          actions: {
-            type: "send",
-            params: ({ context }) => rules.toOlder(context, "speech.over"),
-          },
+          actions: { type: "send", params: ({ context }) => rules.toOlder(context, "speech.over") },
         },
         "user.words": [
           { guard: "isRepeated", actions: { type: "noteWords", params: { of: "owner" } } },
@@ -279,10 +277,7 @@ export const roomMachine = roomSetup.createMachine({
         "text.received": [
           {
             guard: "hasListener",
-            actions: {
-              type: "send",
-              params: ({ context, event }) => rules.typed(context, event),
-            },
+            actions: { type: "send", params: ({ context, event }) => rules.typed(context, event) },
           },
           {
             actions: [
@@ -305,10 +300,7 @@ export const roomMachine = roomSetup.createMachine({
         ],
         "command.interrupt": {
           guard: "mayInterrupt",
-          actions: {
-            type: "send",
-            params: ({ context }) => rules.stopOlder(context, "interrupt"),
-          },
+          actions: { type: "send", params: ({ context }) => rules.stopOlder(context, "interrupt") },
         },
         "command.mute": {
           actions: [
@@ -338,6 +330,28 @@ export const roomMachine = roomSetup.createMachine({
             ],
           },
           { target: "leaving", actions: "becauseFailures" },
+        ],
+        "budget.changed": [
+          {
+            guard: "mustLeave",
+            target: ".draining",
+            actions: [
+              "noteMeasure",
+              "measureFact",
+              "becauseBudget",
+              "queueGoodbye",
+              { type: "send", params: ({ context }) => budget.tellOlder(context) },
+            ],
+          },
+          {
+            guard: "changesMeasure",
+            actions: [
+              "noteMeasure",
+              "measureFact",
+              { type: "send", params: ({ context }) => budget.tellNewer(context) },
+              { type: "send", params: ({ context }) => budget.tellOlder(context) },
+            ],
+          },
         ],
       },
       states: {
@@ -449,6 +463,7 @@ export const roomMachine = roomSetup.createMachine({
             "command.say": {},
             "command.end": {},
             "host.failed": {},
+            "budget.changed": { guard: "changesMeasure", actions: ["noteMeasure", "measureFact"] },
           },
         },
       },

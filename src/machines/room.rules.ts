@@ -1,3 +1,4 @@
+import type { DueMeasure } from "../events/budget.events.ts";
 import type { AgentNow, RoomEvent, Saying } from "../events/room.events.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
 import type { RequestedTool, UserWords } from "../events/turn.events.ts";
@@ -45,6 +46,8 @@ export interface RoomContext {
   /** The caller was told that nobody can hear them, since speech-to-text is down. */
   readonly saidUnheard: boolean;
   readonly muted: boolean;
+  /** What a budget of the call asks for; the call ends by a farewell. */
+  readonly measure: DueMeasure;
   readonly prompts: number;
   readonly rejoins: number;
   readonly reason: string;
@@ -118,6 +121,7 @@ export function newRoom(header: AgentNow): RoomContext {
     greeted: false,
     saidUnheard: false,
     muted: false,
+    measure: "none",
     prompts: 0,
     rejoins: 0,
     reason: "",
@@ -236,6 +240,7 @@ function userTurn(context: RoomContext, at: number): TurnInput {
     sttDown: isSttDown(context),
     agent: context.agent,
     filler: textOf(context, "filler"),
+    measure: context.measure,
     settings: context.settings,
     at,
   };
@@ -253,6 +258,7 @@ function agentTurn(context: RoomContext): TurnInput {
     sttDown: false,
     agent: context.agent,
     filler: "",
+    measure: context.measure,
     settings: context.settings,
     at: 0,
   };
@@ -349,7 +355,7 @@ export function afterTurn(context: RoomContext, event: RoomEvent): Partial<RoomC
   return {
     older: context.older?.n === n ? null : context.older,
     newer: context.newer === n ? null : context.newer,
-    ...(staysOn && { lastTurn: null, reason: "" }),
+    ...(staysOn && { lastTurn: null, reason: context.measure === "farewell" ? "budget" : "" }),
     answered: status === "abandoned" ? context.answered : [...context.answered, n].slice(-4),
     heard: heir === null ? context.heard : inherit(context.heard, n, heir),
     spokenMs: context.spokenMs + spokenMs,

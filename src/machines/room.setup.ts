@@ -1,9 +1,11 @@
 import { assign, emit, setup, spawnChild, stopChild } from "xstate";
+import type { DueMeasure } from "../events/budget.events.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { RoomEvent, Saying } from "../events/room.events.ts";
 import { delaysOf, guardsOf } from "./choice.ts";
 import { effect, open, send } from "./host-actions.ts";
 import { roomChoices, roomWaits } from "./room.choices.ts";
+import * as budget from "./room-budget.rules.ts";
 import * as rules from "./room.rules.ts";
 import * as tools from "./room-tools.rules.ts";
 import type { RoomContext } from "./room.rules.ts";
@@ -19,6 +21,7 @@ export const roomSetup = setup({
     emitted:
       | { type: "words.late"; n: number; ref: string }
       | { type: "words.echo"; ref: string }
+      | { type: "measure.taken"; measure: DueMeasure; node: string }
       | { type: "tool.finished"; call: string; how: string };
   },
   actors: { connection: effect, tool: effect, hook: effect },
@@ -142,6 +145,11 @@ export const roomSetup = setup({
     because: assign((_, params: { reason: string }) => ({ reason: params.reason })),
     becauseNobodySpoke: assign({ reason: "nobody spoke" }),
     becauseConnectionLost: assign({ reason: "connection lost" }),
+    // Who was about to leave for another reason leaves for that.
+    becauseBudget: assign(({ context }) => ({ reason: context.reason || "budget" })),
+    // Nothing is queued where there are no words for it.
+    queueGoodbye: assign(({ context }) => ({ queue: budget.withGoodbye(context) })),
+    noteMeasure: assign(({ context, event }) => ({ measure: budget.measureAfter(context, event) })),
     becauseFailures: assign({ reason: "too many failures" }),
     becauseCommand: assign(({ event }) =>
       event.type === "command.end" ? { reason: event.reason || "command" } : {},
@@ -188,6 +196,11 @@ export const roomSetup = setup({
       type: "words.late" as const,
       n: rules.ownerOf(context, event as Words) ?? 0,
       ref: (event as Words).ref,
+    })),
+    measureFact: emit(({ context, event }) => ({
+      type: "measure.taken" as const,
+      measure: context.measure,
+      node: event.type === "budget.changed" ? event.node : "",
     })),
     echoFact: emit(({ event }) => ({ type: "words.echo" as const, ref: (event as Words).ref })),
     toolFact: emit(({ event }) => ({

@@ -1,3 +1,4 @@
+import { MEASURES, type DueMeasure } from "../events/budget.events.ts";
 import type { TurnSettings } from "../events/settings.events.ts";
 import type { EndClass } from "../events/track.events.ts";
 import type { RequestedTool, SpeechRange, TurnWords } from "../events/turn.events.ts";
@@ -23,6 +24,8 @@ export interface TurnContext {
   readonly agent: string;
   /** Name of the text that covers a wait, or `""`. */
   readonly filler: string;
+  /** What a budget of the call asks for. */
+  readonly measure: DueMeasure;
   readonly fillers: number;
   readonly settings: TurnSettings;
   /** Tracks that speak now. */
@@ -87,6 +90,7 @@ export interface TurnInput {
   readonly sttDown: boolean;
   readonly agent: string;
   readonly filler: string;
+  readonly measure: DueMeasure;
   readonly settings: TurnSettings;
   readonly at: number;
 }
@@ -102,6 +106,7 @@ export function newTurn(input: TurnInput): TurnContext {
     pausable: input.pausable,
     agent: input.agent,
     filler: input.filler,
+    measure: input.measure,
     fillers: 0,
     settings: input.settings,
     voices: [],
@@ -122,6 +127,11 @@ export function newTurn(input: TurnInput): TurnContext {
     tools: [],
     reason: "",
   };
+}
+
+/** From shorter answers on nothing is said that is no answer: no filler, no prompt. */
+export function savesWords(measure: DueMeasure): boolean {
+  return measure !== "none" && MEASURES.indexOf(measure) >= MEASURES.indexOf("shorterAnswers");
 }
 
 const SILENT = { started: false, over: false, segments: [], positionMs: 0, complete: false };

@@ -1,6 +1,6 @@
 import type { EndEvent } from "../events/effect.events.ts";
 import type { RequestedTool, TurnEvent } from "../events/turn.events.ts";
-import { NO_RUN, type Run, type TurnContext } from "./turn-context.ts";
+import { NO_RUN, savesWords, type Run, type TurnContext } from "./turn-context.ts";
 
 /** What an answer has said so far, how far it was heard, and what covers the wait for it. */
 /** Audio ms of one run's segments up to `index`. */
@@ -68,10 +68,10 @@ export function fillerIsSilent({ runs }: TurnContext): boolean {
 
 /**
  * What is said over a wait: once while nothing was said, and over each slow tool that brings words
- * of its own. Names a text; `""` for nothing.
+ * of its own; nothing where words are saved. Names a text; `""` for nothing.
  */
 export function fillerFor(context: TurnContext): string {
-  if (context.saying !== null) return "";
+  if (context.saying !== null || savesWords(context.measure)) return "";
   const slow = context.tools.find((tool) => !tool.done && tool.sayWhile !== "");
   if (slow) return slow.sayWhile;
   return context.runs.some((run) => run.segments.length > 0) ? "" : context.filler;

@@ -22,6 +22,7 @@ export const turnMachine = turnSetup.createMachine({
     "words.late": { actions: "takeLate" },
     "stt.state": { actions: "noteStt" },
     "settings.changed": { actions: "newSettings" },
+    "measure.changed": { actions: "noteMeasure" },
     "reply.context": {},
     "reply.requested": {},
     "reply.switched": {},

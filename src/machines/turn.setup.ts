@@ -51,6 +51,9 @@ export const turnSetup = setup({
     newSettings: assign(({ event }) =>
       event.type === "settings.changed" ? { settings: event.settings } : {},
     ),
+    noteMeasure: assign(({ event }) =>
+      event.type === "measure.changed" ? { measure: event.measure } : {},
+    ),
     takeLate: assign(({ context, event }) => {
       if (event.type !== "words.late") return {};
       const { type: _, at: __, ...words } = event;
@@ -183,6 +186,7 @@ function replyInput({ context }: { context: TurnContext }) {
     refs: context.words.filter((w) => !w.echo).map((w) => w.ref),
     speculative: context.speculating,
     agent: context.agent,
+    ...(context.measure !== "none" && { measure: context.measure }),
   };
 }
 

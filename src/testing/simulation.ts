@@ -9,7 +9,7 @@ import { detectorRunner, sttRunner, type Ears } from "../actors/effects/track.ru
 import type { CallHost } from "../actors/call-host.ts";
 import type { Runners } from "../actors/effect.ts";
 import type { MachineSet } from "../actors/machine-set.ts";
-import { Supervisor, type NewCall } from "../actors/supervisor.ts";
+import { Supervisor, type NewCall, type SupervisorPorts } from "../actors/supervisor.ts";
 import { SimulatedClock, type Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { seededIds } from "../base/id.ts";
@@ -66,6 +66,10 @@ export interface SimulationOptions {
   readonly snapshotEveryRecords?: number;
   readonly ttsFails?: (text: string) => boolean;
   readonly guard?: Guard;
+  /** The money of the call. */
+  readonly budgetFor?: SupervisorPorts["budgetFor"];
+  /** One that other calls share; whoever has it moves it. */
+  readonly clock?: SimulatedClock;
   /** How far the clock of each owner, in order, stands off the true time. */
   readonly skewsMs?: readonly number[];
 }
@@ -126,7 +130,7 @@ export class Simulation implements AsyncDisposable {
   }
 
   static async #prepare(options: SimulationOptions): Promise<Simulation> {
-    const clock = new SimulatedClock();
+    const clock = options.clock ?? new SimulatedClock();
     const broker = await (options.broker ?? openMemoryOn)(clock);
     return new Simulation(options, clock, broker);
   }
@@ -200,6 +204,7 @@ export class Simulation implements AsyncDisposable {
       build: "simulated",
       worker: `w${this.#owners}`,
       runnersFor: () => this.#runners(clock),
+      ...(options.budgetFor && { budgetFor: options.budgetFor }),
       ...(options.snapshotEveryRecords !== undefined && {
         snapshotEveryRecords: options.snapshotEveryRecords,
       }),

@@ -7,13 +7,16 @@ import { suite, test } from "node:test";
 import type { ReplayResult } from "../../src/actors/replay.ts";
 import type { TurnDetail } from "../../src/api/call-detail.ts";
 import { CallFeed } from "../../src/api/call-feed.ts";
+import { LiveCosts } from "../../src/api/live-costs.ts";
 import { createApp, listen, type Listening, type ServerPorts } from "../../src/api/server.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { seededIds } from "../../src/base/id.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { CallRef, LogRecord } from "../../src/events/record.ts";
 import { CallCommands } from "../../src/fleet/commands.ts";
+import type { CallCostNow } from "../../src/projections/call-cost.ts";
 import { fleetOf } from "../../src/fleet/fleet-view.ts";
+import { priceBook } from "../../src/ledger/price-book.ts";
 import { MACHINES } from "../../src/machines/machines.ts";
 import { turnSummaries } from "../../src/folds/turns.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
@@ -33,6 +36,7 @@ function portsOf(simulation: Simulation): ServerPorts {
     log,
     feed: new CallFeed(log),
     machines: MACHINES,
+    costs: new LiveCosts(log, () => ({ book: priceBook(), at: simulation.startedAt })),
     logger: silentLogger,
     speech: { ready: false, missing: "no models here" },
     charts: [{ machine: "room" }],
@@ -214,6 +218,25 @@ suite("the server", () => {
       cut?.said.some((part) => part.heard && part.cut),
       JSON.stringify(turns),
     );
+  });
+
+  test("a call's cost is asked for while it runs, and after", async () => {
+    await using stage = await open();
+    const cost = async () => (await json(`${stage.url}${PATH}/cost`)).body as CallCostNow;
+    const before = await cost();
+    const { totalPico, running } = before;
+    assert.deepEqual({ ...REF, totalPico, running }, { ...REF, totalPico: "0", running: true });
+    await talk(stage.simulation);
+    const during = await cost();
+    assert.equal(during.running, true);
+    const spoken = during.unpriced.find(({ meter }) => meter === "characters");
+    assert.ok(spoken && spoken.provider === "scripted" && spoken.quantity > 0);
+    await hangUp(stage.simulation);
+    const after = await cost();
+    assert.equal(after.running, false);
+    assert.ok(after.unpriced.some(({ meter }) => meter === "audioMs"));
+    const { status } = await json(`${stage.url}/api/calls/acme/nobody/cost`);
+    assert.equal(status, 404);
   });
 
   test("replays a call on request, and names what was changed", async () => {

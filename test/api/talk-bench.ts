@@ -77,6 +77,7 @@ export async function openTalkServer(
     log,
     feed,
     machines: MACHINES,
+    costs: { of: () => Promise.reject(new TypeError("no costs here")) },
     logger,
     speech: { ready: true, missing: undefined },
     charts: [],

@@ -41,6 +41,7 @@ const vendor = (name: keyof Config["vendors"]["access"]) => ({
 const CASES: Readonly<Record<keyof typeof VARIABLES, Case>> = {
   TURNFOLD_DATA: { good: ["/data", "/data"], of: (c) => c.dataDir, unset: join(ROOT, ".turnfold") },
   TURNFOLD_MODELS: { good: ["/m", "/m"], of: (c) => c.modelsDir, unset: "/home/x/turnfold" },
+  TURNFOLD_PRICES: { good: ["/p.json", "/p.json"], of: (c) => c.prices },
   TURNFOLD_PORT: { good: ["0", 0], bad: ["-1", "65536", "x"], of: (c) => c.port, unset: 4600 },
   TURNFOLD_HEALTH_PORT: { good: ["8081", 8081], bad: ["-1", "1.5"], of: (c) => c.healthPort },
   TURNFOLD_TENANT: { good: ["acme", "acme"], bad: ["a b"], of: (c) => c.tenant, unset: "local" },
@@ -162,6 +163,11 @@ const CASES: Readonly<Record<keyof typeof VARIABLES, Case>> = {
   API_BASE_URL: { good: ["http://b:1", undefined], bad: ["b:1", "ws://b"] },
   AGENT_API_KEY: { good: ["key-1", undefined] },
   PLATFORM_API_URL: { good: ["http://p:1", undefined], bad: ["p"] },
+  DATABASE_URL: {
+    good: ["postgres://u:p@db:5432/t", "postgres://u:p@db:5432/t"],
+    of: (c) => c.databaseUrl,
+    bad: ["db:5432", "http://db"],
+  },
   VISION_FPS: { good: ["0.5", undefined], bad: ["0", "31", "x"] },
 };
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
+import { Allotment } from "../../src/ledger/allotment.ts";
 import { budgetPath } from "../../src/ledger/budgets.ts";
 import type { Command } from "../../src/ledger/decide.ts";
 import { settlementOf } from "../../src/ledger/holds.ts";
-import { LeasedBudget } from "../../src/ledger/leased-budget.ts";
 import { BOOK, desk, POSTED } from "./support/books.ts";
 import { balancesOf, Clerk, fold, runs } from "./support/clerk.ts";
 import { event } from "./support/usage.ts";
@@ -165,10 +165,10 @@ suite("13 holds", () => {
     );
   });
 
-  test("leased to workers keep the same bound, whatever they do and when they are gone", () => {
+  test("leased to calls keep the same bound, whatever they do and when they are gone", () => {
     const act = fc.record({
-      worker: fc.nat(3),
-      op: fc.constantFrom("lease", "take", "take", "settle", "release", "end"),
+      call: fc.nat(3),
+      op: fc.constantFrom("lease", "take", "take", "part", "end", "roll"),
       held: fc.bigInt({ min: 1n, max: 40n }),
       over: fc.bigInt({ min: -20n, max: 10n }),
       laterMs: fc.nat(40),
@@ -178,55 +178,59 @@ suite("13 holds", () => {
         const limitPico = 300n;
         const clerk = new Clerk();
         clerk.do({ type: "limit", id: "l", node: "tenant", amountPico: limitPico });
-        const leases = new Map<number, { id: string; budget: LeasedBudget; open: string[] }>();
+        const calls = [0, 1, 2, 3].map((call) => ({
+          path: ["platform", "tenant", `call:c${call}`],
+          allotment: new Allotment(),
+          open: new Map<string, { held: bigint; cost: bigint }>(),
+        }));
         let now = POSTED;
-        let really = 0n;
         let excess = 0n;
-        const held = new Map<string, bigint>();
-        for (const [at, { worker, op, held: amountPico, over, laterMs }] of acts.entries()) {
+        const total = (): bigint => calls.reduce((sum, one) => sum + one.allotment.costPico, 0n);
+        for (const [at, { call, op, held, over, laterMs }] of acts.entries()) {
           clerk.desk = desk(undefined, (now += laterMs));
-          const lease = leases.get(worker);
-          if (op === "lease" && !lease) {
-            const grant = { id: `lease${at}`, amountPico: 100n, until: now + 200 };
-            const path = ["platform", "tenant"];
-            if (clerk.do({ type: "hold", path, ...grant }).kind === "post")
-              leases.set(worker, { id: grant.id, budget: new LeasedBudget(grant), open: [] });
+          const { path, allotment, open } = calls[call]!;
+          if (op === "lease") {
+            const lease = { id: `lease${at}`, amountPico: 100n, until: now + 200 };
+            const placed = clerk.do({ type: "hold", path, ...lease });
+            if (placed.kind === "post") allotment.lease(lease);
           }
-          if (!lease) continue;
-          const slice = `slice${at}`;
-          if (op === "take" && lease.budget.take(slice, amountPico, now) === "taken") {
-            lease.open.push(slice);
-            held.set(slice, amountPico);
+          if (op === "take") {
+            const before = allotment.available(now);
+            const taken = allotment.take(`slice${at}`, held, now);
+            assert.equal(taken, held <= before);
+            if (taken) open.set(`slice${at}`, { held, cost: 0n });
           }
-          const [first] = lease.open;
-          if (op === "settle" && first !== undefined) {
-            const size = held.get(first)!;
-            const cost = size + over < 0n ? 0n : size + over;
-            really += cost;
-            excess += cost > size ? cost - size : 0n;
-            assert.ok(lease.budget.settle(first, cost));
-            assert.ok(!lease.budget.settle(first, cost), "settled twice");
-            lease.open.shift();
+          const [first] = open;
+          if (first && (op === "part" || op === "end")) {
+            const [slice, known] = first;
+            const more = op === "part" ? held / 4n : known.held + over - known.cost;
+            const cost = more < 0n ? 0n : more;
+            allotment.spend(slice, cost);
+            const sum = known.cost + cost;
+            const beyond = (one: bigint): bigint => (one > known.held ? one - known.held : 0n);
+            excess += beyond(sum) - beyond(known.cost);
+            open.set(slice, { ...known, cost: sum });
+            if (op === "end") {
+              allotment.drop(slice);
+              open.delete(slice);
+            }
           }
-          if (op === "release" && first !== undefined) {
-            assert.ok(lease.budget.release(first));
-            lease.open.shift();
-          }
-          const { heldPico, spentPico, hold } = lease.budget.report();
-          if (op === "end" && heldPico === 0n) {
-            assert.equal(clerk.do({ type: "settle", hold, spentPico }).kind, "post");
-            leases.delete(worker);
-          }
-          assert.ok(really <= limitPico + excess, `${really} of ${limitPico} and ${excess}`);
+          const settled = op === "roll" && open.size === 0 ? allotment.settleOldest() : undefined;
+          if (settled) assert.equal(clerk.do({ type: "settle", ...settled }).kind, "post");
+          const spent = total();
+          assert.ok(spent <= limitPico + excess, `${spent} of ${limitPico} and ${excess}`);
         }
-        for (const { budget } of leases.values()) {
-          const { hold, spentPico } = budget.report();
-          clerk.desk = desk(undefined, now + 1_000);
-          assert.equal(budget.take("late", 1n, now + 1_000), "over");
-          assert.equal(clerk.do({ type: "expire", hold }).kind, "post");
-          clerk.do({ type: "correct", hold, spentPico });
+        for (const { allotment } of calls) {
+          assert.ok(!allotment.take("late", 1n, now + 1_000), "a lease that is over pays");
+          for (let one = allotment.settleOldest(); one; one = allotment.settleOldest())
+            assert.equal(clerk.do({ type: "settle", ...one }).kind, "post");
         }
-        assert.equal(clerk.ledger.budgets.spent("tenant"), really);
+        for (const [call, { allotment, path }] of calls.entries()) {
+          if (allotment.unsettledPico === 0n) {
+            const { budgets } = clerk.ledger;
+            assert.equal(budgets.spent(path[2]!), allotment.costPico, `call ${call}`);
+          }
+        }
         assert.equal(clerk.ledger.balance("hold"), 0n);
       }),
       runs,

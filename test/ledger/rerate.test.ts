@@ -84,7 +84,7 @@ suite("11 rating again", () => {
     );
   });
 
-  test("a plan is for its range alone, and says what changes by account and meter", () => {
+  test("a plan is for its range alone, and says what changes by model and meter", () => {
     const month = 31 * 86_400_000;
     const clerk = new Clerk().take([
       event({ meters: { inputTokens: 1_000 } }),
@@ -95,7 +95,9 @@ suite("11 rating again", () => {
       requests: 1,
       changes: [
         {
-          account: "cost:llm",
+          service: "llm",
+          provider: "acme",
+          model: "quick",
           meter: "inputTokens",
           beforePico: 150_000_000n,
           afterPico: 140_000_000n,

@@ -11,7 +11,7 @@ import {
   hasAnswered,
   hasSegments,
 } from "../../src/machines/turn-runs.rules.ts";
-import type { TurnContext, TurnInput } from "../../src/machines/turn-context.ts";
+import { savesWords, type TurnContext, type TurnInput } from "../../src/machines/turn-context.ts";
 import { isSettled } from "../../src/machines/turn.rules.ts";
 import { armedIn, restOf, take, type Taken } from "./chart.ts";
 import { TurnSettings } from "../../src/events/settings.events.ts";
@@ -104,7 +104,7 @@ const LATE = TurnSettings.parse({
   speculation: { maxAttempts: 1 },
   interruption: { pauseAfter: 200 },
 });
-const who = { agent: "", filler: "filler" };
+const who = { agent: "", filler: "filler", measure: "none" } as const;
 const plain = { n: 2, kind: "user", saying: null, sttDown: false, settings: ONCE, at } as const;
 const fresh = { ...plain, ...who } as const;
 const LISTENERS: readonly TurnInput[] = [
@@ -170,6 +170,7 @@ const AROUND: readonly AnyEventObject[] = [
   { type: "floor.returned", at },
   { type: "tool.result", call: "c1", agent: "cook", at },
   { type: "settings.changed", settings: ONCE, at },
+  { type: "measure.changed", measure: "shorterAnswers", at },
   { type: "agent.changed", agent: "billing", filler: "", settings: ONCE, at },
   { type: "words.late", ...words({ ref: "w9" }), at },
   STOP,
@@ -264,6 +265,10 @@ const HEADER = {
 const TEXTS = ["greeting", "away", "farewell", "apology"];
 
 /** How a call begins, goes on and ends, whatever is said in it. */
+const BUDGET = { type: "budget.changed", node: "tenant", limitPico: "9", spentPico: "8" };
+const WARNED = { ...BUDGET, heldPico: "0", measure: "warn", at };
+const SHORTER = { ...WARNED, measure: "shorterAnswers" };
+const USED_UP = { ...WARNED, measure: "farewell" };
 const LIFE: readonly AnyEventObject[] = [
   { type: "room.joined", at },
   { type: "room.reconnecting", at },
@@ -272,6 +277,7 @@ const LIFE: readonly AnyEventObject[] = [
   { type: "participant.left", identity: "ann", at },
   { type: "command.end", reason: "done", at },
   { type: "host.failed", at },
+  USED_UP,
   ...["done", "failed", "lost"].map((how) => ({
     type: "connection.ended",
     child: "connection",
@@ -311,6 +317,8 @@ const TALK: readonly AnyEventObject[] = [
   { type: "command.mute", at },
   { type: "user.judged", sid: "a", to: 2_000, class: "ended", at },
   { type: "command.set", settings: SETTINGS, at },
+  WARNED,
+  SHORTER,
 ];
 
 function talkEvents(snapshot: Snapshot): readonly AnyEventObject[] {
@@ -411,6 +419,7 @@ function roomKey({ context: untyped }: Snapshot): unknown {
     tracks.map(({ closing, sttDown }) => [closing, sttDown]),
     [context.greeted, context.muted, context.prompts, context.rejoins > 2, context.reason !== ""],
     [context.agent, afterTurns.map(({ running }) => running).slice(0, 1), afterTurns.length > 1],
+    savesWords(context.measure),
     [context.spokenMs > 3_000, context.ranges.at(-1)?.to === null],
   ];
 }

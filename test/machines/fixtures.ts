@@ -27,7 +27,7 @@ export function words(more: Partial<TurnWords> = {}): TurnWords {
 
 export function turn(more: Partial<TurnContext> = {}): TurnContext {
   const plain = { n: 2, kind: "user", contest: "none", pausable: true, saying: null } as const;
-  const who = { agent: "", filler: "", settings: SETTINGS, at: 9_000 };
+  const who = { agent: "", filler: "", measure: "none", settings: SETTINGS, at: 9_000 } as const;
   const input = { ...plain, ...who, previousDone: true, sttDown: false };
   return { ...newTurn(input), silentSince: 9_750, ...more };
 }

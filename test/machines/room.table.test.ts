@@ -131,6 +131,15 @@ const EVENTS: Readonly<{ [T in Type]: Extract<RoomEvent, { type: T }> }> = {
   "command.set": { type: "command.set", settings: PAUSE_LATE, at: NOW },
   "command.agent": { type: "command.agent", ...HEADER, at: NOW },
   "host.failed": { type: "host.failed", at: NOW },
+  "budget.changed": {
+    type: "budget.changed",
+    measure: "farewell",
+    node: "tenant",
+    limitPico: "9",
+    spentPico: "9",
+    heldPico: "0",
+    at: NOW,
+  },
   "connection.ended": { type: "connection.ended", child: "connection", ...end },
   "tool.ended": { type: "tool.ended", child: "tool.c1", ...end },
   "hook.ended": { type: "hook.ended", child: "afterTurn.1", ...end },
@@ -412,6 +421,60 @@ const interrupts: readonly Row<State>[] = [
     to: "same: turn.2 turn.stop",
   },
 ];
+const milder = { measure: "shorterAnswers" };
+const TAKEN = "fact measure.taken";
+const NOTED = `same: ${TAKEN}, turn.0 measure.changed, turn.0 measure.changed` as const;
+/** A budget runs out while no turn is live. */
+function budgetIsOut(next: string): readonly Row<State>[] {
+  const leaves = `present.draining: ${TAKEN}, turn.0 measure.changed, turn.0 turn.stop` as const;
+  return [
+    { given: "all of it", to: `${leaves}, open ${next}` },
+    {
+      given: "all of it, with words of its own for that",
+      context: { texts: ["overBudget"] },
+      to: `${leaves}, open ${next}`,
+    },
+    {
+      given: "all of it, no words, but a tool runs",
+      context: { texts: [], tools: [running] },
+      to: leaves,
+    },
+    { given: "most of it", event: milder, to: NOTED },
+    { given: "as before", event: milder, context: milder as Partial<RoomContext>, to: "ignored" },
+    {
+      given: "there is more again",
+      event: { measure: "none" },
+      context: milder as Partial<RoomContext>,
+      to: NOTED,
+    },
+  ];
+}
+const budgetWhileOneTalks: readonly Row<State>[] = [
+  {
+    given: "all of it",
+    to: `present.draining: ${TAKEN}, turn.2 measure.changed, turn.0 turn.stop`,
+  },
+  {
+    given: "most of it",
+    event: milder,
+    to: `same: ${TAKEN}, turn.0 measure.changed, turn.2 measure.changed`,
+  },
+  {
+    given: "most of it, and another listens",
+    event: milder,
+    context: listening,
+    to: `same: ${TAKEN}, turn.3 measure.changed, turn.2 measure.changed`,
+  },
+];
+const budgetWhileLeaving: readonly Row<State>[] = [
+  { given: "it leaves already", to: `same: ${TAKEN}` },
+  {
+    given: "taken back",
+    event: { measure: "none" },
+    context: { measure: "farewell" },
+    to: "ignored",
+  },
+];
 const answers: readonly Row<State>[] = [
   { given: "it may speak", to: "same" },
   { given: "muted", context: { muted: true }, to: "same: turn.2 turn.stop" },
@@ -419,6 +482,7 @@ const answers: readonly Row<State>[] = [
 
 const CELLS: Readonly<Record<State, Cells>> = {
   "present.joining": {
+    "budget.changed": budgetIsOut("turn.1"),
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -465,6 +529,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "present.live.empty": {
+    "budget.changed": budgetIsOut("turn.1"),
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -513,6 +578,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "present.live.idle": {
+    "budget.changed": budgetIsOut("turn.2"),
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -610,6 +676,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "present.live.occupied: start tool.c1",
   },
   "present.live.occupied": {
+    "budget.changed": budgetIsOut("turn.2"),
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -713,6 +780,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     ],
   },
   "present.live.engaged": {
+    "budget.changed": budgetWhileOneTalks,
     "command.set": settingsChange,
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -765,6 +833,12 @@ const CELLS: Readonly<Record<State, Cells>> = {
         given: "failed, no apology to say",
         event: { status: "failed" },
         context: { texts: [] },
+        to: "present.live.idle",
+      },
+      {
+        given: "failed, while the farewell is to be said",
+        event: { status: "failed" },
+        context: { measure: "farewell" },
         to: "present.live.idle",
       },
       {
@@ -844,6 +918,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": asksFor,
   },
   "present.recovering": {
+    "budget.changed": budgetWhileOneTalks,
     "command.set": settingsChange,
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -929,6 +1004,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "present.draining": {
+    "budget.changed": budgetWhileLeaving,
     "command.set": "same: turn.0 settings.changed, turn.2 settings.changed",
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -975,6 +1051,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "same: start tool.c1",
   },
   "leaving.disconnecting": {
+    "budget.changed": "ignored",
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": hookEnds,
@@ -1020,6 +1097,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "ignored",
   },
   "leaving.quiet": {
+    "budget.changed": "ignored",
     "command.set": "same: turn.0 settings.changed, turn.0 settings.changed",
     "command.agent": "same: turn.0 agent.changed",
     "hook.ended": quietHook,
@@ -1067,6 +1145,7 @@ const CELLS: Readonly<Record<State, Cells>> = {
     "tools.requested": "ignored",
   },
   closed: {
+    "budget.changed": "ignored",
     "command.set": "ignored",
     "command.agent": "ignored",
     "hook.ended": "ignored",
@@ -1116,6 +1195,11 @@ const TIMERS: Readonly<Record<State, Readonly<Record<string, Cell<State>>>>> = {
     away: [
       { given: "a prompt is left", to: "present.live.engaged: open turn.2" },
       { given: "a prompt is left, but no text", context: { texts: [] }, to: "again" },
+      {
+        given: "a prompt is left, but words are saved",
+        context: { measure: "shorterAnswers" },
+        to: "again",
+      },
       { given: "prompted", context: { prompts: 1 }, to: "present.live.engaged: open turn.2" },
       { given: "prompted, no farewell", context: { prompts: 1, texts: [] }, to: LEAVES },
     ],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { WorkerPort } from "../../src/providers/local/worker-port.ts";
+import { WorkerPort } from "../../src/base/worker-port.ts";
 
 /** A worker that answers with what it got, breaks on "bad", dies on "die", waits on "slow". */
 const SOURCE = `

@@ -113,7 +113,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   "groq-sdk": ["src/providers/groq/"],
   kysely: ["src/projections/"],
   pg: ["src/projections/postgres.ts"],
-  "@electric-sql/*": ["src/projections/pglite.ts"],
+  "@electric-sql/*": ["src/projections/pglite.worker.ts"],
   commander: ["src/cli/"],
   cockatiel: ["src/providers/"],
   "sherpa-onnx": ["src/providers/local/"],

@@ -79,6 +79,8 @@ function assertRoomStep({ before, event, after, actions }: Step): void {
     const alone = next.newer === null && next.older?.n === n;
     assert.ok(kind === "user" || alone, "I4: an agent turn opens where no turn is live");
   }
+  if (old.measure === "farewell")
+    assert.equal(next.measure, "farewell", "I8: a farewell is never taken back");
   for (const { event: sent } of paramsOf<Send>(actions, "send")) {
     if (sent.type === "floor.taken") assert.equal(event.type, "turn.took", "I5: only n+1 takes");
     if (sent.type === "floor.returned")

@@ -25,6 +25,8 @@ export interface AnswerPorts {
   readonly totalMs: number;
   readonly guard: Guard | undefined;
   random(): number;
+  /** How many tokens the answer may have, where that is bounded. Error `budget.spent`. */
+  readonly admit?: ((model: Llm) => Promise<number | undefined>) | undefined;
   onAsk(model: Llm): void;
   onRetry(model: Llm, retried: Retried): void;
   /** `ms`: the time in which it gave nothing, where that is why. */
@@ -77,13 +79,16 @@ async function* answerOf(
   for (let attempt = 1; ; attempt++) {
     const most = isLast && attempt > 1 ? Infinity : firstTokenMs;
     const patience = (): number => Math.min(most, deadline.leftMs);
+    const maxOutputTokens = ports.admit && (await ports.admit(model));
+    if (signal.aborted) return undefined;
     const pass = guard?.enter(guarded);
     if (guard && !pass) {
       if (!isLast) return { why: "provider.open" };
       throw new AppError("provider.open", `${model.provider}/${model.model} keeps failing`);
     }
     if (attempt === 1) ports.onAsk(model);
-    const asked = new AskedModel({ model, request, attempt, pass, patience }, ports);
+    const bounded = maxOutputTokens === undefined ? request : { ...request, maxOutputTokens };
+    const asked = new AskedModel({ model, request: bounded, attempt, pass, patience }, ports);
     try {
       const gave = await asked.first();
       if (gave === "nothing" && !isLast && !signal.aborted) return { why: "empty" };

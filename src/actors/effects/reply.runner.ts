@@ -1,5 +1,5 @@
 import { aborted, sleep, type Cancel } from "../../base/clock.ts";
-import { codeOf } from "../../base/errors.ts";
+import { AppError, codeOf } from "../../base/errors.ts";
 import { frameMs, resample, type AudioFrame } from "../../base/audio.ts";
 import { LIMITS } from "../../base/limits.ts";
 import type { Usage } from "../../events/effect.events.ts";
@@ -13,11 +13,13 @@ import {
   type History,
   type ReplyInput,
 } from "../../folds/history.ts";
-import type { ToolCall } from "../../providers/llm.port.ts";
+import type { Llm, ToolCall } from "../../providers/llm.port.ts";
+import { charactersOf } from "../../providers/tts.port.ts";
 import type { Guard } from "../../providers/breaker.port.ts";
 import type { RoomConnection } from "../../media/room.port.ts";
 import type { AgentParts, PartsOf, Voice } from "../agent-parts.ts";
 import type { EffectResult, Runner, RunningEffect } from "../effect.ts";
+import type { Purse } from "../purse.ts";
 import { streamAnswer, type Left } from "./answer-stream.ts";
 import { estimatedTokens } from "./asked-model.ts";
 import { quietly, type CallMedia } from "./call-media.ts";
@@ -80,6 +82,8 @@ class Reply {
   readonly #failed = new AbortController();
   /** Aborted when it is stopped, and when it fails. */
   readonly #signal: AbortSignal;
+  /** Aborted where a budget lets no more be said: the model need not go on. */
+  readonly #enough = new AbortController();
   readonly #committed = Promise.withResolvers<void>();
   readonly #usage: Usage[] = [];
   readonly #toolCalls: ToolCall[] = [];
@@ -91,6 +95,8 @@ class Reply {
   /** The sentence that the voice was given last. */
   #speaking: Promise<Spoken> | undefined;
   #segments = 0;
+  /** Sentences that may be said: the first so many. */
+  #admitted = 0;
   /** Where the sentence that is spoken now begins. */
   #sentenceMs = 0;
   #writtenMs = 0;
@@ -202,7 +208,8 @@ class Reply {
     if (signal.aborted) return;
     const asked = context ? withContext(history, context) : history;
     const messages = messagesOf(asked);
-    const { models, told } = modelRoute(this.#parts, messages, call.settings.language);
+    const route = modelRoute(this.#parts, messages, call.settings.language);
+    const { told } = route;
     const specs = tools.map(({ spec }) => spec);
     const names = specs.map(({ name }) => name);
     this.#requestedAt = call.clock.now();
@@ -211,9 +218,10 @@ class Reply {
     const request = { messages, tools: specs };
     const inputTokens = estimatedTokens(request);
     const answer = streamAnswer(request, {
-      models,
+      models: this.#inBudget(route.models),
+      admit: call.purse && ((model) => this.#admit(model, inputTokens)),
       clock: call.clock,
-      signal,
+      signal: AbortSignal.any([signal, this.#enough.signal]),
       awaited: this.#committed.promise,
       firstTokenMs: call.settings.answer.firstToken,
       totalMs: call.settings.answer.total,
@@ -259,7 +267,10 @@ class Reply {
   /** So a new owner finds all that was to be said, and not only what was said already (L5). */
   async #log(text: string, ref: string, index: number): Promise<void> {
     await this.#committed.promise;
-    if (this.#effect.signal.aborted) return;
+    if (this.#effect.signal.aborted || this.#enough.signal.aborted) return;
+    const { purse } = this.#effect.call;
+    if (purse && !(await this.#mayBeSaid(text, purse))) return this.#endBefore(index);
+    this.#admitted = index + 1;
     const words = wordsOf(text).length;
     const segment = { ref, chars: text.length, words, question: text.trimEnd().endsWith("?") };
     const first = index === 0 && this.#firstTokenAt !== undefined;
@@ -284,7 +295,7 @@ class Reply {
 
   async #speak(text: string, ref: string, index: number): Promise<void> {
     const signal = this.#signal;
-    if (signal.aborted) return;
+    if (signal.aborted || index >= this.#admitted) return;
     this.#sentenceMs = this.#writtenMs;
     this.#speaking = this.#voice.speak(text);
     const { ttfbMs, ...measured } = await this.#speaking;
@@ -292,6 +303,33 @@ class Reply {
     const timing = index === 0 && ttfbMs !== undefined ? { ttfbMs } : {};
     quietly(this.#effect.progress({ type: "speech.segment", ref, ...measured, ...timing }));
     await this.#keepPace();
+  }
+
+  /** What a budget asks for: the cheapest goes first. */
+  #inBudget(models: readonly Llm[]): readonly Llm[] {
+    const { input, call } = this.#effect;
+    const isThrifty = input.measure !== undefined && input.measure !== "warn";
+    return (isThrifty && call.purse?.cheapestFirst(this.#parts.models)) || models;
+  }
+
+  #admit(model: Llm, inputTokens: number): Promise<number | undefined> {
+    const { id: effect, call, input } = this.#effect;
+    const { turn, measure } = input;
+    return call.purse!.admitModel({ effect, turn, model, inputTokens, measure });
+  }
+
+  #mayBeSaid(text: string, purse: Purse): Promise<boolean> {
+    const { id: effect, input } = this.#effect;
+    const voices = this.#parts.voices.map(({ tts }) => tts);
+    const isFixed = input.saying !== null && this.#kind === "reply";
+    const ask = { effect, turn: input.turn, voices, characters: charactersOf(text), isFixed };
+    return purse.admitSpeech(ask);
+  }
+
+  /** Where a budget ends, so does the answer, behind what is said; without a word it has failed. */
+  #endBefore(index: number): void {
+    this.#enough.abort();
+    if (index === 0) throw new AppError("budget.spent", "no budget for the voice");
   }
 
   /** M3: speech is not synthesised further ahead than the buffer holds. */

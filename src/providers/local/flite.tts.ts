@@ -3,7 +3,7 @@ import { AppError } from "../../base/errors.ts";
 import { takesVoice, type Tts, type TtsEvent, type TtsRequest } from "../tts.port.ts";
 import type { FliteAsk, FliteSpeech, Phone } from "./flite.worker.ts";
 import { toSpokenWords } from "./spoken-text.ts";
-import { WorkerPort, workerUrl } from "./worker-port.ts";
+import { WorkerPort, workerUrl } from "../../base/worker-port.ts";
 
 /**
  * Speech of CMU Flite (its voices come inside the npm package), made in a worker thread.

@@ -4,7 +4,7 @@ import { parseWav, resample } from "../../base/audio.ts";
 import { AppError } from "../../base/errors.ts";
 import { runWasi } from "./flite-wasi.ts";
 import type { WasiRun } from "./flite-wasi.ts";
-import { serveWorker } from "./worker-port.ts";
+import { serveWorker } from "../../base/worker-port.ts";
 
 /** The synthesis thread: flite is one blocking command, run anew in fresh memory for each text. */
 export type FliteAsk =

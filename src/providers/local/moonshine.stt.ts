@@ -4,7 +4,7 @@ import type { MoonshinePaths } from "./models.ts";
 import { MoonshineStream, PAD_AFTER_MS, PAD_BEFORE_MS } from "./moonshine-stream.ts";
 import type { Decode } from "./moonshine-stream.ts";
 import { cleanTranscript } from "./transcript-text.ts";
-import { WorkerPort, workerUrl } from "./worker-port.ts";
+import { WorkerPort, workerUrl } from "../../base/worker-port.ts";
 
 /**
  * Offline speech to text: Moonshine tiny (English) under sherpa-onnx, in one worker thread for all

@@ -3,7 +3,7 @@ import { createOfflineRecognizer } from "sherpa-onnx";
 import type { OfflineRecognizer } from "sherpa-onnx";
 import { AppError } from "../../base/errors.ts";
 import type { MoonshinePaths } from "./models.ts";
-import { serveWorker } from "./worker-port.ts";
+import { serveWorker } from "../../base/worker-port.ts";
 
 /** The decoding thread: one Moonshine recognizer, one run of samples in, its text out. */
 const RATE_HZ = 16_000;

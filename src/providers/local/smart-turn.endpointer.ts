@@ -2,7 +2,7 @@ import { samplesOf } from "../../base/audio.ts";
 import type { AudioFrame } from "../../base/audio.ts";
 import type { Endpointer } from "../endpointer.port.ts";
 import type { SmartTurnPaths } from "./models.ts";
-import { WorkerPort, workerUrl } from "./worker-port.ts";
+import { WorkerPort, workerUrl } from "../../base/worker-port.ts";
 
 /**
  * The open end-of-turn model Smart Turn v3.2 (Daily, BSD-2-Clause) under onnxruntime-web, in one

@@ -6,7 +6,7 @@ import type { AudioFrame } from "../../base/audio.ts";
 import { AppError } from "../../base/errors.ts";
 import { MEL_BANDS, MEL_HOP, MEL_RATE_HZ, toLogMel } from "./log-mel.ts";
 import type { SmartTurnPaths } from "./models.ts";
-import { serveWorker } from "./worker-port.ts";
+import { serveWorker } from "../../base/worker-port.ts";
 
 /** The judging thread: one model, the last seconds of a turn in, a probability out. */
 const WINDOW_SAMPLES = 8 * MEL_RATE_HZ;

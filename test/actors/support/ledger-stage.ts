@@ -21,12 +21,16 @@ export async function tell(usage: Stream, ...events: readonly UsageEvent[]): Pro
   }
 }
 
-/** What stands in the cost stream. */
-export async function posted(cost: Stream): Promise<Transaction[]> {
+/** What stands in a tenant's cost stream. */
+export async function postedOf(cost: Stream, tenant: string): Promise<Transaction[]> {
   const all: Transaction[] = [];
-  for await (const { value } of cost.read({ tenant: TENANT }))
+  for await (const { value } of cost.read({ tenant }))
     all.push(...parsePosting(value).transactions);
   return all;
+}
+
+export function posted(cost: Stream): Promise<Transaction[]> {
+  return postedOf(cost, TENANT);
 }
 
 export interface LedgerStage {

@@ -2,12 +2,14 @@ import type { Json, LogRecord } from "../../../src/events/record.ts";
 import type { CallHeader } from "../../../src/events/call.events.ts";
 import type { TurnSettings } from "../../../src/events/settings.events.ts";
 import type { TurnEnded } from "../../../src/events/turn.events.ts";
+import { BudgetChecks } from "./budget-checks.ts";
 import { BOOM, type Coverage } from "./coverage.ts";
 
 /**
  * What must hold of every log, whatever happened while it was written: one pass over its records.
  * The names before the colon are those of the requirements: T2 to T24 of turn taking, which stand
- * in docs/spec/turn.md, E4 one end for each effect, E6 time, L1 one writer per epoch.
+ * in docs/spec/turn.md, B1 to B4 of budgets (budget-checks.ts), E4 one end for each effect, E6
+ * time, L1 one writer per epoch.
  */
 export interface CheckOptions {
   readonly coverage: Coverage;
@@ -60,6 +62,7 @@ interface LiveTurn {
 export class LogChecks {
   readonly faults: string[] = [];
   readonly #options: CheckOptions;
+  readonly #budgets = new BudgetChecks();
   readonly #live = new Map<number, LiveTurn>();
   readonly #started = new Map<string, Started>();
   readonly #finals = new Set<string>();
@@ -82,6 +85,7 @@ export class LogChecks {
   }
 
   add(record: LogRecord): void {
+    this.#budgets.add(record);
     this.#order(record);
     this.#takeover(record);
     this.#timers(record);
@@ -96,6 +100,7 @@ export class LogChecks {
 
   /** What can be said only of a whole call. */
   finish(): void {
+    this.faults.push(...this.#budgets.faults);
     for (const [id, { ends }] of this.#started)
       if (ends !== 1) this.#fault("E4-one-end", `${id} has ${ends} ends`);
     const last = this.#previous?.input.type;

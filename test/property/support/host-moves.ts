@@ -1,3 +1,4 @@
+import type { DueMeasure } from "../../../src/events/budget.events.ts";
 import { BOOM } from "./coverage.ts";
 import type { Move } from "./moves.ts";
 import { SENTENCES } from "./phrases.ts";
@@ -40,6 +41,10 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
       const given = { agent, settings, agents, texts: Object.keys(texts), hooks: [...hooks] };
       return command(world, { name: "agent", ...given }, texts);
     },
+  },
+  budget: {
+    weight: 0.15,
+    run: (world) => changeBudget(world, world.dice.pick(MILDER)),
   },
   noteTimers: {
     weight: 1,
@@ -129,6 +134,16 @@ export const HOST_MOVES: Readonly<Record<string, Move>> = {
   },
 };
 
+const MILDER = ["none", "warn", "cheaperModel", "shorterAnswers", "noVision"] as const;
+
+function changeBudget(world: World, measure: DueMeasure): boolean {
+  if (!world.host) return false;
+  const budget = { node: "call:c-property", limitPico: "100", spentPico: "97", heldPico: "1" };
+  world.coverage.count(`budget.${measure}`);
+  world.offer((host) => host.offer({ input: { type: "budget.changed", measure, ...budget } }));
+  return true;
+}
+
 function letGo(world: World): boolean {
   const { owner } = world;
   if (owner) world.abandon(owner);
@@ -138,6 +153,7 @@ function letGo(world: World): boolean {
 /** What ends a call before its time; only tried once a run has had its inputs. */
 export const CLOSERS: Readonly<Record<string, Move>> = {
   end: { weight: 1, run: (world) => command(world, { name: "end", reason: "asked" }) },
+  budgetIsOut: { weight: 1, run: (world) => changeBudget(world, "farewell") },
   disconnect: {
     weight: 1,
     run: (world) => {

@@ -199,4 +199,12 @@ export const MUTANTS: readonly Mutant[] = [
     `hasFarewell: ({ context }) => [hasText(context, "farewell")],`,
     "hasFarewell: () => [],",
   ]),
+  one("a farewell for lack of money is taken back", "machines/room-budget.rules.ts", [
+    ` || context.measure === "farewell") return`,
+    ") return",
+  ]),
+  one("a wait is covered though words are saved", "machines/turn-runs.rules.ts", [
+    " || savesWords(context.measure)",
+    "",
+  ]),
 ];

@@ -70,6 +70,13 @@ export const REQUIRED: readonly string[] = [
   "judged.hanging",
   "settings.set",
   "agent.edited",
+  "budget.none",
+  "budget.warn",
+  "budget.cheaperModel",
+  "budget.shorterAnswers",
+  "budget.noVision",
+  "budget.farewell",
+  "measure.taken",
   // Turns.
   "turn.holds",
   "turn.completed",

@@ -2,8 +2,8 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
 import type { Transferable } from "node:worker_threads";
-import { AppError, codeOf, toAppError } from "../../base/errors.ts";
-import type { ErrorCode } from "../../base/errors.ts";
+import { AppError, codeOf, toAppError } from "./errors.ts";
+import type { ErrorCode } from "./errors.ts";
 
 /**
  * Questions to one worker thread, answered one at a time so that the loop never blocks (E7).

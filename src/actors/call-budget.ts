@@ -1,0 +1,371 @@
+import { type Cancel, type Clock, sleep } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import type { Ids } from "../base/id.ts";
+import type { Logger } from "../base/logger.ts";
+import type { EventLog } from "../broker/event-log.port.ts";
+import type { DueMeasure, Measure } from "../events/budget.events.ts";
+import type { CallHeader } from "../events/call.events.ts";
+import type { CallRef, LogRecord, StoredInput } from "../events/record.ts";
+import type { UsageEvent } from "../events/usage.events.ts";
+import { isShorter } from "../folds/history.ts";
+import { Metering } from "../folds/metering.ts";
+import { Allotment } from "../ledger/allotment.ts";
+import { Bill } from "../ledger/bill.ts";
+import { budgetPath } from "../ledger/budgets.ts";
+import type { CostLine } from "../ledger/lines.ts";
+import { parsePico } from "../ledger/money.ts";
+import type { Prices } from "../ledger/rating.ts";
+import { largestWithin, strictestDue } from "../ledger/slices.ts";
+import type { Llm } from "../providers/llm.port.ts";
+import type { Tts } from "../providers/tts.port.ts";
+import { CallLeases, PATIENCE_MS, UNBOUNDED } from "./call-leases.ts";
+import type { Leases, Standing } from "./ledger-budgets.ts";
+import { LastingSlices } from "./lasting-slices.ts";
+import { WholeLog } from "./whole-log.ts";
+import type { ModelAsk, Purse, SpeechAsk } from "./purse.ts";
+import { dearestOf, modelCost, speechCost } from "./slice-costs.ts";
+
+/**
+ * The money of one call while it runs. W1: what is let out is held at its worst first, out of what
+ * was leased to the call: in memory, so that a turn waits for no ledger while there is enough. W2:
+ * what it has cost is folded from its own log, as the ledger will. W3: what is decided for want of
+ * money reaches the charts as a logged input. W4: what is needed for the last words is held from
+ * the beginning, and they are said whatever they cost. W5: a ledger that cannot be asked silences
+ * nobody: it is told later.
+ */
+export interface CallBudgetPorts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly log: Pick<EventLog, "read">;
+  readonly prices: Prices;
+  /** The ledger of the call's tenant. */
+  readonly leases: () => Promise<Leases>;
+  /** Of an agent of the call, by its name there. */
+  readonly voicesOf: (agent: string) => readonly Tts[];
+  readonly offer: (input: StoredInput) => Promise<unknown>;
+}
+
+/** Between two looks at what lasts, as a connection. */
+const LOOK_MS = 30_000;
+/** Tokens of an answer under a budget: at most, in short ones, and below which none is of use. */
+const ANSWER = { most: 1_000n, short: 120n, least: 40n } as const;
+/** What the whole of a budget is left of, in thousandths, where a measure begins. */
+export const THRESHOLDS: Readonly<Record<Measure, number>> = {
+  warn: 200,
+  cheaperModel: 150,
+  shorterAnswers: 100,
+  noVision: 50,
+  farewell: 0,
+};
+const FAREWELL = "farewell";
+
+export class CallBudget implements Purse, Disposable {
+  readonly #ref: CallRef;
+  readonly #ports: CallBudgetPorts;
+  readonly #metering = new Metering();
+  readonly #bill: Bill;
+  readonly #allotment = new Allotment();
+  readonly #closing = new AbortController();
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #records: WholeLog;
+  readonly #lasting: LastingSlices;
+  readonly #turnOf = new Map<string, string>();
+  readonly #turnCost = new Map<string, bigint>();
+  #lines = 0;
+  #header: CallHeader | undefined;
+  #farewell = "";
+  #leases: CallLeases | undefined;
+  #isAhead = false;
+  /** The ledger could not be asked in time: nothing is bounded until it can. */
+  #isAway = false;
+  #measure: DueMeasure = "none";
+  #look: Cancel | undefined;
+  /** The largest slice that was asked for. */
+  #largest = 0n;
+
+  constructor(ref: CallRef, ports: CallBudgetPorts) {
+    this.#ref = ref;
+    this.#ports = ports;
+    this.#bill = new Bill(ref.tenant, { ...ports.prices, at: Math.floor(ports.clock.now()) });
+    this.#lasting = new LastingSlices(this.#allotment, ports.prices);
+    this.#records = new WholeLog(ref, {
+      ...ports,
+      signal: this.#closing.signal,
+      fold: (record) => this.#fold(record),
+      onFailure: (error) => this.#warn("a call's budget cannot be folded", error),
+    });
+  }
+
+  /** Each record of the call that its log has acknowledged, in order. */
+  apply(record: LogRecord): void {
+    this.#records.apply(record);
+  }
+
+  async admitModel(ask: ModelAsk): Promise<number | undefined> {
+    if (!(await this.#isBound())) return undefined;
+    const { model, inputTokens, measure, effect } = ask;
+    const cost = (tokens: bigint): bigint =>
+      modelCost(this.#subject("llm", model), { inputTokens, tokens }, this.#ports.prices);
+    const isShort = measure !== undefined && isShorter(measure);
+    const size = { min: ANSWER.least, max: isShort ? ANSWER.short : ANSWER.most };
+    const most = cost(size.max);
+    if (most === 0n) return undefined;
+    const turn = this.#turn(effect, ask.turn);
+    await this.#reach(most, turn);
+    const tokens =
+      this.#measure === FAREWELL ? undefined : largestWithin(this.#free(turn), size, cost);
+    if (tokens === undefined) {
+      this.#exhaust(turn, cost(size.min));
+      throw new AppError("budget.spent", `no budget for a request to ${model.model}`);
+    }
+    this.#take(effect, cost(tokens));
+    return Number(tokens);
+  }
+
+  async admitSpeech(ask: SpeechAsk): Promise<boolean> {
+    if (!(await this.#isBound())) return true;
+    const { effect, voices, characters } = ask;
+    const worst = this.#speechCost(voices, characters);
+    const turn = this.#turn(effect, ask.turn);
+    await this.#reach(worst, turn);
+    const isLastWord = ask.isFixed && this.#measure === FAREWELL;
+    if (!isLastWord && worst > this.#free(turn)) {
+      this.#exhaust(turn, worst);
+      return false;
+    }
+    this.#take(effect, worst);
+    return true;
+  }
+
+  cheapestFirst(models: readonly Llm[]): readonly Llm[] {
+    const usual = { inputTokens: 1_000, tokens: 200n };
+    const cost = (model: Llm): bigint =>
+      modelCost(this.#subject("llm", model), usual, this.#ports.prices);
+    return models.toSorted((a, b) => Number(cost(a) - cost(b)));
+  }
+
+  /** Looks no more; what it has leased is another owner's, or expires. */
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+    this.#look?.();
+    this.#opened.resolve();
+  }
+
+  #fold(record: LogRecord): void {
+    const { input } = record;
+    for (const event of this.#metering.apply(record)) this.#count(event);
+    if (input.type === "call.opened") void this.#open(record);
+    if (input.type === "budget.changed") this.#measure = input["measure"] as DueMeasure;
+    if (input.type === "effect.ended") this.#drop(input["effect"] as string);
+    if (input.type === "call.ended") return void this.#close();
+    if (this.#leases) this.#watch();
+  }
+
+  #count(event: UsageEvent): void {
+    this.#bill.add(event);
+    const { lines } = this.#bill;
+    for (; this.#lines < lines.length; this.#lines++) {
+      const line = lines[this.#lines]!;
+      const pico = line.priceId === null ? this.#ceiling(line) : line.amountPico;
+      this.#allotment.spend(effectOf(event), pico);
+      const { turn } = event;
+      if (turn !== undefined) this.#turnCost.set(turn, (this.#turnCost.get(turn) ?? 0n) + pico);
+    }
+    this.#lasting.tell(event, this.#now());
+  }
+
+  /** What has no price counts at the dearest that there is. */
+  #ceiling(line: CostLine): bigint {
+    return dearestOf(this.#ports.prices, line, this.#ref.tenant);
+  }
+
+  async #open({ input, text }: LogRecord): Promise<void> {
+    const header = input["header"] as unknown as CallHeader;
+    this.#header = header;
+    const texts = (text?.value ?? {}) as Readonly<Record<string, string>>;
+    this.#farewell = texts["overBudget"] ?? texts["farewell"] ?? "";
+    while (!this.#leases && !this.#closing.signal.aborted)
+      try {
+        await this.#lease(header, await this.#ports.leases());
+      } catch (error) {
+        this.#warn("a call's budget is not known", error);
+        this.#opened.resolve();
+        await sleep(this.#ports.clock, LOOK_MS, this.#closing.signal);
+      }
+    this.#opened.resolve();
+  }
+
+  async #lease(header: CallHeader, leases: Leases): Promise<void> {
+    const { call, agent, budget } = header;
+    if (budget?.callPico !== undefined)
+      await leases.limit(`call:${call}`, parsePico(budget.callPico));
+    const path = budgetPath({ agent: agent.name, call });
+    const { signal } = this.#closing;
+    this.#leases = new CallLeases(this.#ref, this.#allotment, {
+      ...this.#ports,
+      leases,
+      path,
+      signal,
+    });
+    if (this.#leases.standing.length > 0) await this.#reserve(this.#leases);
+    this.#watch();
+  }
+
+  /** What the last words will cost. */
+  async #reserve(leases: CallLeases): Promise<void> {
+    const worst = this.#speechCost(this.#ports.voicesOf(""), this.#farewell.length);
+    if (worst > this.#free() && !(await leases.reach(worst, 1n))) this.#isAway = true;
+    if (worst > this.#free()) this.#exhaust();
+    else this.#allotment.hold(FAREWELL, worst);
+  }
+
+  /** Whether anything bounds the call; nothing does while its ledger is not known in time (W5). */
+  async #isBound(): Promise<boolean> {
+    if (!this.#leases) {
+      const late = new AbortController();
+      const over = sleep(this.#ports.clock, PATIENCE_MS, late.signal);
+      await Promise.race([this.#opened.promise, over]);
+      late.abort();
+    }
+    return this.#standing.length > 0 || this.#header?.budget?.turnPico !== undefined;
+  }
+
+  get #standing(): readonly Standing[] {
+    return this.#leases?.standing ?? [];
+  }
+
+  /** What may be held now. */
+  #free(turn?: string): bigint {
+    const left = turn === undefined ? UNBOUNDED : this.#turnLeft(turn);
+    const isLeased = this.#standing.length > 0 && !this.#isAway;
+    const leased = isLeased ? this.#allotment.available(this.#now()) : UNBOUNDED;
+    return left < leased ? left : leased;
+  }
+
+  #turnLeft(turn: string): bigint {
+    const limit = this.#header?.budget?.turnPico;
+    if (limit === undefined) return UNBOUNDED;
+    let held = 0n;
+    for (const [effect, of] of this.#turnOf)
+      if (of === turn) held += this.#allotment.heldFor(effect);
+    return parsePico(limit) - (this.#turnCost.get(turn) ?? 0n) - held;
+  }
+
+  #turn(effect: string, n: number): string {
+    const turn = `turn.${n}`;
+    this.#turnOf.set(effect, turn);
+    return turn;
+  }
+
+  #take(effect: string, amountPico: bigint): void {
+    this.#allotment.hold(effect, this.#allotment.heldFor(effect) + amountPico);
+    if (amountPico > this.#largest) this.#largest = amountPico;
+    this.#watch();
+  }
+
+  #drop(effect: string): void {
+    this.#allotment.drop(effect);
+    this.#turnOf.delete(effect);
+  }
+
+  /** Leases what is wanted where it is not in memory. */
+  async #reach(wantedPico: bigint, turn: string): Promise<void> {
+    if (!this.#leases || wantedPico <= this.#allotment.available(this.#now())) return;
+    if (this.#standing.length === 0 || this.#turnLeft(turn) <= 0n) return;
+    this.#isAway = !(await this.#leases.reach(wantedPico));
+  }
+
+  /** After anything has changed: leases ahead of need, and says what is due. */
+  #watch(): void {
+    const leases = this.#leases;
+    const standing = this.#standing;
+    if (!leases || standing.length === 0 || this.#closing.signal.aborted) return;
+    this.#look ??= this.#ports.clock.after(LOOK_MS, () => this.#lookAgain());
+    if (this.#allotment.available(this.#now()) < this.#largest) this.#leaseAhead(leases);
+    const thresholds = { ...THRESHOLDS, ...this.#header!.budget?.thresholds };
+    const left = standing.map(({ availablePico, limitPico }) => ({
+      availablePico: availablePico + leases.ownPico,
+      limitPico,
+    }));
+    const due = strictestDue(left, thresholds);
+    if (due === FAREWELL) this.#exhaust();
+    else this.#say(due);
+  }
+
+  /** Off the path of a turn. Where nothing is to be had and more is spent than leased, it ends. */
+  #leaseAhead(leases: CallLeases): void {
+    if (this.#isAhead || this.#measure === FAREWELL) return;
+    const isOverdrawn = (): boolean => this.#allotment.available(this.#now()) < 0n;
+    const wanted = isOverdrawn() ? 0n : this.#largest;
+    // What others may need too is not kept for later.
+    if (!isOverdrawn() && !leases.isAmple(wanted)) return;
+    this.#isAhead = true;
+    void leases.reach(wanted).then((reached) => {
+      this.#isAhead = false;
+      if (reached && isOverdrawn()) this.#exhaust();
+    });
+  }
+
+  #lookAgain(): void {
+    this.#look = undefined;
+    this.#lasting.look(this.#now());
+    void this.#leases?.renew();
+    this.#watch();
+  }
+
+  /** Nothing more can be held: the last words, out of what was kept for them. */
+  #exhaust(turn?: string, wantedPico = 0n): void {
+    // It is the turn's own budget that ends: the call goes on.
+    if (turn !== undefined && this.#turnLeft(turn) < wantedPico) return;
+    this.#allotment.drop(FAREWELL);
+    this.#say(FAREWELL);
+  }
+
+  #say(measure: DueMeasure): void {
+    if (measure === this.#measure || this.#measure === FAREWELL) return;
+    this.#measure = measure;
+    const [least] = this.#standing.toSorted((a, b) => Number(a.availablePico - b.availablePico));
+    const told = {
+      measure,
+      node: least?.node ?? "",
+      limitPico: String(least?.limitPico ?? 0n),
+      spentPico: String(this.#allotment.costPico),
+      heldPico: String(this.#allotment.heldPico),
+    };
+    this.#ports.offer({ type: "budget.changed", ...told }).catch(() => undefined);
+  }
+
+  /** The call is over: what it has cost, it has. */
+  async #close(): Promise<void> {
+    this[Symbol.dispose]();
+    await this.#leases?.settle();
+  }
+
+  #speechCost(voices: readonly Tts[], characters: number): bigint {
+    const costs = voices.map((tts) =>
+      speechCost(this.#subject("tts", tts), characters, this.#ports.prices),
+    );
+    return costs.reduce((a, b) => (a > b ? a : b), 0n);
+  }
+
+  #subject(service: "llm" | "tts", of: { readonly provider: string; readonly model: string }) {
+    const { tenant, call } = this.#ref;
+    const { provider, model } = of;
+    return { request: "", call, tenant, service, provider, model, at: this.#now() };
+  }
+
+  #now(): number {
+    return this.#ports.clock.now();
+  }
+
+  #warn(what: string, error: unknown): void {
+    this.#ports.logger.log("warn", what, { ...this.#ref, error: String(error) });
+  }
+}
+
+/** Events of an effect's requests name it first. */
+function effectOf({ clientRequest }: UsageEvent): string {
+  const end = clientRequest.indexOf("/");
+  return end < 0 ? clientRequest : clientRequest.slice(0, end);
+}
