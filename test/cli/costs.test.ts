@@ -494,7 +494,7 @@ suite("the cost of one call", () => {
     assert.ok(sums.length > 5, stdout);
     assert.ok(sums[0]! < sums.at(-1)!, stdout);
     assert.equal(sums.at(-1), TOTAL / 1e12);
-    assert.match(stdout, /^sum 0\.0061852 USD$/m);
+    assert.match(stdout, /^sum 0\.0071852 USD$/m);
   });
 
   test("--follow without a call, and a call that is not there, are refused", async () => {
