@@ -60,6 +60,8 @@ export class LedgerActor {
   /** In the usage stream, of what is taken. */
   #cursor = 0;
   #sinceSnapshot = 0;
+  /** What was warned of: once is enough. */
+  readonly #unpriced = new Set<string>();
   /** Of `onPosted`. */
   #toldOf = 0;
   /** Aborted, whoever rests stops resting. */
@@ -146,14 +148,19 @@ export class LedgerActor {
     const { clock, tenant } = this.#options;
     const stop = (): void => this.wake();
     signal.addEventListener("abort", stop);
+    let waitsFor: string | undefined;
     while (!signal.aborted) {
       // What comes while it looks may be behind where it has looked.
       const nap = (this.#nap = new AbortController());
       try {
         await ((await isMine()) ? this.catchUp(signal) : this.refresh());
+        waitsFor = undefined;
       } catch (error) {
-        if (ERRORS[codeOf(error)].family === "corrupt") throw error;
-        this.#logger.log("warn", "the ledger waits", { tenant, error: String(error) });
+        const code = codeOf(error);
+        if (ERRORS[code].family === "corrupt") throw error;
+        if (code !== waitsFor)
+          this.#logger.log("warn", "the ledger waits", { tenant, error: String(error) });
+        waitsFor = code;
       }
       if (!signal.aborted) await sleep(clock, LOOK_EVERY_MS, nap.signal);
     }
@@ -275,6 +282,9 @@ export class LedgerActor {
       for (const { account, rated } of entries) {
         if (account !== "suspense:unrated" || !event || !rated) continue;
         const { provider, requestModel: model, call } = event;
+        const name = `${provider}/${model}/${rated.meter}`;
+        if (this.#unpriced.has(name)) continue;
+        this.#unpriced.add(name);
         const fields = { tenant: event.tenant, call, provider, model, meter: rated.meter };
         this.#logger.log("warn", "no price is known for what was used", fields);
       }
