@@ -107,13 +107,6 @@ export class Bookkeeper implements AsyncDisposable {
     return this.#options.projector?.problem;
   }
 
-  /** Resolves when all that was offered so far is posted and projected. */
-  async idle(): Promise<void> {
-    await this.#outbox.idle();
-    for (const tenant of this.#kept.keys()) await (await this.ledgerOf(tenant)).catchUp();
-    await this.#options.projector?.idle();
-  }
-
   /** As they are believed now. */
   get prices(): Prices {
     return this.#options.prices();
@@ -130,6 +123,13 @@ export class Bookkeeper implements AsyncDisposable {
       prices: this.prices,
       leases: async () => ledgerLeases(await this.ledgerOf(ref.tenant)),
     });
+  }
+
+  /** Resolves when all that was offered so far is posted and projected. */
+  async idle(): Promise<void> {
+    await this.#outbox.idle();
+    for (const tenant of this.#kept.keys()) await (await this.ledgerOf(tenant)).catchUp();
+    await this.#options.projector?.idle();
   }
 
   /** What waits to be told is found by the next start. */

@@ -1,5 +1,6 @@
 import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
+import { TenantBudgets } from "../actors/tenant-budgets.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
@@ -20,6 +21,7 @@ import {
   MACHINES,
   openBrowserRooms,
   openCommands,
+  openMetrics,
   openProviders,
   openBookkeeper,
   openBundledAgent,
@@ -58,11 +60,13 @@ export async function serve(
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
   const books = opened.use(await openBookkeeper(config, broker));
+  const metrics = opened.use(await openMetrics(config, broker, books));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
     feed.grew(ref);
     books.offer(ref, record);
+    metrics?.offer(ref, record);
     onRecord(ref, record);
   };
   const rooms = openBrowserRooms();
@@ -82,14 +86,7 @@ export async function serve(
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
-  const newCall = (room: string): NewCall => ({
-    call: systemIds.call(),
-    tenant: "local",
-    room,
-    identity: "agent",
-    ...callOf(slot.now),
-    recording: null,
-  });
+  const newCall = (room: string): NewCall => pageCall(room, slot.now);
   const owner: TalkPorts["supervisor"] = {
     open: (call) => supervisor.open(call),
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
@@ -107,6 +104,7 @@ export async function serve(
     charts: allCharts().map(([, chart]) => chart),
     commands,
     fleet: () => member.view.answer(),
+    budgets: new TenantBudgets(books, systemIds),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
@@ -119,6 +117,18 @@ export async function serve(
   const speech = { check: async () => providers.missing, isNeeded: false };
   const health = { ...healthOf(config, broker, books), speech, ...work?.health };
   return { url, slot, work, books, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** A call of somebody at the page. */
+function pageCall(room: string, agent: VoiceAgent): NewCall {
+  return {
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    ...callOf(agent),
+    recording: null,
+  };
 }
 
 /** It takes no jobs: its calls are those of the page. */

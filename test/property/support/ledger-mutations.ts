@@ -116,6 +116,16 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     ),
   ),
   bug(
+    "4: of what is decided together nothing is known before it is posted",
+    ["fold", "4 decided together"],
+    src("ahead.ts", "this.#seen.set(event.eventId, event.payloadHash);", ""),
+  ),
+  bug(
+    "8: what is decided together is rounded one by one",
+    ["fold", "4 decided together"],
+    src("ahead.ts", "this.#scopes.get(key) ?? this.#ledger.scope(key)", "this.#ledger.scope(key)"),
+  ),
+  bug(
     "10: digits go through a float",
     ["money", "10 no amount"],
     src("money.ts", "return BigInt(text);", "return BigInt(Number(text));"),
