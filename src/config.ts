@@ -115,6 +115,8 @@ export interface Config {
   readonly healthPort: number | undefined;
   readonly tenant: string;
   readonly modelsDir: string;
+  /** File of prices that go before those that came with the program. */
+  readonly prices: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
   readonly colors: boolean;
@@ -163,6 +165,7 @@ export function readConfig(flags: ConfigFlags = {}, env: Texts = ENVIRONMENT): C
     tenant: values.TURNFOLD_TENANT,
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
     modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
+    prices: values.TURNFOLD_PRICES && resolve(values.TURNFOLD_PRICES),
     logLevel: values.TURNFOLD_LOG_LEVEL,
     port: flags.port ?? values.TURNFOLD_PORT,
     colors: values.NO_COLOR === undefined,

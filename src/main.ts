@@ -1,4 +1,6 @@
-import { rm } from "node:fs/promises";
+import type { PartsOf } from "./actors/agent-parts.ts";
+import type { Tts } from "./providers/tts.port.ts";
+import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { Bookkeeper } from "./actors/bookkeeper.ts";
@@ -9,7 +11,7 @@ import { outageRunner } from "./actors/effects/outage.runner.ts";
 import { replyRunner } from "./actors/effects/reply.runner.ts";
 import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
-import { Supervisor } from "./actors/supervisor.ts";
+import { Supervisor, type SupervisorPorts } from "./actors/supervisor.ts";
 import { bundledAgent } from "./agent/bundled-agent.ts";
 import { partsOf } from "./agent/shelf.ts";
 import { agentOf, type VoiceAgent } from "./agent/voice-agent.ts";
@@ -30,7 +32,7 @@ import { ProcessLoad, type WorkerNow } from "./fleet/heartbeat.ts";
 import type { LiveKitDispatch } from "./fleet/livekit-dispatch.ts";
 import { endCallIn, hearEnds, type RoomEndPorts } from "./fleet/room-end.ts";
 import { Worker, type WorkerPorts } from "./fleet/worker.ts";
-import { priceBook } from "./ledger/price-book.ts";
+import { type PriceBook, priceBook, priceBookWith } from "./ledger/price-book.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
@@ -89,17 +91,35 @@ export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
 }
 
 /**
+ * The prices that came with the program, and those of the file that `TURNFOLD_PRICES` names. Error
+ * `config.invalid`, naming the file and the field.
+ */
+export async function openPriceBook({ prices: file }: Pick<Config, "prices">): Promise<PriceBook> {
+  if (file === undefined) return priceBook();
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    const { code = "it is no JSON" } = cause as NodeJS.ErrnoException;
+    const detail = { fix: "name a file of JSON that can be read, or leave TURNFOLD_PRICES out" };
+    throw new AppError("config.invalid", `TURNFOLD_PRICES: ${file}: ${code}`, { cause, detail });
+  }
+  return priceBookWith({ content, file });
+}
+
+/**
  * What the calls of this process cost: usage, ledgers, and the database that is configured. It
  * works once it is started; the database is opened behind its back, and only when there is
  * something for it.
  */
-export function openBookkeeper(config: Config, broker: Broker): Bookkeeper {
+export async function openBookkeeper(config: Config, broker: Broker): Promise<Bookkeeper> {
+  const book = await openPriceBook(config);
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   return new Bookkeeper({
     broker,
     clock: systemClock,
     logger,
-    prices: () => ({ book: priceBook() }),
+    prices: () => ({ book }),
     projector: openProjector(config, broker, logger),
     ...(config.nats && { owner: WORKER }),
     ...prefixOf(config),
@@ -237,6 +257,8 @@ export function openSupervisor(
     readonly roomOf: (call: string) => RoomMedia;
     /** Asked at each effect, so that an edited agent is at work from its next answer on. */
     readonly agent: () => VoiceAgent;
+    /** Without them no budget bounds a call. */
+    readonly books?: Bookkeeper | undefined;
   },
 ): Supervisor {
   const { vad, shelf, endpointer } = parts.providers;
@@ -252,6 +274,7 @@ export function openSupervisor(
     build: BUILD,
     worker: WORKER,
     ...prefixOf(config),
+    ...(parts.books && { budgetFor: budgetsOf(parts.books, agentParts) }),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       const speaking = { partsOf: agentParts, media, guard: BREAKERS };
@@ -273,10 +296,12 @@ export function openSupervisor(
 
 /** Metrics of the calls of this process; undefined where nobody has asked for them. */
 export async function openMetrics(
-  { metrics, logLevel }: Config,
+  config: Config,
   { log }: Broker,
 ): Promise<MetricsFeed | undefined> {
+  const { metrics, logLevel } = config;
   if (!metrics) return undefined;
+  const book = await openPriceBook(config);
   const { openOtelMetrics } = await fromOptional(
     ["api", "exporter-metrics-otlp-http", "resources", "sdk-metrics"].map(
       (name) => `@opentelemetry/${name}`,
@@ -286,8 +311,17 @@ export async function openMetrics(
   const { byTenant, ...where } = metrics;
   const logger = stderrLogger(logLevel, () => systemClock.now());
   const sink = openOtelMetrics({ ...where, version: VERSION, instance: WORKER, logger });
-  const desk = () => ({ book: priceBook(), at: systemClock.now() });
+  const desk = () => ({ book, at: systemClock.now() });
   return new MetricsFeed({ log, logger, sink, desk, byTenant });
+}
+
+function budgetsOf(
+  books: Bookkeeper,
+  agentParts: PartsOf,
+): NonNullable<SupervisorPorts["budgetFor"]> {
+  const voicesOf = (agent: string): readonly Tts[] =>
+    agentParts(agent).voices.map(({ tts }) => tts);
+  return (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: systemIds });
 }
 
 /** What the calls of this process may be told; each supervisor is attached to it. */

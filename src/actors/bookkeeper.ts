@@ -3,7 +3,9 @@ import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
 import type { Prices } from "../ledger/rating.ts";
+import { CallBudget, type CallBudgetPorts } from "./call-budget.ts";
 import type { LedgerActor } from "./ledger-actor.ts";
+import { ledgerLeases } from "./ledger-budgets.ts";
 import { TenantBook } from "./tenant-book.ts";
 import { TenantLease } from "./tenant-lease.ts";
 import { UsageOutbox } from "./usage-outbox.ts";
@@ -98,6 +100,24 @@ export class Bookkeeper implements AsyncDisposable {
   /** Why the database is behind, undefined where it is not or where there is none. */
   get problem(): string | undefined {
     return this.#options.projector?.problem;
+  }
+
+  /** As they are believed now. */
+  get prices(): Prices {
+    return this.#options.prices();
+  }
+
+  /** The budget of a call of this process: of its tenant's ledger. */
+  budgetOf(ref: CallRef, call: Pick<CallBudgetPorts, "offer" | "ids" | "voicesOf">): CallBudget {
+    const { broker, clock } = this.#options;
+    return new CallBudget(ref, {
+      ...call,
+      clock,
+      logger: this.#logger,
+      log: broker.log,
+      prices: this.prices,
+      leases: async () => ledgerLeases(await this.ledgerOf(ref.tenant)),
+    });
   }
 
   /** What waits to be told is found by the next start. */

@@ -6,7 +6,7 @@ import { Meter, Service } from "../events/effect.events.ts";
 import type { CallRef } from "../events/record.ts";
 import type { Explained } from "../ledger/bill.ts";
 import type { CostLine } from "../ledger/lines.ts";
-import { openStore, storeName } from "../main.ts";
+import { openPriceBook, openStore, storeName } from "../main.ts";
 import { findCall } from "./call-finder.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import {
@@ -99,7 +99,9 @@ export function register(program: Command, cli: Cli): void {
   defineCommand<Options>(program, cli, {
     usage: "costs [tenant]",
     summary: "what the calls of a tenant cost, line by line, and why",
-    details: "List prices of data/prices.json. What has no price is told, and is not in the sum.",
+    details:
+      "List prices of data/prices.json, and before them what TURNFOLD_PRICES says. What has no " +
+      "price is told, and is not in the sum.",
     options: [
       { flags: "--by <what>", description: "sums instead of lines", choices: BY },
       { flags: "--explain <line>", description: "why this line has its amount" },
@@ -119,11 +121,12 @@ export function register(program: Command, cli: Cli): void {
 
 async function runCosts({ args, options, config, out }: Invocation<Options>): Promise<number> {
   await using broker = await openStore(config, true);
+  const book = await openPriceBook(config);
   const chosenCall = await callOf(args[0], options, { config, broker });
-  if (chosenCall && options.follow) await followCost(broker.log, chosenCall, out);
+  if (chosenCall && options.follow) await followCost(broker.log, chosenCall, { book, out });
   const of = chosenCall ?? { tenant: args[0] ?? (await onlyTenant(broker, config)) };
   const { tenant } = of;
-  const { bill, saving, damaged } = await loadBill(broker.log, of, out);
+  const { bill, saving, damaged } = await loadBill(broker.log, of, { book, out });
   const { lines, totalPico } = bill;
   const groups = options.by && groupsOf(lines, options.by);
   const chosen =

@@ -1,3 +1,4 @@
+import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
@@ -13,7 +14,6 @@ import type { CallRef, LogRecord } from "../events/record.ts";
 import type { CallCommands } from "../fleet/commands.ts";
 import type { WorkerNow } from "../fleet/heartbeat.ts";
 import { TurnFold, type TurnSummary } from "../folds/turns.ts";
-import { priceBook } from "../ledger/price-book.ts";
 import {
   joinFleet,
   LOCAL_RATE_HZ,
@@ -57,7 +57,7 @@ export async function serve(
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
-  const books = opened.use(openBookkeeper(config, broker));
+  const books = opened.use(await openBookkeeper(config, broker));
   const metrics = opened.use(await openMetrics(config, broker));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
@@ -72,6 +72,7 @@ export async function serve(
     providers,
     roomOf: (id) => rooms.of(id),
     agent: () => slot.now,
+    books,
   });
   // As after a crash: who reloads the page of a new start goes on with the call.
   opened.defer(() => supervisor.abandonAll("the server was stopped"));
@@ -79,7 +80,7 @@ export async function serve(
   supervisor.onRecord(told);
   const commands = openCommands(config, broker);
   commands.attach(supervisor);
-  const ports = { broker, providers, slot, commands, onRecord: told };
+  const ports = { broker, providers, slot, commands, books, onRecord: told };
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
@@ -89,12 +90,12 @@ export async function serve(
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
   };
   const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
-  const samples = new Samples(config, { broker, providers, logger, slot, told, commands });
+  const samples = new Samples(config, { broker, providers, books, logger, slot, told, commands });
   const app = createApp({
     log: broker.log,
     feed,
     machines: MACHINES,
-    costs: new LiveCosts(broker.log, () => ({ book: priceBook(), at: systemClock.now() })),
+    costs: new LiveCosts(broker.log, () => ({ ...books.prices, at: systemClock.now() })),
     logger,
     runSample: () => samples.run(),
     speech: { ready: providers.missing === undefined, missing: providers.missing },
@@ -134,6 +135,7 @@ function idle(commands: CallCommands) {
 interface SamplePorts {
   readonly broker: Broker;
   readonly providers: Providers;
+  readonly books: Bookkeeper;
   readonly logger: Logger;
   readonly slot: AgentSlot;
   readonly told: OnRecord;

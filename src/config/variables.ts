@@ -72,6 +72,11 @@ export const VARIABLES = {
     kind: text,
     meaning: "folder of the speech models; unset: the user's cache folder",
   },
+  TURNFOLD_PRICES: {
+    ...calls,
+    kind: text,
+    meaning: "file of JSON with prices of one's own, see docs/prices.md; unset: none",
+  },
   TURNFOLD_PORT: {
     ...calls,
     kind: whole(0, 65_535),

@@ -358,6 +358,84 @@ suite("the price book", () => {
   });
 });
 
+suite("prices of one's own", () => {
+  const CARD = {
+    priceId: "own/flash",
+    provider: "elevenlabs",
+    model: "eleven_flash_v2_5",
+    services: ["tts"],
+    pricePico: { characters: "1000000" },
+    perUnits: 1,
+    effectiveFrom: null,
+    effectiveTo: null,
+    knownFrom: "2025-01-01",
+    source: "our contract",
+    checkedOn: "2026-11-01",
+    confidence: "P",
+  };
+  const named = (name: string) => ({ env: { TURNFOLD_PRICES: join(data, name) } });
+
+  before(async () => {
+    const markup = { services: ["llm"], times: [12, 10], effectiveFrom: "2025-01-01" };
+    const markups = [report.tenant, "beta"].map((tenant) => ({ tenant, ...markup }));
+    await writeFile(join(data, "own.json"), JSON.stringify({ prices: [CARD], markups }));
+    await writeFile(join(data, "wrong.json"), JSON.stringify({ markups: [{ times: [1.2, 1] }] }));
+    await writeFile(join(data, "torn.json"), "{");
+  });
+
+  test("are what a tenant's lines are rated with, each to the picodollar", async () => {
+    const line = ["costs", ...folder("priced")];
+    const { value } = await runJson(CostReport, line, named("own.json"));
+    const pico = (service: string, of: typeof value): bigint =>
+      of.lines
+        .filter(({ component }) => component === service)
+        .reduce((sum, { amountPico }) => sum + BigInt(amountPico!), 0n);
+    assert.equal(pico("llm", value) * 10n, pico("llm", report) * 12n);
+    assert.equal(pico("stt", value), pico("stt", report));
+    assert.equal(pico("tts", value), 93n * 1_000_000n);
+    const marked = value.lines.find(({ component }) => component === "llm")!;
+    assert.ok(marked.priceId!.endsWith("*12/10"));
+    const why = await run([...line, "--explain", marked.id], named("own.json"));
+    assert.match(why.stdout, /x 12\/10 = /);
+  });
+
+  test("show and check say which file a row is of", async () => {
+    const own = named("own.json");
+    const show = ["prices", "show", "elevenlabs/eleven_flash_v2_5"];
+    const { value } = await runJson(PRICE_SCHEMAS["prices show"], show, own);
+    const files = value.rows.map(({ priceId, file }) => [priceId, file]);
+    assert.ok(
+      files.some(([id, file]) => id === "own/flash#characters" && file?.endsWith("/own.json")),
+    );
+    assert.ok(files.some(([, file]) => file === "data/prices.json"));
+    assert.deepEqual(value.markups[0]?.times, [12, 10]);
+    assert.match((await run(show, own)).stdout, /pays 12\/10 of the list .*: llm/);
+    const check = await runJson(PRICE_SCHEMAS["prices check"], ["prices", "check"], own);
+    const plain = await runJson(PRICE_SCHEMAS["prices check"], ["prices", "check"]);
+    assert.deepEqual([check.value.ownRows, check.value.markups], [1, 2]);
+    assert.notEqual(check.value.version, plain.value.version);
+    assert.match((await run(["prices", "check"], own)).stdout, /1 rows and 2 markups are of .*own/);
+    const shipped = new URL("../../data/prices.json", import.meta.url).pathname;
+    const diff = ["prices", "diff", shipped];
+    const { value: differs } = await runJson(PRICE_SCHEMAS["prices diff"], diff, own);
+    assert.deepEqual(
+      [differs.removed, differs.added, differs.changed],
+      [["own/flash#characters"], [], []],
+    );
+  });
+
+  test("that cannot be read are named with their file and field", async () => {
+    const failed = async (name: string) => {
+      const { code, stderr } = await run(["prices", "check"], named(name));
+      assert.equal(code, 2);
+      return stderr;
+    };
+    assert.match(await failed("wrong.json"), /wrong\.json: [\s\S]*markups\[0\]\.times\[0\]/);
+    assert.match(await failed("torn.json"), /TURNFOLD_PRICES: .*torn\.json: it is no JSON/);
+    assert.match(await failed("nothing.json"), /TURNFOLD_PRICES: .*nothing\.json: ENOENT/);
+  });
+});
+
 async function ownBook() {
   const file = new URL("../../data/prices.json", import.meta.url);
   return JSON.parse(await readFile(file, "utf8")) as {

@@ -43,6 +43,7 @@ const COLLECTOR = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c" };
 const CASES: Readonly<Record<keyof typeof VARIABLES, Case>> = {
   TURNFOLD_DATA: { good: ["/data", "/data"], of: (c) => c.dataDir, unset: join(ROOT, ".turnfold") },
   TURNFOLD_MODELS: { good: ["/m", "/m"], of: (c) => c.modelsDir, unset: "/home/x/turnfold" },
+  TURNFOLD_PRICES: { good: ["/p.json", "/p.json"], of: (c) => c.prices },
   TURNFOLD_PORT: { good: ["0", 0], bad: ["-1", "65536", "x"], of: (c) => c.port, unset: 4600 },
   TURNFOLD_HEALTH_PORT: { good: ["8081", 8081], bad: ["-1", "1.5"], of: (c) => c.healthPort },
   TURNFOLD_TENANT: { good: ["acme", "acme"], bad: ["a b"], of: (c) => c.tenant, unset: "local" },

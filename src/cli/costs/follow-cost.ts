@@ -1,7 +1,7 @@
 import { sleep, systemClock } from "../../base/clock.ts";
 import type { EventLog } from "../../broker/event-log.port.ts";
 import type { CallRef } from "../../events/record.ts";
-import { priceBook } from "../../ledger/price-book.ts";
+import type { PriceBook } from "../../ledger/price-book.ts";
 import { usdText } from "../../ledger/money.ts";
 import { CallCost } from "../../projections/call-cost.ts";
 import type { Output } from "../output.ts";
@@ -10,8 +10,12 @@ import type { Output } from "../output.ts";
 const FOLLOW_EVERY_MS = 150;
 
 /** Prints what a call has cost each time that it is more; ends with the call, or with Ctrl-C. */
-export async function followCost(log: EventLog, ref: CallRef, out: Output): Promise<void> {
-  const cost = new CallCost(ref, { book: priceBook(), at: systemClock.now() });
+export async function followCost(
+  log: EventLog,
+  ref: CallRef,
+  { book, out }: { readonly book: PriceBook; readonly out: Output },
+): Promise<void> {
+  const cost = new CallCost(ref, { book, at: systemClock.now() });
   let next = 1;
   let told: bigint | undefined;
   let startedAt = 0;

@@ -6,7 +6,7 @@ import { requestIdOf, type UsageEvent } from "../../events/usage.events.ts";
 import { Metering } from "../../folds/metering.ts";
 import { type Routed, RoutedReplies } from "../../folds/routed.ts";
 import { Bill } from "../../ledger/bill.ts";
-import { priceBook } from "../../ledger/price-book.ts";
+import type { PriceBook } from "../../ledger/price-book.ts";
 import { isClosed, orphanEvent, type RequestState, withEvent } from "../../ledger/request.ts";
 import type { Output } from "../output.ts";
 import { type Saving, savingOf } from "./saving.ts";
@@ -23,10 +23,10 @@ export interface LoadedBill {
 export async function loadBill(
   log: EventLog,
   of: { readonly tenant: string; readonly call?: string },
-  out: Output,
+  { book, out }: { readonly book: PriceBook; readonly out: Output },
 ): Promise<LoadedBill> {
   const { tenant, call } = of;
-  const bill = new Bill(tenant, { book: priceBook(), at: systemClock.now() });
+  const bill = new Bill(tenant, { book, at: systemClock.now() });
   const damaged: string[] = [];
   const routed = new Map<string, Routed>();
   const calls = call === undefined ? (await log.calls(tenant)).toReversed() : [{ tenant, call }];

@@ -20,24 +20,19 @@ import { bookOf } from "../../ledger/support/books.ts";
 /** A cent of input and of output for each thousand tokens; a tenth of a cent per character. */
 export const PRICES = {
   book: bookOf(
-    card("dear", "llm", { inputTokens: "10000000000", outputTokens: "10000000000" }, 1_000),
-    card("cheap", "llm", { inputTokens: "1000000000", outputTokens: "1000000000" }, 1_000),
-    card("scripted-tts", "tts", { characters: "1000000000" }, 1),
-    card("scripted-stt", "stt", { audioMs: "600000000" }, 60_000),
+    card("llm", "dear", { inputTokens: "10000000", outputTokens: "10000000" }),
+    card("llm", "cheap", { inputTokens: "1000000", outputTokens: "1000000" }),
+    card("tts", "scripted-tts", { characters: "1000000000" }),
+    card("compute", "worker", { connectionMs: "0" }),
+    card("stt", "scripted-stt", { audioMs: "10000" }),
   ),
 };
 export const PER_CHARACTER = 1_000_000_000n;
 
-function card(model: string, service: string, pricePico: object, perUnits: number) {
-  const provider = "scripted";
-  return {
-    priceId: `scripted/${model}`,
-    provider,
-    model,
-    services: [service],
-    pricePico,
-    perUnits,
-  };
+function card(service: string, model: string, pricePico: object) {
+  const provider = service === "compute" ? "own" : "scripted";
+  const of = { provider, model, services: [service] };
+  return { priceId: `${provider}/${model}`, ...of, pricePico, perUnits: 1 };
 }
 
 /** Counts as a vendor does, and ends where it is told to. */
