@@ -141,6 +141,12 @@ function openProjector(config: Config, { cost }: Broker, logger: Logger): CostFo
   return new CostFollower({ ...ports, open, quietMs: QUIET_MS });
 }
 
+/** A PostgreSQL server's, as the books would open it. Error `database.failed`. */
+export async function openDatabase(url: string): Promise<ReadSide> {
+  const { openPostgres } = await import("./projections/postgres.ts");
+  return await openPostgres(url);
+}
+
 /** The data folder's lock guards it. It is made of the streams, so a broken one is made anew. */
 async function openFolder(
   { dataDir }: Config,
@@ -294,14 +300,22 @@ export function openSupervisor(
   });
 }
 
+function budgetsOf(
+  books: Bookkeeper,
+  agentParts: PartsOf,
+): NonNullable<SupervisorPorts["budgetFor"]> {
+  const voicesOf = (agent: string): readonly Tts[] =>
+    agentParts(agent).voices.map(({ tts }) => tts);
+  return (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: systemIds });
+}
+
 /** Metrics of the calls of this process; undefined where nobody has asked for them. */
 export async function openMetrics(
-  config: Config,
+  { metrics, logLevel }: Config,
   { log }: Broker,
+  books: Pick<Bookkeeper, "prices">,
 ): Promise<MetricsFeed | undefined> {
-  const { metrics, logLevel } = config;
   if (!metrics) return undefined;
-  const book = await openPriceBook(config);
   const { openOtelMetrics } = await fromOptional(
     ["api", "exporter-metrics-otlp-http", "resources", "sdk-metrics"].map(
       (name) => `@opentelemetry/${name}`,
@@ -311,17 +325,8 @@ export async function openMetrics(
   const { byTenant, ...where } = metrics;
   const logger = stderrLogger(logLevel, () => systemClock.now());
   const sink = openOtelMetrics({ ...where, version: VERSION, instance: WORKER, logger });
-  const desk = () => ({ book, at: systemClock.now() });
+  const desk = () => ({ ...books.prices, at: systemClock.now() });
   return new MetricsFeed({ log, logger, sink, desk, byTenant });
-}
-
-function budgetsOf(
-  books: Bookkeeper,
-  agentParts: PartsOf,
-): NonNullable<SupervisorPorts["budgetFor"]> {
-  const voicesOf = (agent: string): readonly Tts[] =>
-    agentParts(agent).voices.map(({ tts }) => tts);
-  return (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: systemIds });
 }
 
 /** What the calls of this process may be told; each supervisor is attached to it. */

@@ -1,5 +1,6 @@
 import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
+import { TenantBudgets } from "../actors/tenant-budgets.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
@@ -43,6 +44,7 @@ export interface Serving extends AsyncDisposable {
   readonly slot: AgentSlot;
   /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
   readonly work: Work | undefined;
+  readonly books: Bookkeeper;
   readonly health: Health;
 }
 
@@ -58,7 +60,7 @@ export async function serve(
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
   const books = opened.use(await openBookkeeper(config, broker));
-  const metrics = opened.use(await openMetrics(config, broker));
+  const metrics = opened.use(await openMetrics(config, broker, books));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
@@ -102,6 +104,7 @@ export async function serve(
     charts: allCharts().map(([, chart]) => chart),
     commands,
     fleet: () => member.view.answer(),
+    budgets: new TenantBudgets(books, systemIds),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
@@ -113,13 +116,19 @@ export async function serve(
   const all = opened.move();
   const speech = { check: async () => providers.missing, isNeeded: false };
   const health = { ...healthOf(config, broker, books), speech, ...work?.health };
-  return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { url, slot, work, books, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** A call of somebody at the page. */
 function pageCall(room: string, agent: VoiceAgent): NewCall {
-  const who = { call: systemIds.call(), tenant: "local", room, identity: "agent" };
-  return { ...who, ...callOf(agent), recording: null };
+  return {
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    ...callOf(agent),
+    recording: null,
+  };
 }
 
 /** It takes no jobs: its calls are those of the page. */

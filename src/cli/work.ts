@@ -104,7 +104,7 @@ export async function openWorkAlone(
   const slot = new AgentSlot(agent, providers);
   const books = opened.use(await openBookkeeper(config, broker));
   const commands = openCommands(config, broker);
-  const metrics = opened.use(await openMetrics(config, broker));
+  const metrics = opened.use(await openMetrics(config, broker, books));
   const onRecord: RecordListener = (ref, record) => {
     books.offer(ref, record);
     metrics?.offer(ref, record);

@@ -84,6 +84,10 @@ export async function openTalkServer(
     runSample: () => Promise.reject(new TypeError("no sample here")),
     commands: { tell: () => Promise.reject(new TypeError("no commands here")) },
     fleet: () => Promise.reject(new TypeError("no fleet here")),
+    budgets: {
+      read: () => Promise.reject(new TypeError("no budgets here")),
+      set: () => Promise.reject(new TypeError("no budgets here")),
+    },
   });
   const listening = await listen(app, 0, sockets);
   return {

@@ -163,12 +163,13 @@ suite("metrics of a call", () => {
   test("nothing is loaded where no collector is named", async () => {
     const config = readConfig({ data: join(data, "none") }, {});
     await using broker = await openStore(config, false);
-    assert.equal(await openMetrics(config, broker), undefined);
+    const books = { prices: { book: priceBook() } };
+    assert.equal(await openMetrics(config, broker, books), undefined);
     const named = readConfig(
       { data: join(data, "none") },
       { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" },
     );
-    await using metrics = await openMetrics(named, broker);
+    await using metrics = await openMetrics(named, broker, books);
     assert.ok(metrics);
   });
 });
