@@ -18,12 +18,13 @@ import { agentOf, type VoiceAgent } from "./agent/voice-agent.ts";
 import { AppError } from "./base/errors.ts";
 import { systemClock } from "./base/clock.ts";
 import { systemIds } from "./base/id.ts";
+import { fromOptional } from "./base/optional-package.ts";
 import { LIMITS } from "./base/limits.ts";
 import { type Logger, stderrLogger } from "./base/logger.ts";
 import type { Broker } from "./broker/broker.ts";
 import { openEmbedded } from "./broker/embedded/embedded-broker.ts";
 import { openNats } from "./broker/nats/nats-broker.ts";
-import { BUILD, type Config } from "./config.ts";
+import { BUILD, VERSION, type Config } from "./config.ts";
 import type { CallRef } from "./events/record.ts";
 import { CallCommands } from "./fleet/commands.ts";
 import { FleetMember } from "./fleet/fleet-member.ts";
@@ -37,6 +38,7 @@ import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
+import { MetricsFeed } from "./projections/metrics-feed.ts";
 import { CostFollower } from "./projections/cost-follower.ts";
 import type { ReadSide } from "./projections/read-side.ts";
 import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
@@ -137,6 +139,12 @@ function openProjector(config: Config, { cost }: Broker, logger: Logger): CostFo
   if (nats) return undefined;
   const open = (signal: AbortSignal) => openFolder(config, logger, signal);
   return new CostFollower({ ...ports, open, quietMs: QUIET_MS });
+}
+
+/** A PostgreSQL server's, as the books would open it. Error `database.failed`. */
+export async function openDatabase(url: string): Promise<ReadSide> {
+  const { openPostgres } = await import("./projections/postgres.ts");
+  return await openPostgres(url);
 }
 
 /** The data folder's lock guards it. It is made of the streams, so a broken one is made anew. */
@@ -299,6 +307,26 @@ function budgetsOf(
   const voicesOf = (agent: string): readonly Tts[] =>
     agentParts(agent).voices.map(({ tts }) => tts);
   return (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: systemIds });
+}
+
+/** Metrics of the calls of this process; undefined where nobody has asked for them. */
+export async function openMetrics(
+  { metrics, logLevel }: Config,
+  { log }: Broker,
+  books: Pick<Bookkeeper, "prices">,
+): Promise<MetricsFeed | undefined> {
+  if (!metrics) return undefined;
+  const { openOtelMetrics } = await fromOptional(
+    ["api", "exporter-metrics-otlp-http", "resources", "sdk-metrics"].map(
+      (name) => `@opentelemetry/${name}`,
+    ),
+    () => import("./projections/otel.projection.ts"),
+  );
+  const { byTenant, ...where } = metrics;
+  const logger = stderrLogger(logLevel, () => systemClock.now());
+  const sink = openOtelMetrics({ ...where, version: VERSION, instance: WORKER, logger });
+  const desk = () => ({ ...books.prices, at: systemClock.now() });
+  return new MetricsFeed({ log, logger, sink, desk, byTenant });
 }
 
 /** What the calls of this process may be told; each supervisor is attached to it. */

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { differenceOf } from "../bench/measure.ts";
 import { BenchReport, tableOf, toRow } from "../bench/report.ts";
 
 const run = promisify(execFile);
@@ -45,4 +46,12 @@ test("a figure beside the peer's has their ratio, and is held to it", () => {
   assert.deepEqual([far?.ratio, far?.met, near?.ratio, near?.met], [0.15, true, 0.3, false]);
   assert.match(tableOf([near!]), /5 \(x0.3\) +<= 0.2 of the peer's +MISSED/);
   assert.equal(toRow(figure).met, undefined);
+});
+
+test("the interval of a mean narrows with the samples, and widens with their spread", () => {
+  const some = differenceOf([1, 3]);
+  assert.deepEqual([some.mean, some.low.toFixed(2), some.high.toFixed(2)], [2, "0.04", "3.96"]);
+  const width = ({ low, high }: typeof some): number => high - low;
+  assert.ok(width(differenceOf([1, 3, 1, 3])) < width(some));
+  assert.ok(width(differenceOf([0, 4])) > width(some));
 });

@@ -1,14 +1,15 @@
 import { type Clock, sleep } from "../base/clock.ts";
-import { type AppError, codeOf, ERRORS, toAppError } from "../base/errors.ts";
+import { AppError, codeOf, ERRORS, toAppError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { StreamEntry } from "../broker/stream.port.ts";
 import { parsePosting, type Posting, type Transaction } from "../events/ledger.events.ts";
 import type { Json } from "../events/record.ts";
 import { parseUsageEvent, requestIdOf, type UsageEvent } from "../events/usage.events.ts";
-import { type Command, decide, type Decision } from "../ledger/decide.ts";
+import { type Command, decide, type Decision, decideUsage } from "../ledger/decide.ts";
 import { overdueHold, settlementOf } from "../ledger/holds.ts";
 import { Ledger } from "../ledger/ledger.ts";
+import type { Desk } from "../ledger/post.ts";
 import type { Prices } from "../ledger/rating.ts";
 import { orphanEvent } from "../ledger/request.ts";
 import { archiveHash } from "../ledger/snapshot.ts";
@@ -21,7 +22,7 @@ export interface LedgerActorOptions {
   /** What is believed of prices now. */
   readonly prices: () => Prices;
   readonly logger?: Logger;
-  /** Postings between two snapshots. */
+  /** Transactions between two snapshots. */
   readonly snapshotEvery?: number;
   /** Something new stands in the cost stream, whoever posted it; neither waits nor throws. */
   readonly onPosted?: () => void;
@@ -39,8 +40,22 @@ const USELESS: readonly string[] = [
   "snapshot.invalid",
   "ledger.damaged",
 ];
+/** Events that are posted at once: at their largest they stay below what one append may have. */
+const GROUP_MAX = 32;
 /** Tries of one append after each of which nothing new stood in the stream. */
 const TRIES_MAX = 100;
+
+/** An event, or why it is none. */
+interface Told<Event = UsageEvent | AppError> {
+  readonly entry: StreamEntry;
+  readonly event: Event;
+}
+
+/** What is to be posted, if anything. */
+interface Due {
+  readonly transactions: readonly Transaction[];
+  readonly cursor?: number | undefined;
+}
 
 /**
  * One tenant's ledger at work: takes usage from its stream, decides, appends to the cost stream.
@@ -163,35 +178,60 @@ export class LedgerActor {
   async #takeAll(signal?: AbortSignal): Promise<number> {
     const { broker, tenant } = this.#options;
     let taken = 0;
+    let group: Told<UsageEvent>[] = [];
+    const takeGroup = async (): Promise<void> => {
+      const whole = group;
+      group = [];
+      await this.#takeGroup(whole);
+    };
     for await (const entry of broker.usage.read({ tenant }, this.#cursor)) {
       // Another actor has been there meanwhile.
       if (entry.position <= this.#cursor) continue;
       if (signal?.aborted) break;
-      await this.#take(entry);
-      this.#cursor = Math.max(this.#cursor, entry.position);
       taken++;
+      const event = parsedEvent(entry);
+      if (event instanceof AppError || event.hold !== undefined) {
+        await takeGroup();
+        await this.#take({ entry, event });
+      } else if (group.push({ entry, event }) === GROUP_MAX) await takeGroup();
     }
+    await takeGroup();
     return taken;
   }
 
-  async #take(entry: StreamEntry): Promise<void> {
-    const event = await this.#eventOf(entry);
-    if (!event) return;
-    // What is under a hold is taken once the hold is settled too.
-    const cursor = event.hold === undefined ? entry.position : undefined;
-    const decision = await this.#do({ type: "usage", event }, cursor);
-    if (decision.kind === "quarantine" || decision.kind === "refused")
-      await this.#quarantine(entry, decision.why);
-    else await this.#settle(event, entry.position);
+  /** As many at once as can be: a posting costs the broker the same for one and for all. */
+  async #takeGroup(group: readonly Told<UsageEvent>[]): Promise<void> {
+    for (let rest = group; rest.length > 0;) {
+      let count = 0;
+      await this.#insist(() => {
+        // What another has taken meanwhile is left.
+        rest = rest.filter(({ entry }) => entry.position > this.#cursor);
+        const events = rest.map(({ event }) => event);
+        const taken = decideUsage(this.#ledger, events, this.#desk());
+        count = taken.count;
+        return { ...taken, cursor: rest[count - 1]?.entry.position };
+      });
+      if (count > 0) this.#reached(rest[count - 1]!.entry);
+      else if (rest[0]) await this.#take(rest[0]);
+      rest = rest.slice(Math.max(1, count));
+    }
   }
 
-  async #eventOf(entry: StreamEntry): Promise<UsageEvent | undefined> {
-    try {
-      return parseUsageEvent(entry.value);
-    } catch (error) {
-      await this.#quarantine(entry, (error as AppError).message);
-      return undefined;
+  async #take({ entry, event }: Told): Promise<void> {
+    if (event instanceof AppError) await this.#quarantine(entry, event.message);
+    else {
+      // What is under a hold is taken once the hold is settled too.
+      const cursor = event.hold === undefined ? entry.position : undefined;
+      const decision = await this.#do({ type: "usage", event }, cursor);
+      if (decision.kind === "quarantine" || decision.kind === "refused")
+        await this.#quarantine(entry, decision.why);
+      else await this.#settle(event, entry.position);
     }
+    this.#reached(entry);
+  }
+
+  #reached({ position }: StreamEntry): void {
+    this.#cursor = Math.max(this.#cursor, position);
   }
 
   async #settle(event: UsageEvent, cursor?: number): Promise<void> {
@@ -214,22 +254,31 @@ export class LedgerActor {
   }
 
   async #do(command: Command, cursor?: number): Promise<Decision> {
-    let tries = 0;
-    for (;;) {
-      const at = this.#now();
-      const decision = decide(this.#ledger, command, { ...this.#options.prices(), at });
-      if (decision.kind === "sealed") {
-        if (await this.#bringBack(decision)) continue;
-        return { kind: "quarantine", why: `call ${decision.call} is sealed, its archive is gone` };
-      }
-      if (decision.kind !== "post") return decision;
-      const failed = await this.#post(decision.transactions, cursor);
-      if (!failed) return decision;
+    let decision: Decision;
+    await this.#insist(async () => {
+      do decision = decide(this.#ledger, command, this.#desk());
+      while (decision.kind === "sealed" && (await this.#bringBack(decision)));
+      return { transactions: decision.kind === "post" ? decision.transactions : [], cursor };
+    });
+    if (decision!.kind !== "sealed") return decision!;
+    return { kind: "quarantine", why: `call ${decision!.call} is sealed, its archive is gone` };
+  }
+
+  /** Posts what is decided, which is decided anew after each try that came to nothing. */
+  async #insist(decided: () => Due | Promise<Due>): Promise<void> {
+    for (let tries = 0; ;) {
+      const { transactions, cursor } = await decided();
+      const failed = transactions.length > 0 && (await this.#post(transactions, cursor));
+      if (!failed) return;
       const before = this.#position;
       await this.#refresh();
       tries = this.#position > before ? 0 : tries + 1;
       if (tries === TRIES_MAX) throw failed;
     }
+  }
+
+  #desk(): Desk {
+    return { ...this.#options.prices(), at: this.#now() };
   }
 
   async #bringBack(of: { readonly call: string; readonly archive: string }): Promise<boolean> {
@@ -267,7 +316,7 @@ export class LedgerActor {
     for (const transaction of transactions) this.#ledger.apply(transaction);
     this.#position = position;
     this.#cursor = Math.max(this.#cursor, cursor);
-    this.#sinceSnapshot++;
+    this.#sinceSnapshot += transactions.length;
   }
 
   #warn({ transactions }: Posting): void {
@@ -333,4 +382,12 @@ export class LedgerActor {
 
 async function always(): Promise<boolean> {
   return true;
+}
+
+function parsedEvent({ value }: StreamEntry): UsageEvent | AppError {
+  try {
+    return parseUsageEvent(value);
+  } catch (error) {
+    return error as AppError;
+  }
 }

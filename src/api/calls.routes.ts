@@ -9,7 +9,7 @@ import type { CallFeed } from "./call-feed.ts";
 import { summaryOf } from "./call-summary.ts";
 import type { LiveCosts } from "./live-costs.ts";
 
-/** What there is to know of calls: the list, one call, its proof and cost, its records as they come. */
+/** What there is to know of calls: the list, one call, its proof, its cost, its records. */
 export interface CallsPorts {
   readonly log: EventLog;
   readonly feed: CallFeed;

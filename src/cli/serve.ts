@@ -21,6 +21,7 @@ import {
   MACHINES,
   openBrowserRooms,
   openCommands,
+  openMetrics,
   openProviders,
   openBookkeeper,
   openBundledAgent,
@@ -43,6 +44,7 @@ export interface Serving extends AsyncDisposable {
   readonly slot: AgentSlot;
   /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
   readonly work: Work | undefined;
+  readonly books: Bookkeeper;
   readonly health: Health;
 }
 
@@ -58,11 +60,13 @@ export async function serve(
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
   const books = opened.use(await openBookkeeper(config, broker));
+  const metrics = opened.use(await openMetrics(config, broker, books));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
     feed.grew(ref);
     books.offer(ref, record);
+    metrics?.offer(ref, record);
     onRecord(ref, record);
   };
   const rooms = openBrowserRooms();
@@ -112,9 +116,10 @@ export async function serve(
   const all = opened.move();
   const speech = { check: async () => providers.missing, isNeeded: false };
   const health = { ...healthOf(config, broker, books), speech, ...work?.health };
-  return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { url, slot, work, books, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
+/** A call of somebody at the page. */
 function pageCall(room: string, agent: VoiceAgent): NewCall {
   return {
     call: systemIds.call(),

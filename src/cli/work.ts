@@ -15,6 +15,7 @@ import {
   openLiveKitDispatch,
   openBookkeeper,
   openLiveKitRooms,
+  openMetrics,
   openProviders,
   openBundledAgent,
   openStore,
@@ -103,7 +104,11 @@ export async function openWorkAlone(
   const slot = new AgentSlot(agent, providers);
   const books = opened.use(await openBookkeeper(config, broker));
   const commands = openCommands(config, broker);
-  const onRecord: RecordListener = (ref, record) => books.offer(ref, record);
+  const metrics = opened.use(await openMetrics(config, broker, books));
+  const onRecord: RecordListener = (ref, record) => {
+    books.offer(ref, record);
+    metrics?.offer(ref, record);
+  };
   const ports = { broker, providers, slot, commands, books, onRecord };
   const work = opened.use(await openWork(config, ports));
   void books.start();

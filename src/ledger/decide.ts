@@ -2,6 +2,7 @@ import type { Transaction } from "../events/ledger.events.ts";
 import { requestIdOf, type UsageEvent } from "../events/usage.events.ts";
 import { close, type CloseCommand } from "./close.ts";
 import { decideHold, type HoldCommand } from "./holds.ts";
+import { LedgerAhead, type LedgerView } from "./ahead.ts";
 import type { Ledger } from "./ledger.ts";
 import { aboutOf } from "./lines.ts";
 import { chain, type Desk, DUPLICATE, refused, repost, txnOf, type Verdict } from "./post.ts";
@@ -43,6 +44,29 @@ export function decide(ledger: Ledger, command: Command, desk: Desk): Decision {
   return { kind: "post", transactions: chain(ledger, verdict.drafts, desk) };
 }
 
+/** What is to be posted together for usage that came together. */
+export interface Taken {
+  /** How many of the events are dealt with, from the first on. */
+  readonly count: number;
+  readonly transactions: readonly Transaction[];
+}
+
+/** Up to the first event that asks for more than a transaction; `decide` says what for. */
+export function decideUsage(ledger: LedgerView, events: readonly UsageEvent[], desk: Desk): Taken {
+  const ahead = new LedgerAhead(ledger);
+  const transactions: Transaction[] = [];
+  for (const [count, event] of events.entries()) {
+    const verdict = takeUsage(ahead, event, desk);
+    if (verdict.kind === "duplicate") continue;
+    if (verdict.kind !== "post") return { count, transactions };
+    for (const transaction of chain(ahead, verdict.drafts, desk)) {
+      ahead.add(transaction);
+      transactions.push(transaction);
+    }
+  }
+  return { count: events.length, transactions };
+}
+
 function judge(ledger: Ledger, command: Command, desk: Desk): Verdict {
   switch (command.type) {
     case "usage":
@@ -61,7 +85,7 @@ function judge(ledger: Ledger, command: Command, desk: Desk): Verdict {
   }
 }
 
-function takeUsage(ledger: Ledger, event: UsageEvent, desk: Desk): Verdict {
+function takeUsage(ledger: LedgerView, event: UsageEvent, desk: Desk): Verdict {
   const { call, eventId, payloadHash, occurredAt } = event;
   if (event.tenant !== ledger.tenant) return refused("another tenant's event");
   const sealed = ledger.sealed(call);

@@ -244,12 +244,7 @@ export class Ledger {
     foldPool(this.#state.pools, entry, txn);
     if (!rated || rated.priceId === null) return;
     const key = shareKey({ ...rated, priceId: rated.priceId });
-    const before = this.scope(key);
-    const after = {
-      measured: before.measured + BigInt(rated.measured),
-      billed: before.billed + BigInt(rated.billed),
-      amountPico: before.amountPico + amount,
-    };
+    const after = scopeAfter(this.scope(key), rated, amountPico);
     if (after.measured === 0n) scopes.delete(key);
     else scopes.set(key, after);
   }
@@ -261,14 +256,9 @@ export class Ledger {
     const name = event?.call ?? part!.call;
     const call = this.#callState(name);
     if (event) call.events.set(event.eventId, event.payloadHash);
-    const id = event ? requestIdOf(event) : part!.id;
-    const before = call.requests.get(id);
-    const known = event ? withEvent(before, event) : before;
-    const posted = withEntries(known!, txn.entries);
-    const after = part
-      ? { ...posted, reversed: txn.kind === "reverse", steps: [...posted.steps, txn.txn] }
-      : posted;
-    call.requests.set(id, after);
+    const before = call.requests.get(event ? requestIdOf(event) : part!.id);
+    const after = requestAfter((id) => call.requests.get(id), txn);
+    call.requests.set(after.id, after);
     this.#index(after, before);
   }
 
@@ -312,6 +302,31 @@ export class Ledger {
     for (const request of call.requests.values()) this.#index(request, undefined);
     this.#state.sealed.delete(archive.call);
   }
+}
+
+/** What a transaction makes of the request that it is about. */
+export function requestAfter(
+  known: (id: string) => RequestState | undefined,
+  txn: Transaction,
+): RequestState {
+  const { event, request: part } = txn;
+  const before = known(event ? requestIdOf(event) : part!.id);
+  const posted = withEntries(event ? withEvent(before, event) : before!, txn.entries);
+  if (!part) return posted;
+  return { ...posted, reversed: txn.kind === "reverse", steps: [...posted.steps, txn.txn] };
+}
+
+/** What a rated entry makes of its scope. */
+export function scopeAfter(
+  { measured, billed, amountPico }: Scope,
+  rated: NonNullable<Entry["rated"]>,
+  morePico: string,
+): Scope {
+  return {
+    measured: measured + BigInt(rated.measured),
+    billed: billed + BigInt(rated.billed),
+    amountPico: amountPico + parsePico(morePico),
+  };
 }
 
 /** A request with what a transaction posted for it. */

@@ -8,7 +8,7 @@ import {
 } from "../events/ledger.events.ts";
 import type { Meter } from "../events/effect.events.ts";
 import { lengthPrefixed } from "../events/usage.events.ts";
-import type { Ledger } from "./ledger.ts";
+import type { LedgerView } from "./ahead.ts";
 import {
   amountOf,
   knownRow,
@@ -61,7 +61,7 @@ export function txnOf(kind: TransactionKind, ...cause: readonly string[]): strin
 }
 
 /** Chains drafts to the ledger's tail; none of them is applied. */
-export function chain(ledger: Ledger, drafts: readonly Draft[], desk: Desk): Transaction[] {
+export function chain(ledger: LedgerView, drafts: readonly Draft[], desk: Desk): Transaction[] {
   let { seq, tail: prev } = ledger;
   return drafts.map(({ txn, kind, occurredAt, entries, ...parts }) => {
     const body: TransactionBody = {
@@ -92,7 +92,7 @@ function bookName({ book, knownAt }: Prices): string {
 
 /** What comes late for a closed period counts in the one that is open, and names its own. */
 function periodsOf(
-  ledger: Ledger,
+  ledger: LedgerView,
   occurredAt: number,
   atMs: number,
 ): Pick<TransactionBody, "period" | "late"> {
@@ -106,7 +106,7 @@ function periodsOf(
  * difference of its scope's whole amounts (R1), and the vendor's account against their sum.
  */
 export function repost(
-  ledger: Ledger,
+  ledger: LedgerView,
   request: RequestState,
   { next, desk, txn }: { readonly next: Rating; readonly desk: Desk; readonly txn: string },
 ): readonly Entry[] {
@@ -140,7 +140,7 @@ interface Step {
 }
 
 /** What one more quantity of a scope costs beyond what is posted of it. */
-function step(ledger: Ledger, { key, share, measured }: Step, { book }: Desk) {
+function step(ledger: LedgerView, { key, share, measured }: Step, { book }: Desk) {
   const { scope, meter, priceId } = share;
   const posted = ledger.scope(key);
   const pool = book.row(priceId)?.allowance?.pool;

@@ -5,7 +5,7 @@ const PICO_PER_USD = 1e12;
 /** Less than this is said so, and not as nothing. */
 const LEAST_USD = 0.0001;
 
-/** Digits that stand still while the sum grows: hundredths of a cent, whole cents from 10 USD on. */
+/** Digits that stand still while the sum grows: four, and from 10 USD on two. */
 export function usd(pico) {
   const amount = Number(pico) / PICO_PER_USD;
   if (amount === 0) return "$0";

@@ -213,7 +213,7 @@ suite("types, which the compiler holds too", () => {
   });
 });
 
-test("whoever has no words to end by has some, in their language, where a budget is used up", () => {
+test("who has no words to end by has some where a budget is used up, in their language", () => {
   const textsOf = (more: Partial<AgentOptions>) => callOf(voiceAgent({ ...BASE, ...more })).texts;
   assert.match(textsOf({})["overBudget"] ?? "", /Goodbye/);
   assert.match(textsOf({ language: "de" })["overBudget"] ?? "", /Auf Wiederhören/);

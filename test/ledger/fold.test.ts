@@ -6,7 +6,7 @@ import {
   transactionHash,
   TransactionKind,
 } from "../../src/events/ledger.events.ts";
-import { decide } from "../../src/ledger/decide.ts";
+import { decide, decideUsage } from "../../src/ledger/decide.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { linesOf } from "../../src/ledger/lines.ts";
 import { isClosed, orphanEvent } from "../../src/ledger/request.ts";
@@ -123,6 +123,41 @@ suite("the fold of a tenant's transactions", () => {
       }),
       runs,
     );
+  });
+
+  test("4 decided together they are posted as one after the other", () => {
+    fc.assert(
+      fc.property(usage, seed, (events, by) => {
+        const told = shuffled([...events, ...events], by);
+        const single = new Clerk().take(told);
+        const ledger = new Ledger("t1");
+        const half = Math.floor(told.length / 2);
+        const taken = [told.slice(0, half), told.slice(half)].flatMap((part) => {
+          const { count, transactions } = decideUsage(ledger, part, desk());
+          assert.equal(count, part.length);
+          for (const transaction of transactions) ledger.apply(transaction);
+          return transactions;
+        });
+        assert.deepEqual(taken, single.stream);
+        assert.equal(ledger.stateHash(), single.ledger.stateHash());
+      }),
+      runs,
+    );
+  });
+
+  test("4 of a group they are taken up to the one that is no plain usage", () => {
+    const used = (clientRequest: string, more = {}) => event({ clientRequest, ...more });
+    const clerk = new Clerk().take([used("r1", { call: "c9" })]);
+    clerk.do({ type: "seal", call: "c9" });
+    const again = used("r2", { meters: { inputTokens: 9 } });
+    for (const odd of [used("r3", { call: "c9" }), again, used("r3", { tenant: "t2" })]) {
+      const { count, transactions } = decideUsage(
+        clerk.ledger,
+        [used("r2"), used("r2"), odd, used("r4")],
+        desk(),
+      );
+      assert.deepEqual([count, transactions.length], [2, 1]);
+    }
   });
 
   test("5 an event's id that says something else is rejected and changes nothing", () => {

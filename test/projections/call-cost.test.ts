@@ -55,18 +55,19 @@ function growingLog() {
   return { state, log: { read } as unknown as EventLog };
 }
 
-test("S0-56: the running sum ends as the sum of the rows that are written, by service", async () => {
+test("S0-56: the running sum ends as that of the rows that are written, by service", async () => {
   await using readSide = await openPglite();
   const clerk = new Clerk(desk, new Ledger("acme")).take(usageEventsOf(records));
   await new CostProjector(readSide, "acme").run(readerOf(clerk.stream));
   const sums = await costSums(readSide, "acme", "service");
   const { totalPico, services, unpriced, running } = costAfter(records.length);
   assert.ok(BigInt(totalPico) > 0n);
-  const byName = (rows: readonly (readonly [string, string])[]) =>
-    Object.fromEntries(rows.toSorted());
+  // A service that costs nothing may have rows of nothing.
+  const paid = (rows: readonly (readonly [string | null, string])[]) =>
+    new Map(rows.filter(([, pico]) => pico !== "0").toSorted(([a], [b]) => (a! < b! ? -1 : 1)));
   assert.deepEqual(
-    byName(services.map(({ service, amountPico }) => [service, amountPico])),
-    byName(sums.filter((s) => s.amountPico !== 0n).map((s) => [s.key ?? "", String(s.amountPico)])),
+    paid(services.map(({ service, amountPico }) => [service, amountPico])),
+    paid(sums.map(({ key, amountPico }) => [key, String(amountPico)])),
   );
   const [call] = await costSums(readSide, "acme", "call");
   assert.equal(totalPico, String(call!.amountPico));

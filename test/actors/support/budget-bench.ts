@@ -1,4 +1,4 @@
-import { CallBudget } from "../../../src/actors/call-budget.ts";
+import { CallBudget, type CallBudgetPorts } from "../../../src/actors/call-budget.ts";
 import { LedgerActor } from "../../../src/actors/ledger-actor.ts";
 import { ledgerLeases } from "../../../src/actors/ledger-budgets.ts";
 import { estimatedTokens } from "../../../src/actors/effects/asked-model.ts";
@@ -102,14 +102,15 @@ export class BudgetBench implements AsyncDisposable {
 
   async call(options: CallOptions = {}): Promise<Simulation> {
     const { say = "Yes, of course.", limits, ledger = this.ledger, name = "c1", ...more } = options;
+    const { leases = () => Promise.resolve(ledgerLeases(ledger)), ...parts } = more;
     const call = await Simulation.open({
       llm: new FairLlm(this.clock, say),
       voices: (clock): readonly Voice[] => [{ tts: new ScriptedTts(clock), name: "scripted" }],
       texts: { overBudget: GOODBYE },
-      ...more,
+      ...parts,
       clock: this.clock,
       broker: () => Promise.resolve(this.broker),
-      budgetFor: this.#budgets(ledger),
+      budgetFor: this.#budgets(leases),
       call: { call: name, ...(limits && { budget: limits }) },
     });
     return this.#watched(call);
@@ -128,7 +129,7 @@ export class BudgetBench implements AsyncDisposable {
     await this.broker[Symbol.asyncDispose]();
   }
 
-  #budgets(ledger: LedgerActor): NonNullable<SupervisorPorts["budgetFor"]> {
+  #budgets(leases: CallBudgetPorts["leases"]): NonNullable<SupervisorPorts["budgetFor"]> {
     return (ref, offer) =>
       new CallBudget(ref, {
         offer,
@@ -137,7 +138,7 @@ export class BudgetBench implements AsyncDisposable {
         logger: silentLogger,
         log: this.broker.log,
         prices: PRICES,
-        leases: () => Promise.resolve(ledgerLeases(ledger)),
+        leases,
         voicesOf: () => [new ScriptedTts(this.clock)],
       });
   }
@@ -156,6 +157,7 @@ interface CallOptions extends Pick<SimulationOptions, "otherLlms" | "llm" | "tex
   readonly say?: string;
   readonly limits?: CallLimits;
   readonly ledger?: LedgerActor;
+  readonly leases?: CallBudgetPorts["leases"];
 }
 
 function openLedger(broker: Broker, clock: Clock): Promise<LedgerActor> {

@@ -116,6 +116,16 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     ),
   ),
   bug(
+    "4: of what is decided together nothing is known before it is posted",
+    ["fold", "4 decided together"],
+    src("ahead.ts", "this.#seen.set(event.eventId, event.payloadHash);", ""),
+  ),
+  bug(
+    "8: what is decided together is rounded one by one",
+    ["fold", "4 decided together"],
+    src("ahead.ts", "this.#scopes.get(key) ?? this.#ledger.scope(key)", "this.#ledger.scope(key)"),
+  ),
+  bug(
     "10: digits go through a float",
     ["money", "10 no amount"],
     src("money.ts", "return BigInt(text);", "return BigInt(Number(text));"),
@@ -282,6 +292,38 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     "18: a request is watched until its first progress",
     ["fold", "18 every"],
     src("ledger.ts", "if (!isClosed(after))", "if (!isClosed(after) && !before)"),
+  ),
+  bug(
+    "6: what was believed stays in the sum",
+    ["rating", "6 what is provisional"],
+    src("request.ts", 'if (isClosed && event.quality === "provisional") continue;', ""),
+  ),
+  bug(
+    "18: what a dead process had asked for is free",
+    ["metered-calls", "18 so it is"],
+    [
+      "src/folds/effect-requests.ts",
+      'return isUnknown ? request.closedAs("estimated", end) : request.closedUnused(end);',
+      "return request.closedUnused(end);",
+    ],
+  ),
+  bug(
+    "18: an owner's time has no end but the call's",
+    ["metered-calls", "18 so it is"],
+    [
+      "src/folds/metering.ts",
+      '[...this.#leave(at, "estimated"), ...this.#begin(record)]',
+      "this.#begin(record)",
+    ],
+  ),
+  bug(
+    "18: who is in the room at its end stays for good",
+    ["metered-calls", "18 every"],
+    [
+      "src/folds/effect-requests.ts",
+      'if (isStay && !isDead) return request.closedAs("measured", end);',
+      "if (isStay && !isDead) return request.progress(end.at);",
+    ],
   ),
   bug(
     "seal: a call comes back without its holds",
