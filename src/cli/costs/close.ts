@@ -76,8 +76,8 @@ async function closeMonth(actor: LedgerActor, period: string) {
     const decision = await actor.do({ type: "close", period });
     if (decision.kind === "refused") throw usageError(`${period}: ${decision.why}`);
     if (decision.kind !== "post") return { posted, givenPico };
-    for (const { entries } of decision.transactions)
-      for (const { given, amountPico } of entries) if (given) givenPico -= parsePico(amountPico);
+    const entries = decision.transactions.flatMap((one) => one.entries);
+    for (const { given, amountPico } of entries) if (given) givenPico -= parsePico(amountPico);
   }
 }
 
