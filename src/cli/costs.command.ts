@@ -21,6 +21,7 @@ import {
   isUnpriced,
 } from "./costs/cost-view.ts";
 import { followCost } from "./costs/follow-cost.ts";
+import { CLOSE } from "./costs/close.ts";
 import { loadBill } from "./costs/load-bill.ts";
 import { onlyTenant } from "./costs/only-tenant.ts";
 import { Pico, PriceReport, priceReport } from "./costs/price-report.ts";
@@ -96,7 +97,7 @@ interface Options {
 }
 
 export function register(program: Command, cli: Cli): void {
-  defineCommand<Options>(program, cli, {
+  const costs = defineCommand<Options>(program, cli, {
     usage: "costs [tenant]",
     summary: "what the calls of a tenant cost, line by line, and why",
     details:
@@ -117,6 +118,7 @@ export function register(program: Command, cli: Cli): void {
     ],
     run: runCosts,
   });
+  defineCommand(costs.enablePositionalOptions(), cli, CLOSE);
 }
 
 async function runCosts({ args, options, config, out }: Invocation<Options>): Promise<number> {

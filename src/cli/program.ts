@@ -101,6 +101,8 @@ export function createProgram(cli: Cli): Command {
     .description("Voice agents whose every call can be replayed exactly from its log.")
     .version(packageJson.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
+    // Options behind a command are its own, also where the one above it has the same.
+    .enablePositionalOptions()
     .helpCommand("help [command]", "print the help of a command")
     .addHelpText("after", EXAMPLES)
     .exitOverride()

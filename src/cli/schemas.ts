@@ -5,6 +5,7 @@ import { ChartList } from "./charts.command.ts";
 import { CheckReport } from "./check.command.ts";
 import { ConfigReport } from "./config.command.ts";
 import { CostReport } from "./costs.command.ts";
+import { CloseReport } from "./costs/close.ts";
 import { DispatchReport } from "./dispatch.command.ts";
 import { DoctorReport } from "./doctor.command.ts";
 import { FleetReport } from "./fleet.command.ts";
@@ -33,6 +34,7 @@ export const SCHEMAS = {
   export: TransferReport,
   import: TransferReport,
   costs: CostReport,
+  "costs close": CloseReport,
   budget: BudgetReport,
   ...PRICE_SCHEMAS,
   charts: ChartList,

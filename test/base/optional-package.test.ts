@@ -10,6 +10,14 @@ test("a package that is not installed is named with its fix", async () => {
   );
 });
 
+test("where one of several is not installed, all are named", async () => {
+  const name = "no-such-package";
+  await assert.rejects(
+    fromOptional(["one", name], () => import(name)),
+    { code: "provider.missing", message: /npm install one no-such-package$/ },
+  );
+});
+
 test("what another module lacks or throws is left as it is", async () => {
   const other = "no-such-other";
   await assert.rejects(

@@ -151,6 +151,11 @@ suite("a month's allowance", () => {
           assert.ok((off < 0n ? -off : off) < cost);
         }
         assert.deepEqual(recount(clerk.stream), balancesOf(clerk.ledger));
+        // The read side comes to the same, by call as well.
+        const rows = clerk.stream.flatMap(costRowsOf);
+        assert.equal(sumOf(rows.map((row) => BigInt(row.amount_pico))), cost - givenIn(clerk));
+        assert.equal(new Set(rows.map((row) => row.line_id)).size, rows.length);
+        assert.ok(rows.every((row) => row.call_id !== null));
       }),
       runs,
     );

@@ -1,3 +1,4 @@
+import type { DueMeasure } from "../../../src/events/budget.events.ts";
 import type { Simulation, SimulationOptions } from "../../../src/testing/simulation.ts";
 import type { Tool } from "../../../src/providers/tool.port.ts";
 
@@ -34,6 +35,16 @@ const say = (at: number, text: string, more = {}) =>
 const command = (at: number, given: Parameters<Simulation["host"]["command"]>[0], text?: string) =>
   [at, (call: Simulation) => call.host.command(given, "test", text)] as const;
 const end = (at: number) => command(at, { name: "end", reason: "all done" });
+
+const budget = (at: number, measure: DueMeasure) =>
+  [
+    at,
+    (call: Simulation) =>
+      call.host.offer({
+        input: { type: "budget.changed", measure, node: "call:c1", ...SUMS },
+      }),
+  ] as const;
+const SUMS = { limitPico: "100", spentPico: "97", heldPico: "1" };
 
 export const CALLS: readonly ScriptedCall[] = [
   {
@@ -151,6 +162,16 @@ export const CALLS: readonly ScriptedCall[] = [
       say(4_200, "And on Sunday?", { identity: "bob" }),
       [12_000, (call) => call.room.type("bob", "Do you take cards?")],
       end(24_000),
+    ],
+  },
+  {
+    name: "a budget runs out",
+    options: { ...chatty, texts: { ...greeted.texts, overBudget: "I have to go." } },
+    steps: [
+      enter,
+      budget(3_500, "shorterAnswers"),
+      say(4_000, "Are you open?"),
+      budget(8_000, "farewell"),
     ],
   },
 ];
