@@ -17,6 +17,7 @@ import { VARIABLES, type Group, type Values, type Variable } from "./config/vari
 
 /** What a call's header says it was made by. */
 export const BUILD = `turnfold ${packageJson.version}`;
+export const VERSION = packageJson.version;
 
 /** For the programs we start; what is meant for us is read by `readConfig`. */
 export const ENVIRONMENT: Readonly<NodeJS.ProcessEnv> = process.env;
@@ -90,6 +91,15 @@ export interface BundledAgentConfig {
   readonly allowInterruptions: boolean;
 }
 
+/** Metrics to a collector of OpenTelemetry. */
+export interface MetricsConfig {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly everyMs: number;
+  readonly serviceName: string;
+  readonly byTenant: boolean;
+}
+
 export interface Config {
   readonly dataDir: string;
   /** Undefined: calls are kept in the data folder. */
@@ -98,11 +108,15 @@ export interface Config {
   readonly liveKit: LiveKitConfig | undefined;
   /** PostgreSQL for costs; undefined: in the data folder, or nowhere with NATS. */
   readonly databaseUrl: string | undefined;
+  /** Undefined: none are sent. */
+  readonly metrics: MetricsConfig | undefined;
   readonly workerCapacity: number;
   /** Undefined: nobody has asked for a certain one. */
   readonly healthPort: number | undefined;
   readonly tenant: string;
   readonly modelsDir: string;
+  /** File of prices that go before those that came with the program. */
+  readonly prices: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly port: number;
   readonly colors: boolean;
@@ -144,12 +158,14 @@ export function readConfig(flags: ConfigFlags = {}, env: Texts = ENVIRONMENT): C
     // A folder that is named on the command line is meant.
     nats: flags.data === undefined ? natsOf(values) : undefined,
     liveKit: liveKitOf(values),
+    metrics: metricsOf(values),
     databaseUrl: values.DATABASE_URL,
     healthPort: values.TURNFOLD_HEALTH_PORT,
     workerCapacity: values.TURNFOLD_WORKER_CAPACITY,
     tenant: values.TURNFOLD_TENANT,
     dataDir: resolve(flags.data ?? values.TURNFOLD_DATA),
     modelsDir: values.TURNFOLD_MODELS ?? defaultCacheDir(env, platform(), homedir()),
+    prices: values.TURNFOLD_PRICES && resolve(values.TURNFOLD_PRICES),
     logLevel: values.TURNFOLD_LOG_LEVEL,
     port: flags.port ?? values.TURNFOLD_PORT,
     colors: values.NO_COLOR === undefined,
@@ -249,6 +265,19 @@ function liveKitOf(values: Values): LiveKitConfig | undefined {
   throw new AppError("config.invalid", message, {
     detail: { fix: `set ${missing.join(" and ")}` },
   });
+}
+
+function metricsOf(values: Values): MetricsConfig | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: own } = values;
+  const url = own ?? (base === undefined ? undefined : `${base}/v1/metrics`);
+  if (url === undefined) return undefined;
+  return {
+    url,
+    headers: values.OTEL_EXPORTER_OTLP_HEADERS ?? {},
+    everyMs: values.OTEL_METRIC_EXPORT_INTERVAL,
+    serviceName: values.OTEL_SERVICE_NAME,
+    byTenant: values.TURNFOLD_METRICS_BY_TENANT,
+  };
 }
 
 function dispatchOf(values: Values): LiveKitDispatchConfig | undefined {

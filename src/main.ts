@@ -1,4 +1,6 @@
-import { rm } from "node:fs/promises";
+import type { PartsOf } from "./actors/agent-parts.ts";
+import type { Tts } from "./providers/tts.port.ts";
+import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { Bookkeeper } from "./actors/bookkeeper.ts";
@@ -9,19 +11,20 @@ import { outageRunner } from "./actors/effects/outage.runner.ts";
 import { replyRunner } from "./actors/effects/reply.runner.ts";
 import { toolRunner } from "./actors/effects/tool.runner.ts";
 import { detectorRunner, sttRunner } from "./actors/effects/track.runners.ts";
-import { Supervisor } from "./actors/supervisor.ts";
+import { Supervisor, type SupervisorPorts } from "./actors/supervisor.ts";
 import { bundledAgent } from "./agent/bundled-agent.ts";
 import { partsOf } from "./agent/shelf.ts";
 import { agentOf, type VoiceAgent } from "./agent/voice-agent.ts";
 import { AppError } from "./base/errors.ts";
 import { systemClock } from "./base/clock.ts";
 import { systemIds } from "./base/id.ts";
+import { fromOptional } from "./base/optional-package.ts";
 import { LIMITS } from "./base/limits.ts";
 import { type Logger, stderrLogger } from "./base/logger.ts";
 import type { Broker } from "./broker/broker.ts";
 import { openEmbedded } from "./broker/embedded/embedded-broker.ts";
 import { openNats } from "./broker/nats/nats-broker.ts";
-import { BUILD, type Config } from "./config.ts";
+import { BUILD, VERSION, type Config } from "./config.ts";
 import type { CallRef } from "./events/record.ts";
 import { CallCommands } from "./fleet/commands.ts";
 import { FleetMember } from "./fleet/fleet-member.ts";
@@ -29,12 +32,13 @@ import { ProcessLoad, type WorkerNow } from "./fleet/heartbeat.ts";
 import type { LiveKitDispatch } from "./fleet/livekit-dispatch.ts";
 import { endCallIn, hearEnds, type RoomEndPorts } from "./fleet/room-end.ts";
 import { Worker, type WorkerPorts } from "./fleet/worker.ts";
-import { priceBook } from "./ledger/price-book.ts";
+import { type PriceBook, priceBook, priceBookWith } from "./ledger/price-book.ts";
 import { CURRENT_VERSIONS, MACHINES } from "./machines/machines.ts";
 import { LocalBrowserRooms } from "./media/local/browser-room.ts";
 import { Recorder } from "./media/local/recorder.ts";
 import { PacedRoom } from "./media/paced-room.ts";
 import type { RoomMedia } from "./media/room.port.ts";
+import { MetricsFeed } from "./projections/metrics-feed.ts";
 import { CostFollower } from "./projections/cost-follower.ts";
 import type { ReadSide } from "./projections/read-side.ts";
 import { createReceptionistTools } from "./providers/local/receptionist/tools.ts";
@@ -87,17 +91,35 @@ export function openStore(config: Config, readOnly: boolean): Promise<Broker> {
 }
 
 /**
+ * The prices that came with the program, and those of the file that `TURNFOLD_PRICES` names. Error
+ * `config.invalid`, naming the file and the field.
+ */
+export async function openPriceBook({ prices: file }: Pick<Config, "prices">): Promise<PriceBook> {
+  if (file === undefined) return priceBook();
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, "utf8"));
+  } catch (cause) {
+    const { code = "it is no JSON" } = cause as NodeJS.ErrnoException;
+    const detail = { fix: "name a file of JSON that can be read, or leave TURNFOLD_PRICES out" };
+    throw new AppError("config.invalid", `TURNFOLD_PRICES: ${file}: ${code}`, { cause, detail });
+  }
+  return priceBookWith({ content, file });
+}
+
+/**
  * What the calls of this process cost: usage, ledgers, and the database that is configured. It
  * works once it is started; the database is opened behind its back, and only when there is
  * something for it.
  */
-export function openBookkeeper(config: Config, broker: Broker): Bookkeeper {
+export async function openBookkeeper(config: Config, broker: Broker): Promise<Bookkeeper> {
+  const book = await openPriceBook(config);
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   return new Bookkeeper({
     broker,
     clock: systemClock,
     logger,
-    prices: () => ({ book: priceBook() }),
+    prices: () => ({ book }),
     projector: openProjector(config, broker, logger),
     ...(config.nats && { owner: WORKER }),
     ...prefixOf(config),
@@ -117,6 +139,12 @@ function openProjector(config: Config, { cost }: Broker, logger: Logger): CostFo
   if (nats) return undefined;
   const open = (signal: AbortSignal) => openFolder(config, logger, signal);
   return new CostFollower({ ...ports, open, quietMs: QUIET_MS });
+}
+
+/** A PostgreSQL server's, as the books would open it. Error `database.failed`. */
+export async function openDatabase(url: string): Promise<ReadSide> {
+  const { openPostgres } = await import("./projections/postgres.ts");
+  return await openPostgres(url);
 }
 
 /** The data folder's lock guards it. It is made of the streams, so a broken one is made anew. */
@@ -235,6 +263,8 @@ export function openSupervisor(
     readonly roomOf: (call: string) => RoomMedia;
     /** Asked at each effect, so that an edited agent is at work from its next answer on. */
     readonly agent: () => VoiceAgent;
+    /** Without them no budget bounds a call. */
+    readonly books?: Bookkeeper | undefined;
   },
 ): Supervisor {
   const { vad, shelf, endpointer } = parts.providers;
@@ -250,6 +280,7 @@ export function openSupervisor(
     build: BUILD,
     worker: WORKER,
     ...prefixOf(config),
+    ...(parts.books && { budgetFor: budgetsOf(parts.books, agentParts) }),
     runnersFor: ({ call }) => {
       const media = new CallMedia();
       const speaking = { partsOf: agentParts, media, guard: BREAKERS };
@@ -267,6 +298,35 @@ export function openSupervisor(
       };
     },
   });
+}
+
+function budgetsOf(
+  books: Bookkeeper,
+  agentParts: PartsOf,
+): NonNullable<SupervisorPorts["budgetFor"]> {
+  const voicesOf = (agent: string): readonly Tts[] =>
+    agentParts(agent).voices.map(({ tts }) => tts);
+  return (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: systemIds });
+}
+
+/** Metrics of the calls of this process; undefined where nobody has asked for them. */
+export async function openMetrics(
+  { metrics, logLevel }: Config,
+  { log }: Broker,
+  books: Pick<Bookkeeper, "prices">,
+): Promise<MetricsFeed | undefined> {
+  if (!metrics) return undefined;
+  const { openOtelMetrics } = await fromOptional(
+    ["api", "exporter-metrics-otlp-http", "resources", "sdk-metrics"].map(
+      (name) => `@opentelemetry/${name}`,
+    ),
+    () => import("./projections/otel.projection.ts"),
+  );
+  const { byTenant, ...where } = metrics;
+  const logger = stderrLogger(logLevel, () => systemClock.now());
+  const sink = openOtelMetrics({ ...where, version: VERSION, instance: WORKER, logger });
+  const desk = () => ({ ...books.prices, at: systemClock.now() });
+  return new MetricsFeed({ log, logger, sink, desk, byTenant });
 }
 
 /** What the calls of this process may be told; each supervisor is attached to it. */

@@ -3,7 +3,9 @@ import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
 import type { Prices } from "../ledger/rating.ts";
+import { CallBudget, type CallBudgetPorts } from "./call-budget.ts";
 import type { LedgerActor } from "./ledger-actor.ts";
+import { ledgerLeases } from "./ledger-budgets.ts";
 import { TenantBook } from "./tenant-book.ts";
 import { TenantLease } from "./tenant-lease.ts";
 import { UsageOutbox } from "./usage-outbox.ts";
@@ -12,6 +14,8 @@ import { UsageOutbox } from "./usage-outbox.ts";
 export interface Projector extends AsyncDisposable {
   /** Something may be new in the tenant's stream. Neither waits nor throws. */
   posted(tenant: string): void;
+  /** Resolves when nothing waits. */
+  idle(): Promise<void>;
   /** What keeps it behind the streams, undefined where nothing does. */
   readonly problem: string | undefined;
 }
@@ -54,6 +58,8 @@ export class Bookkeeper implements AsyncDisposable {
   readonly #outbox: UsageOutbox;
   readonly #kept = new Map<string, Kept>();
   readonly #closing = new AbortController();
+  /** Aborted, the next round begins. */
+  #nap = new AbortController();
   #rounds: Promise<void> | undefined;
 
   constructor(options: BookkeeperOptions) {
@@ -100,9 +106,35 @@ export class Bookkeeper implements AsyncDisposable {
     return this.#options.projector?.problem;
   }
 
+  /** As they are believed now. */
+  get prices(): Prices {
+    return this.#options.prices();
+  }
+
+  /** The budget of a call of this process: of its tenant's ledger. */
+  budgetOf(ref: CallRef, call: Pick<CallBudgetPorts, "offer" | "ids" | "voicesOf">): CallBudget {
+    const { broker, clock } = this.#options;
+    return new CallBudget(ref, {
+      ...call,
+      clock,
+      logger: this.#logger,
+      log: broker.log,
+      prices: this.prices,
+      leases: async () => ledgerLeases(await this.ledgerOf(ref.tenant)),
+    });
+  }
+
+  /** Resolves when all that was offered so far is posted and projected. */
+  async idle(): Promise<void> {
+    await this.#outbox.idle();
+    for (const tenant of this.#kept.keys()) await (await this.ledgerOf(tenant)).catchUp();
+    await this.#options.projector?.idle();
+  }
+
   /** What waits to be told is found by the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    this.#nap.abort();
     await this.#outbox[Symbol.asyncDispose]();
     await Promise.all([this.#rounds, ...[...this.#kept.values()].map(({ over }) => over)]);
     await this.#options.projector?.[Symbol.asyncDispose]();
@@ -117,7 +149,8 @@ export class Bookkeeper implements AsyncDisposable {
     if (known) return known;
     const { projector, ...options } = this.#options;
     const onPosted = (): void => projector?.posted(tenant);
-    const book = new TenantBook({ ...options, logger: this.#logger, onPosted }, tenant);
+    const onTaken = (): void => this.#nap.abort();
+    const book = new TenantBook({ ...options, logger: this.#logger, onPosted, onTaken }, tenant);
     const kept = { book, over: book.run(this.#closing.signal), followedAt: -Infinity };
     this.#kept.set(tenant, kept);
     return kept;
@@ -127,8 +160,9 @@ export class Bookkeeper implements AsyncDisposable {
     const { clock } = this.#options;
     const { signal } = this.#closing;
     for (;;) {
-      await sleep(clock, ROUND_MS, signal);
+      await sleep(clock, ROUND_MS, this.#nap.signal);
       if (signal.aborted) return;
+      this.#nap = new AbortController();
       try {
         await this.#findTenants();
         await this.#round();

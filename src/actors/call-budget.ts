@@ -176,8 +176,8 @@ export class CallBudget implements Purse, Disposable {
   }
 
   /** What has no price counts at the dearest that there is. */
-  #ceiling({ service, meter, quantity }: CostLine): bigint {
-    return dearestOf(this.#ports.prices, { service, meter, quantity });
+  #ceiling(line: CostLine): bigint {
+    return dearestOf(this.#ports.prices, line, this.#ref.tenant);
   }
 
   async #open({ input, text }: LogRecord): Promise<void> {

@@ -1,5 +1,6 @@
-import type { Meter, Service } from "../events/effect.events.ts";
+import type { Meter } from "../events/effect.events.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
+import type { CostLine } from "../ledger/lines.ts";
 import { amountOf, type Prices, type Quantities, type Subject } from "../ledger/rating.ts";
 import { worstCase } from "../ledger/slices.ts";
 
@@ -48,10 +49,11 @@ export function lastingCost(event: UsageEvent, ms: number, prices: Prices): bigi
 /** What has no price, at the dearest that the book knows; nothing where it knows none. */
 export function dearestOf(
   { book }: Prices,
-  of: { readonly service: Service; readonly meter: string; readonly quantity: bigint },
+  { service, meter, quantity, occurredAt: at }: CostLine,
+  tenant: string,
 ): bigint {
-  const row = book.ceiling(of.service, of.meter as Meter);
+  const row = book.ceiling({ service, meter: meter as Meter, tenant, at });
   if (!row) return 0n;
-  const { amountPico } = amountOf(row, of.quantity < 0n ? -of.quantity : of.quantity);
-  return of.quantity < 0n ? -amountPico : amountPico;
+  const { amountPico } = amountOf(row, quantity < 0n ? -quantity : quantity);
+  return quantity < 0n ? -amountPico : amountPico;
 }

@@ -22,6 +22,8 @@ export interface BookPorts {
   readonly prefix?: string | undefined;
   /** Something may be new in the cost stream of a tenant whose usage is taken here. */
   readonly onPosted: () => void;
+  /** From now on the tenant's usage is taken here and not elsewhere. */
+  readonly onTaken: () => void;
 }
 
 const OPEN_AGAIN_MS = 2_000;
@@ -69,6 +71,7 @@ export class TenantBook {
     if (!isMine) this.#hearNothing();
     else if (!this.#heard) {
       this.#heard = this.#hear();
+      this.#ports.onTaken();
       this.#ports.onPosted();
     }
     return isMine;

@@ -7,18 +7,20 @@ import type { CallRef } from "../events/record.ts";
 import { turnsOf, verdictOf } from "./call-detail.ts";
 import type { CallFeed } from "./call-feed.ts";
 import { summaryOf } from "./call-summary.ts";
+import type { LiveCosts } from "./live-costs.ts";
 
-/** What there is to know of calls: the list, one call, its proof, its records as they come. */
+/** What there is to know of calls: the list, one call, its proof, its cost, its records. */
 export interface CallsPorts {
   readonly log: EventLog;
   readonly feed: CallFeed;
   readonly machines: MachineSet;
+  readonly costs: Pick<LiveCosts, "of">;
 }
 
 /** Most calls the page lists. */
 const CALLS_MAX = 50;
 
-export function callsRoutes({ log, feed, machines }: CallsPorts): Hono {
+export function callsRoutes({ log, feed, machines, costs }: CallsPorts): Hono {
   const app = new Hono();
   app.get("/", async (context) => {
     const refs = await log.calls();
@@ -32,6 +34,9 @@ export function callsRoutes({ log, feed, machines }: CallsPorts): Hono {
   });
   app.get("/:tenant/:call/replay", async (context) =>
     context.json(await verdictOf(log, await known(context, log), machines)),
+  );
+  app.get("/:tenant/:call/cost", async (context) =>
+    context.json(await costs.of(await known(context, log))),
   );
   app.get("/:tenant/:call/records", async (context) => {
     const ref = await known(context, log);

@@ -12,6 +12,7 @@ const FILES = [
   "call-list.js",
   "call-view.js",
   "charts.js",
+  "cost.js",
   "dom.js",
   "latency.js",
   "resampler.js",

@@ -6,6 +6,7 @@ import { AppError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { FleetAnswer } from "../events/fleet.events.ts";
 import type { CallRef } from "../events/record.ts";
+import { type BudgetDesk, budgetRoutes } from "./budget.routes.ts";
 import { callsRoutes, type CallsPorts } from "./calls.routes.ts";
 import { commandsRoutes, type CommandsPort } from "./commands.routes.ts";
 import { toResponse } from "./http-errors.ts";
@@ -27,6 +28,7 @@ export interface ServerPorts extends CallsPorts {
   /** What the calls that run here may be told. */
   readonly commands: CommandsPort;
   readonly fleet: () => Promise<FleetAnswer>;
+  readonly budgets: BudgetDesk;
 }
 
 export function createApp(ports: ServerPorts): Hono {
@@ -48,6 +50,7 @@ export function createApp(ports: ServerPorts): Hono {
   app.get("/api/fleet", async (context) => context.json(await ports.fleet()));
   app.route("/api/calls", callsRoutes(ports));
   app.route("/api/calls", commandsRoutes(ports.commands));
+  app.route("/api/tenants", budgetRoutes(ports.budgets));
   return app;
 }
 

@@ -91,6 +91,10 @@ export const LIMITS = {
   decodeAudioMsMax: 9_000,
   /** A command over HTTP, as JSON. */
   commandBytesMax: 64 * 1024,
+  /** Calls whose costs are kept folded for the next question. */
+  liveCostsMax: 64,
+  /** Calls that are followed for metrics; of one more, the one longest silent is read anew. */
+  measuredCallsMax: 1_000,
   /** How often a worker says how it is. */
   heartbeatEveryMs: 1_000,
   /** A worker of whom nothing was heard for this long is gone. */

@@ -1,9 +1,13 @@
 import type { Command } from "commander";
 import { z } from "zod";
+import type { Broker } from "../broker/broker.ts";
+import type { Config } from "../config.ts";
 import { Meter, Service } from "../events/effect.events.ts";
+import type { CallRef } from "../events/record.ts";
 import type { Explained } from "../ledger/bill.ts";
 import type { CostLine } from "../ledger/lines.ts";
-import { openStore, storeName } from "../main.ts";
+import { openPriceBook, openStore, storeName } from "../main.ts";
+import { findCall } from "./call-finder.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import {
   BY,
@@ -16,6 +20,7 @@ import {
   printSum,
   isUnpriced,
 } from "./costs/cost-view.ts";
+import { followCost } from "./costs/follow-cost.ts";
 import { loadBill } from "./costs/load-bill.ts";
 import { onlyTenant } from "./costs/only-tenant.ts";
 import { Pico, PriceReport, priceReport } from "./costs/price-report.ts";
@@ -84,6 +89,8 @@ export const CostReport = z.strictObject({
 type Report = z.infer<typeof CostReport>;
 
 interface Options {
+  readonly call?: string;
+  readonly follow?: boolean;
   readonly by?: Grouping;
   readonly explain?: string;
 }
@@ -92,20 +99,34 @@ export function register(program: Command, cli: Cli): void {
   defineCommand<Options>(program, cli, {
     usage: "costs [tenant]",
     summary: "what the calls of a tenant cost, line by line, and why",
-    details: "List prices of data/prices.json. What has no price is told, and is not in the sum.",
+    details:
+      "List prices of data/prices.json, and before them what TURNFOLD_PRICES says. What has no " +
+      "price is told, and is not in the sum.",
     options: [
       { flags: "--by <what>", description: "sums instead of lines", choices: BY },
       { flags: "--explain <line>", description: "why this line has its amount" },
+      { flags: "--call <call>", description: "of this call alone, also while it runs" },
+      { flags: "--follow", description: "with --call: its sum as it grows, until the call ends" },
     ],
-    examples: ["costs", "costs acme --by model", "costs acme --explain 3fXk", "costs --json"],
+    examples: [
+      "costs",
+      "costs acme --by model",
+      "costs acme --explain 3fXk",
+      "costs --call c0k3 --follow",
+      "costs --json",
+    ],
     run: runCosts,
   });
 }
 
 async function runCosts({ args, options, config, out }: Invocation<Options>): Promise<number> {
   await using broker = await openStore(config, true);
-  const tenant = args[0] ?? (await onlyTenant(broker, config));
-  const { bill, saving, damaged } = await loadBill(broker.log, tenant, out);
+  const book = await openPriceBook(config);
+  const chosenCall = await callOf(args[0], options, { config, broker });
+  if (chosenCall && options.follow) await followCost(broker.log, chosenCall, { book, out });
+  const of = chosenCall ?? { tenant: args[0] ?? (await onlyTenant(broker, config)) };
+  const { tenant } = of;
+  const { bill, saving, damaged } = await loadBill(broker.log, of, { book, out });
   const { lines, totalPico } = bill;
   const groups = options.by && groupsOf(lines, options.by);
   const chosen =
@@ -135,6 +156,20 @@ async function runCosts({ args, options, config, out }: Invocation<Options>): Pr
   }
   for (const call of damaged) out.note(`${call} is damaged: only what stands before that is here`);
   return damaged.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** The call that is meant, of the tenant that is named. */
+async function callOf(
+  tenant: string | undefined,
+  { call, follow }: Options,
+  { config, broker }: { readonly config: Config; readonly broker: Broker },
+): Promise<CallRef | undefined> {
+  if (call === undefined) {
+    if (follow) throw usageError("only one call can be followed", "name it with --call");
+    return undefined;
+  }
+  const given = tenant === undefined || call.includes("/") ? call : `${tenant}/${call}`;
+  return findCall(given, config, broker.log);
 }
 
 function lineOf(lines: readonly CostLine[], given: string): CostLine {

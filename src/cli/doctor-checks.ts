@@ -10,6 +10,7 @@ import {
   findModels,
   lockHolder,
   missingOf,
+  openDatabase,
   openFlite,
   openStore,
   SMART_TURN,
@@ -49,6 +50,7 @@ export async function checkAll(config: Config): Promise<readonly Check[]> {
     ...(config.nats
       ? [await checkNats(config)]
       : [checkFolder(config), checkLock(config), checkDisk(config)]),
+    ...(await checkDatabase(config)),
     stt,
     pip,
     vad,
@@ -116,6 +118,22 @@ async function checkNats(config: Config): Promise<Check> {
   } catch (error) {
     const { message: detail } = toAppError(error, "broker.unavailable");
     return { name, status: "fail", detail, fix: "see the message, or unset NATS_URL" };
+  }
+}
+
+/** Never more than a warning: calls go on without it, and it is brought up to date later. */
+async function checkDatabase({ databaseUrl, nats }: Config): Promise<readonly Check[]> {
+  const name = "database";
+  if (databaseUrl === undefined) {
+    const detail = nats ? "none: set DATABASE_URL to ask for costs with SQL" : "in the data folder";
+    return [{ name, status: "ok", detail }];
+  }
+  try {
+    await using _ = await openDatabase(databaseUrl);
+    return [{ name, status: "ok", detail: "PostgreSQL of DATABASE_URL" }];
+  } catch (error) {
+    const { message: detail } = toAppError(error, "database.failed");
+    return [{ name, status: "warn", detail, fix: "see the message, or unset DATABASE_URL" }];
   }
 }
 

@@ -3,9 +3,10 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { systemClock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import { Meter } from "../events/effect.events.ts";
+import { Meter, Service } from "../events/effect.events.ts";
 import { usdText } from "../ledger/money.ts";
-import { PriceBook, priceBook, type PriceRow } from "../ledger/price-book.ts";
+import { PriceBook, type PriceRow } from "../ledger/price-book.ts";
+import { openPriceBook } from "../main.ts";
 import { defineCommand, type Cli, type Invocation } from "./command.ts";
 import { dayOf, PriceReport, priceReport, validity } from "./costs/price-report.ts";
 import { parseDay, RERATE, RerateReport } from "./costs/rerate.ts";
@@ -14,8 +15,12 @@ import { printTable } from "./table.ts";
 
 /** The price book from the command line: whether it holds together, what it says, what changed. */
 const Check = z.strictObject({
-  /** The file, or `null` for the one that this build carries. */
+  /** The file, or `null` for the one that is in use. */
   file: z.string().nullable(),
+  /** What goes before the prices of this build, and how many rows are of it. */
+  ownFile: z.string().nullable(),
+  ownRows: z.int(),
+  markups: z.int(),
   /** Of its content; each amount in a cost stream names it. */
   version: z.string(),
   rows: z.int(),
@@ -38,7 +43,19 @@ const Shown = z.strictObject({
       /** For requests of more than so many units alone. */
       above: z.number().nullable(),
       revokedAt: z.string().nullable(),
+      /** For this one alone. */
+      tenant: z.string().nullable(),
+      file: z.string(),
       ...PriceReport.shape,
+    }),
+  ),
+  /** Factors on the list: for a tenant's requests, of all services or of these. */
+  markups: z.array(
+    z.strictObject({
+      tenant: z.string(),
+      services: z.array(Service).nullable(),
+      times: z.tuple([z.int(), z.int()]),
+      effectiveFrom: z.string(),
     }),
   ),
 });
@@ -100,11 +117,14 @@ export function register(program: Command, cli: Cli): void {
   defineCommand(prices, cli, RERATE);
 }
 
-async function runCheck({ args, out }: Invocation<object>): Promise<number> {
+async function runCheck({ args, config, out }: Invocation<object>): Promise<number> {
   const file = args[0];
-  const book = file === undefined ? priceBook() : await readBook(file);
+  const book = file === undefined ? await openPriceBook(config) : await readBook(file);
   const report = {
     file: file ?? null,
+    ownFile: book.files.own ?? null,
+    ownRows: book.all.filter(({ origin }) => origin === "own").length,
+    markups: book.markups.length,
     version: book.version,
     rows: book.all.length,
     models: new Set(book.all.map(nameOf)).size,
@@ -112,14 +132,15 @@ async function runCheck({ args, out }: Invocation<object>): Promise<number> {
     revoked: book.all.filter(({ revokedAt }) => revokedAt !== Infinity).length,
   };
   out.json(Check, report);
-  const { version, rows, models, secondHand, revoked } = report;
+  const { version, rows, models, secondHand, revoked, ownFile, ownRows, markups } = report;
   out.line(`book ${version}: ${rows} rows for ${models} models; no two of them hold at once`);
   out.line(`${secondHand} rows are second hand, ${revoked} are revoked`);
+  if (ownFile !== null) out.line(`${ownRows} rows and ${markups} markups are of ${ownFile}`);
   return EXIT.ok;
 }
 
-async function runShow({ args, options, out }: Invocation<ShowOptions>): Promise<number> {
-  const book = priceBook();
+async function runShow({ args, options, config, out }: Invocation<ShowOptions>) {
+  const book = await openPriceBook(config);
   const at = options.at ?? systemClock.now();
   const holds = (row: PriceRow): boolean =>
     options.all === true ||
@@ -135,15 +156,19 @@ async function runShow({ args, options, out }: Invocation<ShowOptions>): Promise
       tier: row.tier ?? null,
       above: row.threshold ? Number(row.threshold.above) : null,
       revokedAt: dayOf(row.revokedAt),
+      tenant: row.tenant ?? null,
+      file: fileOf(book, row),
       ...priceReport(row),
     })),
+    markups: book.markups.map(({ services = null, ...markup }) => ({ ...markup, services })),
   });
   if (rows.length === 0) out.line(`no price of ${args[0] ?? "anything"}; it is not free`);
-  else printRows(rows, out);
+  else printRows(book, rows, out);
+  printMarkups(book, out);
   return rows.length === 0 ? EXIT.failed : EXIT.ok;
 }
 
-function printRows(rows: readonly PriceRow[], out: Output): void {
+function printRows(book: PriceBook, rows: readonly PriceRow[], out: Output): void {
   const cells = rows.map((row) => [
     row.priceId,
     `${usdText(row.pricePico)} / ${row.perUnits}`,
@@ -151,12 +176,21 @@ function printRows(rows: readonly PriceRow[], out: Output): void {
     row.confidence,
     row.checkedOn,
     row.source,
+    fileOf(book, row),
   ]);
-  printTable(["price", "USD / units", "holds", "by", "checked", "source"], cells, out);
+  printTable(["price", "USD / units", "holds", "by", "checked", "source", "file"], cells, out);
 }
 
-async function runDiff({ args, out }: Invocation<object>): Promise<number> {
-  const [book, other] = [priceBook(), await readBook(args[0]!)];
+function printMarkups({ markups, files }: PriceBook, out: Output): void {
+  for (const { tenant, services, times, effectiveFrom } of markups) {
+    const what = services ? services.join(", ") : "all services";
+    out.line(`${tenant} pays ${times.join("/")} of the list from ${effectiveFrom} on: ${what}`);
+  }
+  if (markups.length > 0) out.line(`so says ${files.own}`);
+}
+
+async function runDiff({ args, config, out }: Invocation<object>): Promise<number> {
+  const [book, other] = [await openPriceBook(config), await readBook(args[0]!)];
   const added = other.all.filter(({ priceId }) => !book.row(priceId)).map(idOf);
   const removed = book.all.filter(({ priceId }) => !other.row(priceId)).map(idOf);
   const changed = book.all.flatMap((row) => {
@@ -172,6 +206,9 @@ async function runDiff({ args, out }: Invocation<object>): Promise<number> {
   return EXIT.ok;
 }
 
+/** What a row does not say itself. */
+const NOT_SAID: ReadonlySet<string> = new Set(["origin"]);
+
 function changedFields(row: PriceRow, other: PriceRow | undefined): readonly string[] {
   if (!other) return [];
   const said = (one: PriceRow, key: string): string =>
@@ -180,7 +217,7 @@ function changedFields(row: PriceRow, other: PriceRow | undefined): readonly str
         ? String(value)
         : value,
     );
-  const keys = new Set([...Object.keys(row), ...Object.keys(other)]);
+  const keys = new Set([...Object.keys(row), ...Object.keys(other)]).difference(NOT_SAID);
   return [...keys].filter((key) => said(row, key) !== said(other, key));
 }
 
@@ -193,6 +230,10 @@ async function readBook(file: string): Promise<PriceBook> {
     throw new AppError("input.invalid", `${file} is no file of JSON`, { cause });
   }
   return new PriceBook(content, file);
+}
+
+function fileOf({ files }: PriceBook, { origin }: PriceRow): string {
+  return files[origin] ?? files.shipped;
 }
 
 function isNamed(row: PriceRow, name: string | undefined): boolean {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { register as registerBudget } from "./budget.command.ts";
 import { register as registerCalls } from "./calls.command.ts";
 import { register as registerCharts } from "./charts.command.ts";
 import { register as registerCheck } from "./check.command.ts";
@@ -44,6 +45,7 @@ const COMMANDS: readonly Register[] = [
   registerTest,
   registerTransfer,
   registerCosts,
+  registerBudget,
   registerPrices,
   registerCharts,
   registerDoctor,
@@ -70,6 +72,7 @@ Examples:
   $ turnfold test from c0k3 --turn 2        a test out of a recorded call
   $ turnfold export c0k3 call.jsonl         one file of it; turnfold import takes it in
   $ turnfold costs acme --by model          what calls cost; --explain says why
+  $ turnfold budget acme --set tenant=25    what a tenant may spend, in USD
   $ turnfold charts --format stately        the statecharts, for Stately Studio
   $ turnfold doctor                         what is set up here, and what is not
   $ turnfold check tts --live               who speaks, and how fast

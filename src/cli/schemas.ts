@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { BudgetReport } from "../events/budget.events.ts";
 import { CallList } from "./calls.command.ts";
 import { ChartList } from "./charts.command.ts";
 import { CheckReport } from "./check.command.ts";
@@ -32,6 +33,7 @@ export const SCHEMAS = {
   export: TransferReport,
   import: TransferReport,
   costs: CostReport,
+  budget: BudgetReport,
   ...PRICE_SCHEMAS,
   charts: ChartList,
   doctor: DoctorReport,

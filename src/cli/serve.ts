@@ -1,7 +1,10 @@
+import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
+import { TenantBudgets } from "../actors/tenant-budgets.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";
+import { LiveCosts } from "../api/live-costs.ts";
 import { TalkSockets } from "../api/talk-socket.ts";
 import { Talks, type TalkPorts } from "../api/talks.ts";
 import { systemClock } from "../base/clock.ts";
@@ -18,6 +21,7 @@ import {
   MACHINES,
   openBrowserRooms,
   openCommands,
+  openMetrics,
   openProviders,
   openBookkeeper,
   openBundledAgent,
@@ -40,6 +44,7 @@ export interface Serving extends AsyncDisposable {
   readonly slot: AgentSlot;
   /** On rooms of a LiveKit server, where NATS and LiveKit are configured. */
   readonly work: Work | undefined;
+  readonly books: Bookkeeper;
   readonly health: Health;
 }
 
@@ -54,12 +59,14 @@ export async function serve(
   const logger = stderrLogger(config.logLevel, () => systemClock.now());
   const broker = opened.use(await openStore(config, false));
   const providers = opened.use(await openProviders(config));
-  const books = opened.use(openBookkeeper(config, broker));
+  const books = opened.use(await openBookkeeper(config, broker));
+  const metrics = opened.use(await openMetrics(config, broker, books));
   const slot = new AgentSlot(agent, providers);
   const feed = new CallFeed(broker.log);
   const told: OnRecord = (ref, record) => {
     feed.grew(ref);
     books.offer(ref, record);
+    metrics?.offer(ref, record);
     onRecord(ref, record);
   };
   const rooms = openBrowserRooms();
@@ -67,6 +74,7 @@ export async function serve(
     providers,
     roomOf: (id) => rooms.of(id),
     agent: () => slot.now,
+    books,
   });
   // As after a crash: who reloads the page of a new start goes on with the call.
   opened.defer(() => supervisor.abandonAll("the server was stopped"));
@@ -74,34 +82,29 @@ export async function serve(
   supervisor.onRecord(told);
   const commands = openCommands(config, broker);
   commands.attach(supervisor);
-  const ports = { broker, providers, slot, commands, onRecord: told };
+  const ports = { broker, providers, slot, commands, books, onRecord: told };
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
-  const newCall = (room: string): NewCall => ({
-    call: systemIds.call(),
-    tenant: "local",
-    room,
-    identity: "agent",
-    ...callOf(slot.now),
-    recording: null,
-  });
+  const newCall = (room: string): NewCall => pageCall(room, slot.now);
   const owner: TalkPorts["supervisor"] = {
     open: (call) => supervisor.open(call),
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
   };
   const talks = new Talks({ supervisor: owner, log: broker.log, rooms, newCall });
-  const samples = new Samples(config, { broker, providers, logger, slot, told, commands });
+  const samples = new Samples(config, { broker, providers, books, logger, slot, told, commands });
   const app = createApp({
     log: broker.log,
     feed,
     machines: MACHINES,
+    costs: new LiveCosts(broker.log, () => ({ ...books.prices, at: systemClock.now() })),
     logger,
     runSample: () => samples.run(),
     speech: { ready: providers.missing === undefined, missing: providers.missing },
     charts: allCharts().map(([, chart]) => chart),
     commands,
     fleet: () => member.view.answer(),
+    budgets: new TenantBudgets(books, systemIds),
   });
   const sockets = new TalkSockets({ talks, clock: systemClock, logger, rateHz: LOCAL_RATE_HZ });
   const { url } = opened.use(await listen(app, config.port, sockets));
@@ -113,7 +116,19 @@ export async function serve(
   const all = opened.move();
   const speech = { check: async () => providers.missing, isNeeded: false };
   const health = { ...healthOf(config, broker, books), speech, ...work?.health };
-  return { url, slot, work, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { url, slot, work, books, health, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** A call of somebody at the page. */
+function pageCall(room: string, agent: VoiceAgent): NewCall {
+  return {
+    call: systemIds.call(),
+    tenant: "local",
+    room,
+    identity: "agent",
+    ...callOf(agent),
+    recording: null,
+  };
 }
 
 /** It takes no jobs: its calls are those of the page. */
@@ -129,6 +144,7 @@ function idle(commands: CallCommands) {
 interface SamplePorts {
   readonly broker: Broker;
   readonly providers: Providers;
+  readonly books: Bookkeeper;
   readonly logger: Logger;
   readonly slot: AgentSlot;
   readonly told: OnRecord;

@@ -1,3 +1,4 @@
+import type { Bookkeeper } from "../actors/bookkeeper.ts";
 import type { NewCall, RecordListener } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { sleep, systemClock } from "../base/clock.ts";
@@ -14,6 +15,7 @@ import {
   openLiveKitDispatch,
   openBookkeeper,
   openLiveKitRooms,
+  openMetrics,
   openProviders,
   openBundledAgent,
   openStore,
@@ -46,12 +48,13 @@ export interface WorkPorts {
   readonly providers: Providers;
   readonly slot: AgentSlot;
   readonly commands: CallCommands;
+  readonly books: Bookkeeper;
   readonly onRecord?: RecordListener;
 }
 
 /** In a process that has all else already. */
 export async function openWork(config: Config, ports: WorkPorts): Promise<Work> {
-  const { broker, providers, slot, commands, onRecord } = ports;
+  const { broker, providers, slot, commands, books, onRecord } = ports;
   await using opened = new AsyncDisposableStack();
   const rooms = opened.use(await openLiveKitRooms(config));
   const ends = roomEnds(config, broker);
@@ -61,7 +64,7 @@ export async function openWork(config: Config, ports: WorkPorts): Promise<Work> 
       isOver: () => supervisor.get(call)?.fold.snapshotOf("room")?.matches("leaving") === true,
       onOver: (tenant, room) => tellEnd(ends, tenant, room),
     });
-  const supervisor = openSupervisor(config, broker, { providers, roomOf, agent });
+  const supervisor = openSupervisor(config, broker, { providers, roomOf, agent, books });
   opened.defer(() => supervisor.abandonAll("the worker was stopped"));
   opened.use(slot.add(supervisor));
   commands.attach(supervisor);
@@ -99,10 +102,14 @@ export async function openWorkAlone(
   const broker = opened.use(await storeOnceThere(config, out));
   const providers = opened.use(await openProviders(config));
   const slot = new AgentSlot(agent, providers);
-  const books = opened.use(openBookkeeper(config, broker));
+  const books = opened.use(await openBookkeeper(config, broker));
   const commands = openCommands(config, broker);
-  const onRecord: RecordListener = (ref, record) => books.offer(ref, record);
-  const ports = { broker, providers, slot, commands, onRecord };
+  const metrics = opened.use(await openMetrics(config, broker, books));
+  const onRecord: RecordListener = (ref, record) => {
+    books.offer(ref, record);
+    metrics?.offer(ref, record);
+  };
+  const ports = { broker, providers, slot, commands, books, onRecord };
   const work = opened.use(await openWork(config, ports));
   void books.start();
   const health = { ...healthOf(config, broker, books), ...work.health };

@@ -54,6 +54,20 @@ export function address(...protocols: readonly string[]): Kind<string> {
   };
 }
 
+/** As OpenTelemetry writes them; what is after the first `=` is percent-decoded. */
+export const headers: Kind<Readonly<Record<string, string>>> = {
+  takes: "`name=value` pairs with commas between",
+  of: (given) => {
+    const pairs = given.split(",").map((pair) => /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(pair));
+    if (pairs.some((pair) => pair === null)) return undefined;
+    try {
+      return Object.fromEntries(pairs.map((pair) => [pair![1]!, decodeURIComponent(pair![2]!)]));
+    } catch {
+      return undefined;
+    }
+  },
+};
+
 function within(value: number, min: number, max: number): number | undefined {
   return value >= min && value <= max ? value : undefined;
 }

@@ -1,5 +1,5 @@
 import { Token } from "../events/record.ts";
-import { address, decimal, oneOf, text, trueOnly, whole, type Kind } from "./kinds.ts";
+import { address, decimal, headers, oneOf, text, trueOnly, whole, type Kind } from "./kinds.ts";
 
 /**
  * All variables there are, once: what reads them, the template `.env.example`, the table of
@@ -29,6 +29,7 @@ export const GROUPS = [
   "Models and voices",
   "The bundled agent",
   "Platform",
+  "Metrics",
 ] as const;
 export type Group = (typeof GROUPS)[number];
 
@@ -38,6 +39,7 @@ const liveKit = { group: "LiveKit" } as const;
 const models = { group: "Models and voices" } as const;
 const agent = { group: "The bundled agent" } as const;
 const platform = { group: "Platform" } as const;
+const metrics = { group: "Metrics" } as const;
 
 const tenant: Kind<string> = {
   takes: "1 to 64 of A-Z a-z 0-9 _ -",
@@ -69,6 +71,11 @@ export const VARIABLES = {
     ...calls,
     kind: text,
     meaning: "folder of the speech models; unset: the user's cache folder",
+  },
+  TURNFOLD_PRICES: {
+    ...calls,
+    kind: text,
+    meaning: "file of JSON with prices of one's own, see docs/prices.md; unset: none",
   },
   TURNFOLD_PORT: {
     ...calls,
@@ -299,6 +306,42 @@ export const VARIABLES = {
     fallback: "1.0",
     meaning: "pictures of a shared screen that are looked at in a second",
     waitsFor: "screen capture",
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    ...metrics,
+    kind: address("http", "https"),
+    meaning:
+      "collector of OpenTelemetry that metrics are sent to, by OTLP over HTTP as JSON; " +
+      "unset: none are",
+  },
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: {
+    ...metrics,
+    kind: address("http", "https"),
+    meaning: "the whole address for metrics; unset: `/v1/metrics` of the one above",
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    ...metrics,
+    kind: headers,
+    secret: true,
+    meaning: "headers of what is sent, as a collector asks for a key",
+  },
+  OTEL_METRIC_EXPORT_INTERVAL: {
+    ...metrics,
+    kind: whole(100, 3_600_000),
+    fallback: "60000",
+    meaning: "ms between two sendings",
+  },
+  OTEL_SERVICE_NAME: {
+    ...metrics,
+    kind: name128,
+    fallback: "turnfold",
+    meaning: "whose metrics they are",
+  },
+  TURNFOLD_METRICS_BY_TENANT: {
+    ...metrics,
+    kind: trueOnly,
+    fallback: "false",
+    meaning: "whether each measurement names its tenant; each is time series of its own then",
   },
 } as const satisfies Record<string, Variable>;
 

@@ -22,3 +22,38 @@ export const BudgetChanged = z.strictObject({
   heldPico: Pico,
 });
 export type BudgetChanged = z.infer<typeof BudgetChanged>;
+
+/** Budgets that people set limits of; a turn's is set by its agent. */
+export const BudgetNode = z
+  .string()
+  .regex(/^(platform|tenant|agent:.{1,256}|call:[\w-]{1,64})$/, "is none of the budgets");
+
+const Limit = Pico.refine((digits) => !digits.startsWith("-"), "is less than nothing");
+
+/** What is asked of a tenant's budgets: limits that are set, or with null taken away. */
+export const BudgetRequest = z.strictObject({
+  /** Of the wish: the same one again changes nothing. */
+  id: z.string().min(1).max(128).optional(),
+  limits: z.array(z.strictObject({ node: BudgetNode, limitPico: Limit.nullable() })).min(1),
+});
+export type BudgetRequest = z.infer<typeof BudgetRequest>;
+
+/** A tenant's budgets as its ledger knows them. */
+export const BudgetReport = z.strictObject({
+  tenant: z.string(),
+  nodes: z.array(
+    z.strictObject({
+      node: z.string(),
+      /** Null = none: nothing is held back for want of it. */
+      limitPico: Pico.nullable(),
+      spentPico: Pico,
+      /** Let out and not settled. */
+      heldPico: Pico,
+      /** Below zero where more was spent than there was; null without a limit. */
+      availablePico: Pico.nullable(),
+      /** What calls do for want of it, where their agent says nothing else. */
+      measures: z.array(z.enum(MEASURES)),
+    }),
+  ),
+});
+export type BudgetReport = z.infer<typeof BudgetReport>;

@@ -40,12 +40,24 @@ const RatedPart = z.strictObject({
   billed: Whole,
   /** What the one division of the whole scope left over, over the row's denominator. */
   remainder: Whole,
+  /** What of it is given back at the month's end comes out of this allowance. */
+  pool: z.string().optional(),
+});
+
+/** A call's part of what an allowance gives back for a month. */
+const GivenPart = z.strictObject({
+  line: z.string(),
+  pool: z.string(),
+  /** In which the units were used; it may have been closed before. */
+  month: z.string(),
+  call: Token,
 });
 
 const Entry = z.strictObject({
   account: z.string().min(1),
   amountPico: Whole,
   rated: RatedPart.optional(),
+  given: GivenPart.optional(),
 });
 export type Entry = z.infer<typeof Entry>;
 

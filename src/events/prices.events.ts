@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AppError } from "../base/errors.ts";
 import { Meter, Service } from "./effect.events.ts";
 import { Token } from "./record.ts";
 
@@ -7,11 +8,13 @@ const Day = z.iso.date();
 /** As far as the source says: `2026`, `2026-08` or `2026-08-13`. */
 const Checked = z.string().regex(/^\d{4}(-\d{2}(-\d{2})?)?$/);
 
+const Fraction = z.tuple([z.int().positive(), z.int().positive()]);
+
 /**
  * What one model's meters cost in one time: an entry of `data/prices.json`. It is never edited once
  * it was used: what turns out wrong is revoked, and another entry says it right.
  */
-export const PriceCard = z.strictObject({
+const PriceFields = z.strictObject({
   /** Stands in what is rated with it, followed by the meter. */
   priceId: z.string().regex(/^[\w./-]+$/),
   provider: z.string().min(1),
@@ -57,7 +60,9 @@ export const PriceCard = z.strictObject({
     })
     .optional(),
   /** Factors as fractions: `[[11, 10]]` is a tenth more. */
-  multipliers: z.array(z.tuple([z.int().positive(), z.int().positive()])).optional(),
+  multipliers: z.array(Fraction).optional(),
+  /** So many units a month cost nothing; they are given back when the month is closed. */
+  allowance: z.strictObject({ units: z.int().positive(), period: z.literal("month") }).optional(),
   /** The vendor does not serve the model from here on: the price is history. */
   retiredAt: Day.optional(),
   source: z.string().min(1),
@@ -66,7 +71,12 @@ export const PriceCard = z.strictObject({
   confidence: z.enum(["P", "S"]),
   note: z.string().optional(),
 });
-export type PriceCard = z.infer<typeof PriceCard>;
+export type PriceCard = z.infer<typeof PriceFields>;
+
+const PriceCard = PriceFields.refine(
+  ({ allowance, pricePico }) => !allowance || Object.keys(pricePico).length === 1,
+  { message: "units of what? a card with an allowance has one meter", path: ["allowance"] },
+);
 
 /** Meters that cost nothing of a model that is billed by one of the others. */
 const FreeMeters = z.strictObject({
@@ -76,7 +86,43 @@ const FreeMeters = z.strictObject({
 });
 export type FreeMeters = z.infer<typeof FreeMeters>;
 
-export const PriceFile = z.strictObject({
+/**
+ * A tenant's factor on what stands in the list, as its own prices do not have it. It holds from its
+ * day on, until a later one of the same kind; for one service it goes before that for all.
+ */
+const Markup = z.strictObject({
+  tenant: Token,
+  services: z.array(Service).min(1).optional(),
+  /** `[12, 10]` is a fifth more than the list. */
+  times: Fraction,
+  effectiveFrom: Day,
+});
+export type Markup = z.infer<typeof Markup>;
+
+const PriceFile = z.strictObject({
   prices: z.array(PriceCard).min(1),
   free: z.array(FreeMeters).default([]),
 });
+
+/** What goes beside a book: prices that it has not, or that go before its own. */
+const OwnPriceFile = PriceFile.extend({
+  prices: z.array(PriceCard).default([]),
+  markups: z.array(Markup).default([]),
+});
+export type OwnPriceFile = z.infer<typeof OwnPriceFile>;
+
+/** Error `config.invalid`, naming the field, and the file as `known`. */
+export function parsePriceFile(content: unknown, known: string): z.infer<typeof PriceFile> {
+  return parsed(PriceFile, content, known);
+}
+
+/** Error `config.invalid`, naming the field, and the file as `known`. */
+export function parseOwnPriceFile(content: unknown, known: string): OwnPriceFile {
+  return parsed(OwnPriceFile, content, known);
+}
+
+function parsed<T extends z.ZodType>(schema: T, content: unknown, known: string): z.infer<T> {
+  const result = schema.safeParse(content);
+  if (result.success) return result.data;
+  throw new AppError("config.invalid", `${known}: ${z.prettifyError(result.error)}`);
+}

@@ -124,13 +124,13 @@ export class EffectRequests {
 
   /** Characters for the voice are an answer of the model. */
   #say({ chars, voice }: ReplySegment | FillerSegment, { at }: Moment): readonly UsageEvent[] {
-    this.#model?.add(chars);
     const { request, events } = voice
       ? this.#begin({ service: "tts", ...voice }, at)
       : { request: this.#voice, events: [] };
     this.#voice = request;
-    request?.add(chars);
-    return request ? [...events, request.progress(at)] : events;
+    const grown = [this.#model, request].flatMap((one) => one ?? []);
+    for (const one of grown) one.add(chars);
+    return [...events, ...grown.map((one) => one.progress(at))];
   }
 
   /** Whoever listened before rests, and may go on later. */

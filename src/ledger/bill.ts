@@ -5,7 +5,8 @@ import { Ledger } from "./ledger.ts";
 import { type CostLine, linesOf } from "./lines.ts";
 import { usdText } from "./money.ts";
 import type { Desk } from "./post.ts";
-import type { PriceRow } from "./price-book.ts";
+import type { PriceBook } from "./price-book.ts";
+import type { PriceRow } from "./price-rows.ts";
 import { amountOf, knownRow } from "./rating.ts";
 import type { RequestState } from "./request.ts";
 
@@ -18,6 +19,14 @@ export class Bill {
   constructor(tenant: string, desk: Desk) {
     this.#ledger = new Ledger(tenant);
     this.#desk = desk;
+  }
+
+  get tenant(): string {
+    return this.#ledger.tenant;
+  }
+
+  get book(): PriceBook {
+    return this.#desk.book;
   }
 
   /** Of all lines that have a price. */

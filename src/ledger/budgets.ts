@@ -66,6 +66,15 @@ export class Budgets {
     return this.#nodes.get(node)?.spentPico ?? 0n;
   }
 
+  held(node: string): bigint {
+    return this.#nodes.get(node)?.heldPico ?? 0n;
+  }
+
+  /** Of all budgets that have a limit, or that anything was held of. */
+  names(): readonly string[] {
+    return [...this.#nodes.keys()];
+  }
+
   hold(id: string): Hold | undefined {
     return this.#holds.get(id);
   }

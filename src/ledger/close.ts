@@ -1,9 +1,11 @@
 import type { Entry } from "../events/ledger.events.ts";
 import type { Ledger } from "./ledger.ts";
+import { givingBack } from "./allowances.ts";
 import { archiveHash, type Archive } from "./snapshot.ts";
+
 import { centRounding } from "./money.ts";
 import { type Desk, type Draft, DUPLICATE, refused, txnOf, type Verdict } from "./post.ts";
-import { periodOf } from "./rating.ts";
+import { lastMomentOf, periodOf } from "./rating.ts";
 import { entriesOf, isClosed } from "./request.ts";
 
 /** What ends a call or a period, and what people post by hand. */
@@ -12,7 +14,10 @@ export type CloseCommand =
   | { readonly type: "seal"; readonly call: string }
   /** Something came for it all the same, or it is to be rated again. */
   | { readonly type: "restore"; readonly call: string; readonly archive: Archive }
-  /** The month is over: what comes for it from now on counts in the one that is open. */
+  /**
+   * The month is over: what comes for it from now on counts in the one that is open. Allowances
+   * are given back before that; the command is given until its answer is `duplicate`.
+   */
   | { readonly type: "close"; readonly period: string }
   | {
       readonly type: "adjust";
@@ -66,10 +71,19 @@ function restore(ledger: Ledger, archive: Archive, desk: Desk): Verdict {
   return { kind: "post", drafts: [{ txn, kind: "adjust", occurredAt, entries: [], restored }] };
 }
 
-/** With the difference to whole cents, so that an invoice and the ledger agree. */
+/**
+ * What the month's allowances give back is posted first, and last the difference to whole cents, so
+ * that an invoice and the ledger agree.
+ */
 function closePeriod(ledger: Ledger, period: string, desk: Desk): Verdict {
   if (ledger.isClosed(period)) return DUPLICATE;
   if (period >= periodOf(desk.at)) return refused("it is not over");
+  const given = givingBack(ledger, period, desk);
+  if (given.length > 0) {
+    const txn = txnOf("adjust", "allowances", period, String(ledger.seq));
+    const occurredAt = lastMomentOf(period);
+    return { kind: "post", drafts: [{ txn, kind: "adjust", occurredAt, entries: given }] };
+  }
   const entries = pair("rounding", "adjustment", centRounding(ledger.periodCost(period)));
   const txn = txnOf("close", "period", period);
   const occurredAt = desk.at;

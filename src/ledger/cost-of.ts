@@ -1,16 +1,19 @@
 import type { Usage } from "../events/effect.events.ts";
-import type { PriceBook, PriceRow } from "./price-book.ts";
+import type { PriceBook } from "./price-book.ts";
+import type { PriceRow, PriceSelector } from "./price-rows.ts";
 import { amountOf, PROMPT } from "./rating.ts";
 
-/** What one request costs at list prices, whatever was spent before. */
+/** What one request costs by the list, and by a tenant's prices where it names one. */
 export interface Cost {
   readonly pico: bigint;
   /** What no price was found for: it costs something all the same. */
   readonly unpriced: readonly Usage[];
 }
 
+type PaidBy = Pick<PriceSelector, "tenant">;
+
 /** `usage` is one request's, at `at` in ms. */
-export function costOf(book: PriceBook, usage: readonly Usage[], at: number): Cost {
+export function costOf(book: PriceBook, usage: readonly (Usage & PaidBy)[], at: number): Cost {
   const promptTokens = usage
     .filter(({ meter }) => PROMPT.includes(meter))
     .reduce((sum, { quantity }) => sum + units(quantity), 0n);

@@ -9,6 +9,7 @@ import {
 import { requestIdOf } from "../events/usage.events.ts";
 import { Budgets, holdOf } from "./budgets.ts";
 import { parsePico } from "./money.ts";
+import { closePools, foldPool } from "./pools.ts";
 import { type Quantities, shareKey } from "./rating.ts";
 import { entriesOf, isClosed, leaseOf, type RequestState, withEvent } from "./request.ts";
 import {
@@ -21,7 +22,7 @@ import {
   toArchive,
   toSnapshot,
 } from "./snapshot.ts";
-import type { CallState, LedgerState, Scope } from "./state.ts";
+import type { CallState, LedgerState, Pool, Scope } from "./state.ts";
 
 /**
  * One tenant's ledger: the fold of its transactions, and nothing else. G1: a transaction that does
@@ -53,6 +54,7 @@ export class Ledger {
       scopes: new Map(),
       periods: new Map(),
       closed: new Set(),
+      pools: new Map(),
       budgets: new Budgets(),
       done: new Set(),
     };
@@ -111,6 +113,11 @@ export class Ledger {
 
   isClosed(period: string): boolean {
     return this.#state.closed.has(period);
+  }
+
+  /** What months used of what has an allowance. */
+  pools(): ReadonlyMap<string, Readonly<Pool>> {
+    return this.#state.pools;
   }
 
   /** Calls that usage was taken of and that are not sealed. */
@@ -187,7 +194,10 @@ export class Ledger {
     }
     if (txn.sealed) this.#seal(txn.sealed);
     if (txn.restored !== undefined) this.#bringBack(txn.restored as unknown as Archive);
-    if (txn.closedPeriod !== undefined) state.closed.add(txn.closedPeriod);
+    if (txn.closedPeriod !== undefined) {
+      state.closed.add(txn.closedPeriod);
+      closePools(state.pools, (month) => state.closed.has(month));
+    }
     if (txn.kind === "close" || (txn.kind === "adjust" && !txn.hold)) state.done.add(txn.txn);
     state.seq = txn.seq;
     state.tail = txn.hash;
@@ -222,7 +232,8 @@ export class Ledger {
     return undefined;
   }
 
-  #applyEntry({ account, amountPico, rated }: Entry, txn: Transaction): void {
+  #applyEntry(entry: Entry, txn: Transaction): void {
+    const { account, amountPico, rated } = entry;
     const { balances, periods, scopes } = this.#state;
     const amount = parsePico(amountPico);
     const balance = this.balance(account) + amount;
@@ -230,6 +241,7 @@ export class Ledger {
     else balances.set(account, balance);
     if (account.startsWith("cost:"))
       periods.set(txn.period, (periods.get(txn.period) ?? 0n) + amount);
+    foldPool(this.#state.pools, entry, txn);
     if (!rated || rated.priceId === null) return;
     const key = shareKey({ ...rated, priceId: rated.priceId });
     const after = scopeAfter(this.scope(key), rated, amountPico);

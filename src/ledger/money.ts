@@ -58,6 +58,32 @@ export function usdText(pico: bigint): string {
   return `${pico < 0n ? "-" : ""}${digits.slice(0, -PICO_DIGITS)}${part && "."}${part}`;
 }
 
+/**
+ * A whole amount over weights that are not negative, by largest remainder: the parts sum to it
+ * exactly, and each is less than one off. Where all weights are zero it is over them equally.
+ */
+export function allocate(amount: bigint, weights: readonly bigint[]): readonly bigint[] {
+  const sum = weights.reduce((all, weight) => all + weight, 0n);
+  if (sum === 0n && weights.length > 0)
+    return allocate(
+      amount,
+      weights.map(() => 1n),
+    );
+  const size = amount < 0n ? -amount : amount;
+  const parts = weights.map((weight, at) => ({
+    at,
+    whole: (size * weight) / sum,
+    rest: (size * weight) % sum,
+  }));
+  let left = parts.reduce((all, { whole }) => all - whole, size);
+  for (const part of parts.toSorted((a, b) => Number(b.rest - a.rest) || a.at - b.at)) {
+    if (left === 0n) break;
+    part.whole += 1n;
+    left -= 1n;
+  }
+  return parts.map(({ whole }) => (amount < 0n ? -whole : whole));
+}
+
 /** What an invoice in whole cents differs by from the exact amount. */
 export function centRounding(pico: bigint): bigint {
   return divideHalfEven(pico, PICO_PER_CENT).quotient * PICO_PER_CENT - pico;

@@ -143,6 +143,7 @@ interface Step {
 function step(ledger: LedgerView, { key, share, measured }: Step, { book }: Desk) {
   const { scope, meter, priceId } = share;
   const posted = ledger.scope(key);
+  const pool = book.row(priceId)?.allowance?.pool;
   const whole = posted.measured + measured;
   const now =
     whole === 0n
@@ -157,6 +158,7 @@ function step(ledger: LedgerView, { key, share, measured }: Step, { book }: Desk
       measured: String(measured),
       billed: String(now.billed - posted.billed),
       remainder: String(now.remainder),
+      ...(pool !== undefined && { pool }),
     },
   };
 }

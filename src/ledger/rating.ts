@@ -2,7 +2,8 @@ import { AppError } from "../base/errors.ts";
 import type { Meter, Service } from "../events/effect.events.ts";
 import { lengthPrefixed } from "../events/usage.events.ts";
 import { divideHalfEven } from "./money.ts";
-import type { PriceBook, PriceSelector, PriceRow } from "./price-book.ts";
+import type { PriceBook } from "./price-book.ts";
+import { aboveOf, type PriceRow, type PriceSelector } from "./price-rows.ts";
 
 /**
  * From quantities to money, purely. R1: a scope's whole quantity under one price row is multiplied
@@ -58,6 +59,12 @@ export function periodOf(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 7);
 }
 
+/** Unix ms of the last moment of a month. */
+export function lastMomentOf(period: string): number {
+  const [year, month] = period.split("-").map(Number);
+  return Date.UTC(year!, month!) - 1;
+}
+
 /** Where a request's quantities go. The order of meters is the order of the shares. */
 export function rate(subject: Subject, quantities: Quantities, { book, knownAt }: Prices): Rating {
   const prompt = PROMPT.reduce((sum, meter) => sum + (quantities[meter] ?? 0n), 0n);
@@ -101,11 +108,6 @@ function divide(rows: readonly PriceRow[], quantity: bigint, prompt: bigint): Pa
   }
   if (base && left > 0n) parts.push({ row: base, part: left });
   return { parts, rest: base ? 0n : left };
-}
-
-/** A row without a threshold stands below all others. */
-function aboveOf({ threshold }: PriceRow): bigint {
-  return threshold?.above ?? -1n;
 }
 
 function compare(a: bigint, b: bigint): number {

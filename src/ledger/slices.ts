@@ -17,7 +17,7 @@ export function worstCase(
     sum += amountOf(knownRow(prices.book, priceId), quantity).amountPico;
   for (const [meter, quantity] of entriesOf(unrated)) {
     // What has no price is held at the dearest that the book knows, or not let out at all.
-    const row = prices.book.ceiling(subject.service, meter);
+    const row = prices.book.ceiling({ ...subject, meter });
     if (!row) return undefined;
     sum += amountOf(row, quantity).amountPico;
   }

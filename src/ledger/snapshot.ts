@@ -7,7 +7,7 @@ import { Budgets, type BudgetsSnapshot } from "./budgets.ts";
 import { parsePico } from "./money.ts";
 import { type Quantities, shareKey } from "./rating.ts";
 import { entriesOf, type RequestState, slotOf } from "./request.ts";
-import type { CallState, LedgerState, Scope } from "./state.ts";
+import type { CallState, LedgerState, Pool, PoolShare, Scope } from "./state.ts";
 
 /** A ledger's state as JSON, complete: a fold goes on from it as from the first transaction. */
 const VERSION = 1;
@@ -15,6 +15,12 @@ const VERSION = 1;
 type Digits<Key extends string> = Readonly<Record<Key, string>>;
 
 type SavedScope = Digits<"measured" | "billed" | "amountPico">;
+
+type SavedPool = Pick<Pool, "pool" | "month"> &
+  Digits<"billed" | "amountPico" | "basePico"> & {
+    readonly shares: Readonly<Record<string, SavedShare>>;
+  };
+type SavedShare = Pick<PoolShare, "call" | "account"> & Digits<"amountPico" | "givenPico">;
 
 interface SavedRequest {
   readonly id: string;
@@ -45,6 +51,8 @@ export interface LedgerSnapshot {
   readonly scopes: Readonly<Record<string, SavedScope>>;
   readonly periods: Digits<string>;
   readonly closed: readonly string[];
+  /** Left out where there is none. */
+  readonly pools?: Readonly<Record<string, SavedPool>>;
   readonly budgets: BudgetsSnapshot;
   readonly done: readonly string[];
 }
@@ -61,6 +69,7 @@ export function toSnapshot(state: LedgerState): LedgerSnapshot {
     scopes: mapped(state.scopes, saveScope),
     periods: mapped(state.periods, String),
     closed: [...state.closed].toSorted(),
+    ...(state.pools.size > 0 && { pools: mapped(state.pools, savePool) }),
     budgets: state.budgets.snapshot(),
     done: [...state.done].toSorted(),
   };
@@ -80,6 +89,7 @@ export function fromSnapshot(saved: LedgerSnapshot): LedgerState {
     scopes: toMap(saved.scopes, loadScope),
     periods: toMap(saved.periods, parsePico),
     closed: new Set(saved.closed),
+    pools: toMap(saved.pools ?? {}, loadPool),
     budgets: new Budgets().bringBack(saved.budgets),
     done: new Set(saved.done),
   };
@@ -130,6 +140,34 @@ function loadScope(scope: SavedScope): Scope {
     measured: BigInt(scope.measured),
     billed: BigInt(scope.billed),
     amountPico: parsePico(scope.amountPico),
+  };
+}
+
+function savePool(pool: Pool): SavedPool {
+  return {
+    ...pool,
+    billed: String(pool.billed),
+    amountPico: String(pool.amountPico),
+    basePico: String(pool.basePico),
+    shares: mapped(pool.shares, (share) => ({
+      ...share,
+      amountPico: String(share.amountPico),
+      givenPico: String(share.givenPico),
+    })),
+  };
+}
+
+function loadPool(pool: SavedPool): Pool {
+  return {
+    ...pool,
+    billed: BigInt(pool.billed),
+    amountPico: parsePico(pool.amountPico),
+    basePico: parsePico(pool.basePico),
+    shares: toMap(pool.shares, (share) => ({
+      ...share,
+      amountPico: parsePico(share.amountPico),
+      givenPico: parsePico(share.givenPico),
+    })),
   };
 }
 

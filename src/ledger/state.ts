@@ -9,6 +9,28 @@ export interface Scope {
   readonly amountPico: bigint;
 }
 
+/**
+ * What a month used of what has an allowance: in all, and by call since it was last given back. The
+ * calls are kept until the month is closed, whether they are sealed or not.
+ */
+export interface Pool {
+  readonly pool: string;
+  readonly month: string;
+  billed: bigint;
+  amountPico: bigint;
+  /** Given back at earlier closings. */
+  basePico: bigint;
+  readonly shares: Map<string, PoolShare>;
+}
+
+export interface PoolShare {
+  readonly call: string;
+  /** That the cost was posted to. */
+  readonly account: string;
+  amountPico: bigint;
+  givenPico: bigint;
+}
+
 export interface CallState {
   /** Payload hashes of the events that were taken, by event id. */
   readonly events: Map<string, string>;
@@ -28,6 +50,8 @@ export interface LedgerState {
   /** Cost by period, and the periods that are closed. */
   periods: Map<string, bigint>;
   closed: Set<string>;
+  /** By month and name. */
+  pools: Map<string, Pool>;
   budgets: Budgets;
   /** Transactions of commands that have no other mark in the state. */
   done: Set<string>;

@@ -79,8 +79,11 @@ export class CostFollower implements AsyncDisposable {
         this.#failure = undefined;
       } catch (error) {
         if (signal.aborted) return;
-        this.#failed(tenant, error);
-        await sleep(this.#options.clock, AGAIN_MS, signal);
+        if (codeOf(error) === "ledger.damaged") this.#leave(tenant, error);
+        else {
+          this.#failed(tenant, error);
+          await sleep(this.#options.clock, AGAIN_MS, signal);
+        }
       }
     }
   }
@@ -111,19 +114,24 @@ export class CostFollower implements AsyncDisposable {
     });
   }
 
+  #leave(tenant: string, error: unknown): void {
+    const message = (error as Error).message;
+    this.#damaged.set(tenant, message);
+    this.#waiting.delete(tenant);
+    const text = "a cost stream is damaged: the database stays behind it";
+    this.#options.logger.log("error", text, { tenant, error: message });
+  }
+
   #failed(tenant: string, error: unknown): void {
-    const { logger } = this.#options;
     const message = error instanceof Error ? error.message : String(error);
-    const fields = { tenant, code: codeOf(error), error: message };
-    if (codeOf(error) === "ledger.damaged") {
-      this.#damaged.set(tenant, message);
-      this.#waiting.delete(tenant);
-      logger.log("error", "a cost stream is damaged: the database stays behind it", fields);
-      return;
-    }
     this.#waiting.add(tenant);
     // Said once, and not each time it is tried.
-    if (this.#failure === undefined) logger.log("error", "costs wait for the database", fields);
+    if (this.#failure === undefined)
+      this.#options.logger.log("error", "costs wait for the database", {
+        tenant,
+        code: codeOf(error),
+        error: message,
+      });
     this.#failure = message;
   }
 }

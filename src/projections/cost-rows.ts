@@ -9,7 +9,7 @@ const UNRATED = "suspense:unrated";
 
 /**
  * One row for each entry that is cost, or would be if it had a price. An adjustment by hand has no
- * call and no meter, but counts as the account does.
+ * call and no meter, but counts as the account does; what an allowance gives back is a call's.
  */
 export function costRowsOf(transaction: Transaction): readonly CostEventsTable[] {
   const about = attributionOf(transaction);
@@ -17,13 +17,13 @@ export function costRowsOf(transaction: Transaction): readonly CostEventsTable[]
   return transaction.entries.flatMap((entry, index) => {
     const service = serviceOf(entry, about?.service);
     if (service === undefined) return [];
-    const { rated, amountPico } = entry;
+    const { rated, given, amountPico } = entry;
     const row: CostEventsTable = {
       tenant_id: tenant,
-      line_id: rated?.line ?? `${txn}.${index + 1}`,
+      line_id: rated?.line ?? given?.line ?? `${txn}.${index + 1}`,
       txn_id: txn,
       line_no: index + 1,
-      call_id: about?.call ?? null,
+      call_id: about?.call ?? given?.call ?? null,
       turn_id: about?.turn ?? null,
       agent: about?.agent ?? null,
       room: about?.room ?? null,
@@ -34,7 +34,7 @@ export function costRowsOf(transaction: Transaction): readonly CostEventsTable[]
       meter: rated?.meter ?? null,
       quantity_measured: rated?.measured ?? "0",
       quantity_billed: rated?.billed ?? "0",
-      price_id: rated?.priceId ?? null,
+      price_id: rated?.priceId ?? given?.pool ?? null,
       book_version: book,
       amount_pico: amountPico,
       kind,

@@ -2,11 +2,13 @@ import { getJson } from "./api.js";
 import { showVerdict, titleOf } from "./call-list.js";
 import { ChartsView, pathsOf } from "./charts.js";
 import { $, element, seconds } from "./dom.js";
+import { showCost } from "./cost.js";
 import { drawLatency } from "./latency.js";
 import { TranscriptView } from "./transcript.js";
 
 /** One call, live or past: all of it is folded from its records as they come. */
 const REFRESH_MS = 150;
+const COST_EVERY_MS = 1_000;
 /** Rows of the log that are kept in the page. */
 const LOG_ROWS_MAX = 2_000;
 
@@ -19,6 +21,7 @@ export class CallView {
   #states = new Map();
   #startedAt = 0;
   #refreshing = false;
+  #asksCost = false;
   #seq = 0;
   #live = false;
 
@@ -33,6 +36,7 @@ export class CallView {
     $("call-title").textContent = titleOf({ room: call.room ?? call.call });
     $("call-title").title = `${call.tenant}/${call.call}`;
     $("call-verdict").replaceChildren();
+    $("call-cost").replaceChildren();
     $("log").replaceChildren();
     this.#live = isLive;
     setStatus(isLive ? "live" : call.status);
@@ -67,6 +71,7 @@ export class CallView {
     this.#charts.take(record);
     this.#transcript.take(record);
     this.#addToLog(record);
+    this.#costSoon();
     const { outcome, input } = record;
     if (outcome.emitted.some(({ type }) => type === "turn.ended")) this.#refreshSoon();
     if (input.type !== "call.ended") return;
@@ -93,6 +98,20 @@ export class CallView {
     const badge = element("span");
     $("call-verdict").replaceChildren(badge);
     await showVerdict(badge, detail);
+  }
+
+  /** What it costs may grow with any record; it is asked for once a second at most. */
+  #costSoon() {
+    if (this.#asksCost) return;
+    this.#asksCost = true;
+    setTimeout(() => void this.#showCost(), COST_EVERY_MS);
+  }
+
+  async #showCost() {
+    this.#asksCost = false;
+    if (!this.#source) return;
+    const cost = await getJson(`${this.#path}/cost`).catch(() => undefined);
+    if (this.#source && cost) showCost($("call-cost"), cost);
   }
 
   #addToLog({ seq, at, actor, input, outcome }) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { AppError } from "../../src/base/errors.ts";
 import { usdText } from "../../src/ledger/money.ts";
 import type { Simulation } from "../../src/testing/simulation.ts";
 import {
@@ -66,7 +67,7 @@ suite("a call's budget", () => {
   });
 
   test("that runs out warns, saves, and ends the call with words", async () => {
-    await using bench = await BudgetBench.open({ tenant: 200n * CENT });
+    await using bench = await BudgetBench.open({ tenant: 100n * CENT });
     const dear = new FairLlm(bench.clock, "Yes, of course. That is so. Quite.");
     const cheap = new FairLlm(bench.clock, "Yes, of course. That is so. Quite.", "cheap");
     await using call = await bench.call({ llm: dear, otherLlms: () => [cheap] });
@@ -136,40 +137,74 @@ suite("a call's budget", () => {
     await checkBooks(bench, "c1");
   });
 
-  test("that 50 calls race for stays within its bound, and each says its farewell", async (t) => {
-    const limitPico = 300n * CENT;
-    await using bench = await BudgetBench.open({ tenant: limitPico });
-    const other = await bench.otherLedger();
-    await using calls = new AsyncDisposableStack();
-    const all: Simulation[] = [];
-    for (let n = 0; n < 50; n++) {
-      const ledger = n % 2 === 0 ? bench.ledger : other;
-      all.push(calls.use(await bench.call({ name: `c${n}`, ledger })));
-    }
-    const live = (): readonly Simulation[] => all.filter((call) => endOf(call) === undefined);
-    for (const call of all) call.enter();
-    for (let turn = 0; turn < 40 && live().length > 0; turn++) {
-      for (const [n, call] of live().entries()) {
-        await bench.clock.advance(n % 7);
-        call.say("What do you think of that?");
-      }
-      await bench.clock.advance(8_000);
-    }
-    await bench.clock.advance(60_000);
-    for (const call of all) {
-      assert.equal(endOf(call), "budget");
-      assert.equal(saidBy(call).slice(-2).join(" "), GOODBYE);
-    }
-    await other.catchUp();
-    const { ledger } = await bench.told();
-    const spentPico = ledger.cost().amountPico;
-    assert.equal(ledger.budgets.spent("tenant"), spentPico);
-    assert.equal(ledger.balance("hold"), 0n);
-    // Beyond the limit go the farewells of calls that found nothing left to hold for them.
-    const boundPico = limitPico + BigInt(all.length * GOODBYE.length) * PER_CHARACTER;
-    const usd = (pico: bigint): string => `${usdText(pico)} USD`;
-    t.diagnostic(`spent ${usd(spentPico)} of ${usd(limitPico)}, bound ${usd(boundPico)}`);
-    assert.ok(spentPico <= boundPico, `${usd(spentPico)} of at most ${usd(boundPico)}`);
+  test("counts what lasts while nothing is said", async () => {
+    await using bench = await BudgetBench.open({ tenant: 12n * CENT });
+    await using call = await bench.call();
+    call.enter();
+    await call.run(1_000);
+    await talk(call, 1);
+    await call.host.command({ name: "mute" }, "test");
+    await call.run(5 * 3_600_000);
+    assert.equal(endOf(call), "budget");
+    await checkBooks(bench, "c1");
+    assert.ok(bench.ledger.ledger.budgets.available("tenant")! >= 0n);
+  });
+
+  test("silences nobody where its ledger cannot be asked", async () => {
+    await using bench = await BudgetBench.open({ tenant: CENT });
+    const away = () => Promise.reject(new AppError("broker.unavailable", "the ledger is away"));
+    await using call = await bench.call({ leases: away });
+    call.enter();
+    await call.run(1_000);
+    await talk(call, 2);
+    assert.equal(saidBy(call).filter((text) => text === "Yes, of course.").length, 2);
+    assert.deepEqual(measuresOf(call), []);
+  });
+
+  test("that 50 calls race for is kept, and each has its farewell", async (t) => {
+    const { spentPico, limitPico } = await race(200n * CENT);
+    t.diagnostic(`spent ${usdText(spentPico)} of ${usdText(limitPico)} USD`);
+    assert.ok(spentPico <= limitPico, "what was held for each was enough");
     assert.ok(spentPico * 10n >= limitPico * 9n, "what was there was used");
   });
+
+  test("that is too small for 50 farewells is passed by those farewells alone", async (t) => {
+    const { spentPico, limitPico } = await race(60n * CENT);
+    const boundPico = limitPico + 50n * BigInt(GOODBYE.length) * PER_CHARACTER;
+    const [spent, limit, bound] = [spentPico, limitPico, boundPico].map(usdText);
+    t.diagnostic(`spent ${spent} of ${limit} USD, bound ${bound} USD`);
+    assert.ok(spentPico <= boundPico);
+  });
 });
+
+/** 50 calls of two workers that want more than there is. */
+async function race(limitPico: bigint): Promise<{ spentPico: bigint; limitPico: bigint }> {
+  await using bench = await BudgetBench.open({ tenant: limitPico });
+  const other = await bench.otherLedger();
+  await using calls = new AsyncDisposableStack();
+  const all: Simulation[] = [];
+  for (let n = 0; n < 50; n++) {
+    const ledger = n % 2 === 0 ? bench.ledger : other;
+    all.push(calls.use(await bench.call({ name: `c${n}`, ledger })));
+  }
+  const live = (): readonly Simulation[] => all.filter((call) => endOf(call) === undefined);
+  for (const call of all) call.enter();
+  for (let turn = 0; turn < 40 && live().length > 0; turn++) {
+    for (const [n, call] of live().entries()) {
+      await bench.clock.advance(n % 7);
+      call.say("What do you think of that?");
+    }
+    await bench.clock.advance(8_000);
+  }
+  await bench.clock.advance(60_000);
+  for (const call of all) {
+    assert.equal(endOf(call), "budget");
+    assert.equal(saidBy(call).slice(-2).join(" "), GOODBYE);
+  }
+  await other.catchUp();
+  const { ledger } = await bench.told();
+  const spentPico = ledger.cost().amountPico;
+  assert.equal(ledger.budgets.spent("tenant"), spentPico);
+  assert.equal(ledger.balance("hold"), 0n);
+  return { spentPico, limitPico };
+}

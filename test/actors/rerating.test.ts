@@ -8,7 +8,7 @@ import { AppError } from "../../src/base/errors.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { openMemory } from "../../src/broker/memory/memory-broker.ts";
 import type { Stream } from "../../src/broker/stream.port.ts";
-import { PriceFile } from "../../src/events/prices.events.ts";
+import { parsePriceFile } from "../../src/events/prices.events.ts";
 import type { UsageEvent } from "../../src/events/usage.events.ts";
 import { PriceBook } from "../../src/ledger/price-book.ts";
 import type { Prices } from "../../src/ledger/rating.ts";
@@ -32,7 +32,7 @@ const CHANGED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** On 22 November it is known that three prices were others from 10 October on. */
 const LATER = new PriceBook({
   ...priceFile,
-  prices: PriceFile.parse(priceFile).prices.flatMap((card) => {
+  prices: parsePriceFile(priceFile, "data/prices.json").prices.flatMap((card) => {
     const price = CHANGED[card.priceId];
     if (!price) return [card];
     const now = { ...card, knownFrom: "2026-11-22" };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { fixedShelf, partsOf } from "../../src/agent/shelf.ts";
+import { callOf } from "../../src/agent/voice-agent.ts";
 import {
   AppError,
   handoff,
@@ -210,4 +211,14 @@ suite("types, which the compiler holds too", () => {
     // @ts-expect-error an agent without instructions
     assert.throws(() => voiceAgent({ name: "cafe" }));
   });
+});
+
+test("who has no words to end by has some where a budget is used up, in their language", () => {
+  const textsOf = (more: Partial<AgentOptions>) => callOf(voiceAgent({ ...BASE, ...more })).texts;
+  assert.match(textsOf({})["overBudget"] ?? "", /Goodbye/);
+  assert.match(textsOf({ language: "de" })["overBudget"] ?? "", /Auf Wiederhören/);
+  assert.equal(textsOf({ farewell: "Bye." })["overBudget"], undefined);
+  assert.equal(textsOf({ overBudget: "No more." })["overBudget"], "No more.");
+  const cook = voiceAgent({ ...BASE, name: "cook" });
+  assert.equal(textsOf({ agents: { cook } })["cook/overBudget"], undefined);
 });

@@ -4,16 +4,21 @@ import { readdir, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { suite, test } from "node:test";
+import { LedgerActor } from "../../src/actors/ledger-actor.ts";
 import type { ReplayResult } from "../../src/actors/replay.ts";
+import { TenantBudgets } from "../../src/actors/tenant-budgets.ts";
 import type { TurnDetail } from "../../src/api/call-detail.ts";
 import { CallFeed } from "../../src/api/call-feed.ts";
+import { LiveCosts } from "../../src/api/live-costs.ts";
 import { createApp, listen, type Listening, type ServerPorts } from "../../src/api/server.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { seededIds } from "../../src/base/id.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { CallRef, LogRecord } from "../../src/events/record.ts";
 import { CallCommands } from "../../src/fleet/commands.ts";
+import type { CallCostNow } from "../../src/projections/call-cost.ts";
 import { fleetOf } from "../../src/fleet/fleet-view.ts";
+import { priceBook } from "../../src/ledger/price-book.ts";
 import { MACHINES } from "../../src/machines/machines.ts";
 import { turnSummaries } from "../../src/folds/turns.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
@@ -33,13 +38,21 @@ function portsOf(simulation: Simulation): ServerPorts {
     log,
     feed: new CallFeed(log),
     machines: MACHINES,
+    costs: new LiveCosts(log, () => ({ book: priceBook(), at: simulation.startedAt })),
     logger: silentLogger,
     speech: { ready: false, missing: "no models here" },
     charts: [{ machine: "room" }],
     runSample: () => Promise.resolve(REF),
     commands: commandsOf(simulation),
     fleet: async () => fleetOf([], await simulation.broker.jobs.pending()),
+    budgets: budgetsOf(simulation),
   };
+}
+
+function budgetsOf({ broker, clock }: Simulation): TenantBudgets {
+  const ports = { broker, clock, prices: () => ({ book: priceBook() }) };
+  const ledgerOf = (tenant: string) => LedgerActor.open({ tenant, ...ports });
+  return new TenantBudgets({ ledgerOf }, seededIds(3));
 }
 
 function commandsOf({ broker, supervisor }: Simulation): CallCommands {
@@ -84,6 +97,10 @@ async function json(url: string, init?: RequestInit): Promise<{ status: number; 
   const response = await fetch(url, init);
   assert.match(response.headers.get("content-type") ?? "", /application\/json/);
   return { status: response.status, body: await response.json() };
+}
+
+function post(url: string, body: unknown, headers = {}): ReturnType<typeof json> {
+  return json(url, { method: "POST", body: JSON.stringify(body), headers });
 }
 
 /** A request with headers that `fetch` does not let one set. */
@@ -214,6 +231,25 @@ suite("the server", () => {
       cut?.said.some((part) => part.heard && part.cut),
       JSON.stringify(turns),
     );
+  });
+
+  test("a call's cost is asked for while it runs, and after", async () => {
+    await using stage = await open();
+    const cost = async () => (await json(`${stage.url}${PATH}/cost`)).body as CallCostNow;
+    const before = await cost();
+    const { totalPico, running } = before;
+    assert.deepEqual({ ...REF, totalPico, running }, { ...REF, totalPico: "0", running: true });
+    await talk(stage.simulation);
+    const during = await cost();
+    assert.equal(during.running, true);
+    const spoken = during.unpriced.find(({ meter }) => meter === "characters");
+    assert.ok(spoken && spoken.provider === "scripted" && spoken.quantity > 0);
+    await hangUp(stage.simulation);
+    const after = await cost();
+    assert.equal(after.running, false);
+    assert.ok(after.unpriced.some(({ meter }) => meter === "audioMs"));
+    const { status } = await json(`${stage.url}/api/calls/acme/nobody/cost`);
+    assert.equal(status, 404);
   });
 
   test("replays a call on request, and names what was changed", async () => {
@@ -353,9 +389,6 @@ suite("the records of a call as a stream", () => {
 });
 
 suite("commands over HTTP", () => {
-  const post = (url: string, body: unknown, headers = {}): ReturnType<typeof json> =>
-    json(url, { method: "POST", body: JSON.stringify(body), headers });
-
   test("what is told to a call is done, and stands in its log with who did it", async () => {
     await using stage = await open();
     const { simulation } = stage;
@@ -414,6 +447,62 @@ suite("commands over HTTP", () => {
     const { status, body } = await json(`${stage.url}/api/fleet`);
     const queue = { count: 1, oldestMs: 0, orphans: 0 };
     assert.deepEqual([status, body], [200, { workers: [], calls: 0, capacity: 0, queue }]);
+  });
+});
+
+suite("budgets over HTTP", () => {
+  const url = (stage: Stage, tenant = "acme"): string =>
+    `${stage.url}/api/tenants/${tenant}/budget`;
+
+  test("are set and read, each tenant's its own", async () => {
+    await using stage = await open();
+    const limits = [
+      { node: "agent:desk", limitPico: "7500000000000" },
+      { node: "tenant", limitPico: "1" },
+    ];
+    const set = await post(url(stage), { limits });
+    assert.equal(set.status, 200);
+    const { body } = await json(url(stage));
+    assert.deepEqual(body, set.body);
+    const none = { spentPico: "0", heldPico: "0", measures: [] };
+    assert.deepEqual(body, {
+      tenant: "acme",
+      nodes: [
+        { node: "tenant", limitPico: "1", availablePico: "1", ...none },
+        {
+          node: "agent:desk",
+          limitPico: "7500000000000",
+          availablePico: "7500000000000",
+          ...none,
+        },
+      ],
+    });
+    const other = await json(url(stage, "beta"));
+    assert.deepEqual(other.body, { tenant: "beta", nodes: [] });
+  });
+
+  const WRONG: readonly (readonly [string, unknown, RegExp])[] = [
+    ["nothing", undefined, /budget: /],
+    ["no limit", { limits: [] }, /limits/],
+    ["a budget that is none", { limits: [{ node: "team", limitPico: "1" }] }, /limits\[0\]\.node/],
+    ["a number", { limits: [{ node: "tenant", limitPico: 1 }] }, /limits\[0\]\.limitPico/],
+    ["a fraction", { limits: [{ node: "tenant", limitPico: "0.5" }] }, /no whole number/],
+    ["less than nothing", { limits: [{ node: "tenant", limitPico: "-1" }] }, /limitPico/],
+  ];
+  for (const [what, body, message] of WRONG)
+    test(`${what} is refused with the field, and changes nothing`, async () => {
+      await using stage = await open();
+      const answer = await post(url(stage), body);
+      assert.equal(answer.status, 400);
+      const { error } = answer.body as { error: { code: string; message: string } };
+      assert.equal(error.code, "input.invalid");
+      assert.match(error.message, message);
+      assert.deepEqual((await json(url(stage))).body, { tenant: "acme", nodes: [] });
+    });
+
+  test("a tenant whose name is none is refused", async () => {
+    await using stage = await open();
+    assert.equal((await json(url(stage, "a%20b"))).status, 400);
   });
 });
 

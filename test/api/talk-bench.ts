@@ -77,12 +77,17 @@ export async function openTalkServer(
     log,
     feed,
     machines: MACHINES,
+    costs: { of: () => Promise.reject(new TypeError("no costs here")) },
     logger,
     speech: { ready: true, missing: undefined },
     charts: [],
     runSample: () => Promise.reject(new TypeError("no sample here")),
     commands: { tell: () => Promise.reject(new TypeError("no commands here")) },
     fleet: () => Promise.reject(new TypeError("no fleet here")),
+    budgets: {
+      read: () => Promise.reject(new TypeError("no budgets here")),
+      set: () => Promise.reject(new TypeError("no budgets here")),
+    },
   });
   const listening = await listen(app, 0, sockets);
   return {

@@ -6,7 +6,8 @@ import { after, before, suite, test } from "node:test";
 import type { z } from "zod";
 import { CostReport } from "../../src/cli/costs.command.ts";
 import { PRICE_SCHEMAS } from "../../src/cli/prices.command.ts";
-import { recordPricedCall, recordRoutedCall } from "../support/priced-call.ts";
+import { usdText } from "../../src/ledger/money.ts";
+import { recordLostAnswer, recordPricedCall, recordRoutedCall } from "../support/priced-call.ts";
 import { logFile, recordCall, simulateIn } from "../support/recorded-call.ts";
 import { run, runJson } from "../support/run-cli.ts";
 
@@ -196,6 +197,36 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
   });
 });
 
+suite("a call whose process died in mid-answer", () => {
+  const costs = async (name: string) => {
+    const { value } = await runJson(CostReport, ["costs", ...folder(name)]);
+    const { stdout } = await run(["costs", ...folder(name)]);
+    const lost = value.lines.map(({ component, meter, quantity, amountPico }) => {
+      return [component, meter, quantity, amountPico] as const;
+    });
+    return { lost, stdout };
+  };
+  // By what the log had told: 28 characters of the caller and 61 of the tool, a sentence of 73.
+  const LOST = [
+    ["llm", "inputTokens", 23, "2300000"],
+    ["llm", "outputTokens", 19, "9500000"],
+    ["tts", "characters", 73, "3650000000"],
+  ];
+
+  for (const [name, isTaken] of [
+    ["crashed", false],
+    ["taken over", true],
+  ] as const)
+    test(`${name}: the lost answer is in its bill, estimated`, async () => {
+      await recordLostAnswer(join(data, name), isTaken);
+      const { lost, stdout } = await costs(name);
+      const answer = lost.filter(([component]) => component === "llm" || component === "tts");
+      assert.deepEqual(answer.slice(0, 3), LOST);
+      assert.match(stdout, /turn\.1 +llm +openai\/gpt-6-luna +~19 outputTokens/);
+      assert.match(stdout, /turn\.1 +tts +elevenlabs\/eleven_flash_v2_5 +~73 characters/);
+    });
+});
+
 suite("what routing saved", () => {
   test("is told against the same tokens at the complex model", async () => {
     await recordRoutedCall(join(data, "routed"));
@@ -357,6 +388,84 @@ suite("the price book", () => {
   });
 });
 
+suite("prices of one's own", () => {
+  const CARD = {
+    priceId: "own/flash",
+    provider: "elevenlabs",
+    model: "eleven_flash_v2_5",
+    services: ["tts"],
+    pricePico: { characters: "1000000" },
+    perUnits: 1,
+    effectiveFrom: null,
+    effectiveTo: null,
+    knownFrom: "2025-01-01",
+    source: "our contract",
+    checkedOn: "2026-11-01",
+    confidence: "P",
+  };
+  const named = (name: string) => ({ env: { TURNFOLD_PRICES: join(data, name) } });
+
+  before(async () => {
+    const markup = { services: ["llm"], times: [12, 10], effectiveFrom: "2025-01-01" };
+    const markups = [report.tenant, "beta"].map((tenant) => ({ tenant, ...markup }));
+    await writeFile(join(data, "own.json"), JSON.stringify({ prices: [CARD], markups }));
+    await writeFile(join(data, "wrong.json"), JSON.stringify({ markups: [{ times: [1.2, 1] }] }));
+    await writeFile(join(data, "torn.json"), "{");
+  });
+
+  test("are what a tenant's lines are rated with, each to the picodollar", async () => {
+    const line = ["costs", ...folder("priced")];
+    const { value } = await runJson(CostReport, line, named("own.json"));
+    const pico = (service: string, of: typeof value): bigint =>
+      of.lines
+        .filter(({ component }) => component === service)
+        .reduce((sum, { amountPico }) => sum + BigInt(amountPico!), 0n);
+    assert.equal(pico("llm", value) * 10n, pico("llm", report) * 12n);
+    assert.equal(pico("stt", value), pico("stt", report));
+    assert.equal(pico("tts", value), 93n * 1_000_000n);
+    const marked = value.lines.find(({ component }) => component === "llm")!;
+    assert.ok(marked.priceId!.endsWith("*12/10"));
+    const why = await run([...line, "--explain", marked.id], named("own.json"));
+    assert.match(why.stdout, /x 12\/10 = /);
+  });
+
+  test("show and check say which file a row is of", async () => {
+    const own = named("own.json");
+    const show = ["prices", "show", "elevenlabs/eleven_flash_v2_5"];
+    const { value } = await runJson(PRICE_SCHEMAS["prices show"], show, own);
+    const files = value.rows.map(({ priceId, file }) => [priceId, file]);
+    assert.ok(
+      files.some(([id, file]) => id === "own/flash#characters" && file?.endsWith("/own.json")),
+    );
+    assert.ok(files.some(([, file]) => file === "data/prices.json"));
+    assert.deepEqual(value.markups[0]?.times, [12, 10]);
+    assert.match((await run(show, own)).stdout, /pays 12\/10 of the list .*: llm/);
+    const check = await runJson(PRICE_SCHEMAS["prices check"], ["prices", "check"], own);
+    const plain = await runJson(PRICE_SCHEMAS["prices check"], ["prices", "check"]);
+    assert.deepEqual([check.value.ownRows, check.value.markups], [1, 2]);
+    assert.notEqual(check.value.version, plain.value.version);
+    assert.match((await run(["prices", "check"], own)).stdout, /1 rows and 2 markups are of .*own/);
+    const shipped = new URL("../../data/prices.json", import.meta.url).pathname;
+    const diff = ["prices", "diff", shipped];
+    const { value: differs } = await runJson(PRICE_SCHEMAS["prices diff"], diff, own);
+    assert.deepEqual(
+      [differs.removed, differs.added, differs.changed],
+      [["own/flash#characters"], [], []],
+    );
+  });
+
+  test("that cannot be read are named with their file and field", async () => {
+    const failed = async (name: string) => {
+      const { code, stderr } = await run(["prices", "check"], named(name));
+      assert.equal(code, 2);
+      return stderr;
+    };
+    assert.match(await failed("wrong.json"), /wrong\.json: [\s\S]*markups\[0\]\.times\[0\]/);
+    assert.match(await failed("torn.json"), /TURNFOLD_PRICES: .*torn\.json: it is no JSON/);
+    assert.match(await failed("nothing.json"), /TURNFOLD_PRICES: .*nothing\.json: ENOENT/);
+  });
+});
+
 async function ownBook() {
   const file = new URL("../../data/prices.json", import.meta.url);
   return JSON.parse(await readFile(file, "utf8")) as {
@@ -364,3 +473,36 @@ async function ownBook() {
     free: unknown[];
   };
 }
+
+suite("the cost of one call", () => {
+  test("--call: its lines and its sum, of the call alone", async () => {
+    const { value } = await runJson(CostReport, ["costs", "--call", "c-sim", ...folder("priced")]);
+    assert.deepEqual(value, report);
+  });
+
+  test("--follow: the sum as it grows, to the end of the call", async () => {
+    const { stdout, code } = await run([
+      "costs",
+      "--call",
+      "c-sim",
+      "--follow",
+      ...folder("priced"),
+    ]);
+    assert.equal(code, 0);
+    const sums = [...stdout.matchAll(/^ *[0-9.]+s  ([0-9.]+) USD$/gm)].map(([, usd]) =>
+      Number(usd),
+    );
+    assert.ok(sums.length > 5, stdout);
+    assert.ok(sums[0]! < sums.at(-1)!, stdout);
+    assert.equal(sums.at(-1), TOTAL / 1e12);
+    assert.ok(stdout.includes(`\nsum ${usdText(BigInt(TOTAL))} USD\n`), stdout);
+  });
+
+  test("--follow without a call, and a call that is not there, are refused", async () => {
+    const alone = await run(["costs", "--follow", ...folder("priced")]);
+    assert.match(alone.stderr, /--call/);
+    const nobody = await run(["costs", "--call", "none", ...folder("priced")]);
+    assert.match(nobody.stderr, /call\.notFound/);
+    assert.deepEqual([alone.code, nobody.code], [2, 2]);
+  });
+});

@@ -37,10 +37,13 @@ const vendor = (name: keyof Config["vendors"]["access"]) => ({
   } satisfies Case,
 });
 
+const COLLECTOR = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c" };
+
 /** Every documented variable; one that is missing here fails the test. */
 const CASES: Readonly<Record<keyof typeof VARIABLES, Case>> = {
   TURNFOLD_DATA: { good: ["/data", "/data"], of: (c) => c.dataDir, unset: join(ROOT, ".turnfold") },
   TURNFOLD_MODELS: { good: ["/m", "/m"], of: (c) => c.modelsDir, unset: "/home/x/turnfold" },
+  TURNFOLD_PRICES: { good: ["/p.json", "/p.json"], of: (c) => c.prices },
   TURNFOLD_PORT: { good: ["0", 0], bad: ["-1", "65536", "x"], of: (c) => c.port, unset: 4600 },
   TURNFOLD_HEALTH_PORT: { good: ["8081", 8081], bad: ["-1", "1.5"], of: (c) => c.healthPort },
   TURNFOLD_TENANT: { good: ["acme", "acme"], bad: ["a b"], of: (c) => c.tenant, unset: "local" },
@@ -168,6 +171,44 @@ const CASES: Readonly<Record<keyof typeof VARIABLES, Case>> = {
     bad: ["db:5432", "http://db"],
   },
   VISION_FPS: { good: ["0.5", undefined], bad: ["0", "31", "x"] },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    good: ["http://h:4318/", "http://h:4318/v1/metrics"],
+    bad: ["h:4318"],
+    of: (c) => c.metrics?.url,
+  },
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: {
+    beside: COLLECTOR,
+    good: ["http://h:4318/own", "http://h:4318/own"],
+    bad: ["h:4318"],
+    of: (c) => c.metrics?.url,
+    unset: "http://c/v1/metrics",
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    beside: COLLECTOR,
+    good: ["api-key=a%20b", "a b"],
+    bad: ["key", "a=%"],
+    of: (c) => c.metrics?.headers["api-key"],
+  },
+  OTEL_METRIC_EXPORT_INTERVAL: {
+    beside: COLLECTOR,
+    good: ["500", 500],
+    bad: ["1", "soon"],
+    of: (c) => c.metrics?.everyMs,
+    unset: 60_000,
+  },
+  OTEL_SERVICE_NAME: {
+    beside: COLLECTOR,
+    good: ["desk", "desk"],
+    bad: ["x".repeat(129)],
+    of: (c) => c.metrics?.serviceName,
+    unset: "turnfold",
+  },
+  TURNFOLD_METRICS_BY_TENANT: {
+    beside: COLLECTOR,
+    good: ["True", true],
+    of: (c) => c.metrics?.byTenant,
+    unset: false,
+  },
 };
 
 /** A home that is nobody's. */
@@ -211,7 +252,7 @@ for (const [name, variable] of Object.entries<Variable>(VARIABLES)) {
       });
     }
     if (variable.secret) {
-      const long = `sk-${"x".repeat(30)}abcd`;
+      const long = `sk-=${"x".repeat(30)}abcd`;
       assert.equal(shown(read({ ...beside, [name]: long }), name).value, "sk-…abcd");
       assert.equal(shown(read({ ...beside, [name]: text }), name).value, "set");
     }

@@ -32,14 +32,19 @@ function log(...given: readonly Given[]): readonly LogRecord[] {
   );
 }
 
+interface End {
+  readonly effect?: string;
+  readonly usage?: readonly Usage[];
+}
+
 const progress = (ms: number, event: object, effect = "2.0.reply"): Given => ({
   ms,
   input: { type: "effect.progress", effect, event },
 });
-const end = (ms: number, how: string, usage?: readonly Partial<Usage>[], effect = "2.0.reply") => ({
-  ms,
-  input: { type: "effect.ended", effect, how, ...(usage && { usage }) },
-});
+const end = (ms: number, how: string, of: End = {}): Given => {
+  const { effect = "2.0.reply", usage } = of;
+  return { ms, input: { type: "effect.ended", effect, how, ...(usage && { usage }) } };
+};
 const asked = (ms: number, model = "quick", inputTokens = 50) =>
   progress(ms, { type: "reply.requested", provider: "acme", model, inputTokens });
 const said = (ms: number, chars: number, voice?: string) =>
@@ -48,8 +53,10 @@ const said = (ms: number, chars: number, voice?: string) =>
     chars,
     ...(voice && { voice: { provider: "acme", model: voice } }),
   });
-const retried = (ms: number, of: string, attempt: number, waitMs = 100) =>
-  progress(ms, { type: "reply.retried", what: "model", of, attempt, waitMs, why: "late" });
+const retried = (ms: number, attempt: number, of = "quick"): Given => {
+  const why = { why: "late", waitMs: 500 };
+  return progress(ms, { type: "reply.retried", what: "model", of, attempt, ...why });
+};
 const llm = (meter: string, quantity: number, more: object = {}) =>
   ({
     service: "llm",
@@ -72,7 +79,7 @@ type Line = readonly [
   status?: string,
 ];
 
-/** As `[ms, kind, service/model/attempt, meters, quality, status]`; without the owner's own time. */
+/** Without the time of the call's owner; `what` is service/model/attempt. */
 function told(records: readonly LogRecord[], of = "acme"): readonly Line[] {
   return usageEventsOf(records)
     .filter(({ provider }) => provider === of)
@@ -111,7 +118,12 @@ function used(records: readonly LogRecord[]): Readonly<Record<string, object>> {
 suite("an answer", () => {
   test("is opened when the model is asked, and closed by its row", () => {
     assert.deepEqual(
-      told(log(asked(10), end(900, "done", [llm("inputTokens", 44), llm("outputTokens", 9)]))),
+      told(
+        log(
+          asked(10),
+          end(900, "done", { usage: [llm("inputTokens", 44), llm("outputTokens", 9)] }),
+        ),
+      ),
       [
         [10, "opened", "llm/quick/1", { inputTokens: 50 }, "estimated"],
         [
@@ -128,19 +140,23 @@ suite("an answer", () => {
 
   test("has one identity and one time in all its events, and a lease while it is open", () => {
     const events = usageEventsOf(
-      log(asked(10), said(500, 40, "flash"), end(900, "done", [llm("inputTokens", 44), tts(40)])),
+      log(
+        asked(10),
+        said(500, 40, "flash"),
+        end(900, "done", { usage: [llm("inputTokens", 44), tts(40)] }),
+      ),
     ).filter(({ provider }) => provider === "acme");
     const by = Map.groupBy(events, requestIdOf);
     assert.deepEqual(
       [...by.values()].map((own) => own.map(({ kind }) => kind)),
       [
-        ["opened", "closed"],
+        ["opened", "progress", "closed"],
         ["opened", "progress", "closed"],
       ],
     );
     const times = (own: readonly UsageEvent[]) => own.map(({ occurredAt }) => occurredAt - START);
     assert.deepEqual([...by.values()].map(times), [
-      [10, 10],
+      [10, 10, 10],
       [500, 500, 500],
     ]);
     for (const { kind, observedAt, leaseUntil } of events)
@@ -153,7 +169,9 @@ suite("an answer", () => {
       [
         [10, "opened", "llm/quick/1", { inputTokens: 50 }, "estimated"],
         [500, "opened", "tts/flash/1", {}, "estimated"],
+        [500, "progress", "llm/quick/1", { inputTokens: 50, outputTokens: 10 }, "provisional"],
         [500, "progress", "tts/flash/1", { characters: 40 }, "provisional"],
+        [600, "progress", "llm/quick/1", { inputTokens: 50, outputTokens: 16 }, "provisional"],
         [600, "progress", "tts/flash/1", { characters: 61 }, "provisional"],
         [
           9_000,
@@ -176,15 +194,15 @@ suite("an answer", () => {
       [90, "closed", "llm/quick/1", { requests: 1 }, "estimated", "failed"],
     ]);
     assert.deepEqual(
-      told(log(end(90, "lost"), end(95, "never-started", undefined, "3.0.reply"))),
+      told(log(end(90, "lost"), end(95, "never-started", { effect: "3.0.reply" }))),
       [],
     );
     // The second try was still being waited for.
-    assert.deepEqual(closing(asked(10), retried(50, "quick", 2, 500), end(549, "lost")), [
+    assert.deepEqual(closing(asked(10), retried(50, 2), end(549, "lost")), [
       [549, "closed", "llm/quick/1", { inputTokens: 50 }, "estimated", "failed"],
       [549, "closed", "llm/quick/2", {}, "measured", "unused"],
     ]);
-    assert.deepEqual(closing(asked(10), retried(50, "quick", 2, 500), end(550, "lost"))[1]?.[3], {
+    assert.deepEqual(closing(asked(10), retried(50, 2), end(550, "lost"))[1]?.[3], {
       inputTokens: 50,
     });
   });
@@ -197,10 +215,10 @@ suite("an answer", () => {
     ];
     const records = log(
       asked(10),
-      retried(50, "quick", 2),
-      retried(60, "nobody", 3),
+      retried(50, 2),
+      retried(60, 3, "nobody"),
       asked(300, "other"),
-      end(900, "done", usage),
+      end(900, "done", { usage }),
     );
     assert.deepEqual(used(records), {
       "2.0.reply/llm/acme/quick/1": { requests: 1 },
@@ -211,7 +229,10 @@ suite("an answer", () => {
 
   test("by a model that names its version is the request that was opened", () => {
     const [opened, closed, ...more] = usageEventsOf(
-      log(asked(10), end(900, "done", [llm("inputTokens", 44, { model: "quick-2026" })])),
+      log(
+        asked(10),
+        end(900, "done", { usage: [llm("inputTokens", 44, { model: "quick-2026" })] }),
+      ),
     ).filter(({ provider }) => provider === "acme");
     assert.equal(requestIdOf(opened!), requestIdOf(closed!));
     assert.deepEqual([closed!.requestModel, closed!.responseModel], ["quick", "quick-2026"]);
@@ -220,7 +241,7 @@ suite("an answer", () => {
 
   test("which a voice was not asked for is not paid, unless nobody can say so", () => {
     const spoken = (how: string, usage?: readonly Usage[]) =>
-      told(log(said(500, 40, "flash"), end(900, how, usage))).at(-1);
+      told(log(said(500, 40, "flash"), end(900, how, usage ? { usage } : {}))).at(-1);
     assert.deepEqual(spoken("stopped", [])?.at(-1), "unused");
     assert.deepEqual(spoken("done")?.at(-1), "unused");
     for (const how of ["lost", "unknown", "failed", "stopped"])
@@ -238,7 +259,7 @@ suite("what a voice said", () => {
       [tts(1)],
     ];
     for (const usage of rows) {
-      const records = log(said(500, 40, "flash"), said(600, 21), end(900, "done", usage));
+      const records = log(said(500, 40, "flash"), said(600, 21), end(900, "done", { usage }));
       const sum = Object.values(used(records)).reduce(
         (all, one) => all + ((one as { characters?: number }).characters ?? 0),
         0,
@@ -301,7 +322,7 @@ suite("what goes on", () => {
       heard(0, "ear"),
       heard(1_000, "other"),
       heard(4_000, "ear"),
-      end(4_500, "lost", undefined, "2.0.stt"),
+      end(4_500, "lost", { effect: "2.0.stt" }),
     );
     assert.deepEqual(used(records), {
       "2.0.stt/stt/acme/ear/1": { audioMs: 1_500 },
@@ -311,7 +332,10 @@ suite("what goes on", () => {
     const counted = log(
       heard(0, "ear"),
       tick(2 * MINUTE),
-      end(3 * MINUTE, "stopped", [{ ...row, quantity: 90, estimated: false }], "2.0.stt"),
+      end(3 * MINUTE, "stopped", {
+        effect: "2.0.stt",
+        usage: [{ ...row, quantity: 90, estimated: false }],
+      }),
     );
     assert.deepEqual(used(counted), { "2.0.stt/stt/acme/ear/1": { audioMs: 90 } });
   });
@@ -331,7 +355,7 @@ suite("what goes on", () => {
       left(400, "ann"),
       came(1_000, "ann"),
       left(1_100, "nobody"),
-      end(2_000, "stopped", undefined, CONNECTION),
+      end(2_000, "stopped", { effect: CONNECTION }),
     );
     const closed = told(records).filter(([, kind]) => kind === "closed");
     assert.deepEqual(closed, [
@@ -356,7 +380,7 @@ suite("what goes on", () => {
     const records = log(
       joined(0, "acme"),
       taken,
-      end(70_000, "lost", undefined, CONNECTION),
+      end(70_000, "lost", { effect: CONNECTION }),
       progress(71_000, { type: "room.joined", provider: "acme" }, "4.0.connection"),
       over,
     );
@@ -374,7 +398,7 @@ suite("what goes on", () => {
   test("after its end is heard of no more", () => {
     const late = log(
       asked(10),
-      end(90, "done", [llm("inputTokens", 5)]),
+      end(90, "done", { usage: [llm("inputTokens", 5)] }),
       asked(95),
       said(96, 9, "flash"),
     );
@@ -388,7 +412,7 @@ suite("what goes on", () => {
 test("what has a row and was not told of is of when its effect began", () => {
   const start = { ms: 40, input: { type: "x" }, effects: [["start", "2.0.tool", "tool", ""]] };
   const usage = [llm("inputTokens", 5, { service: "vision" })];
-  const [event] = usageEventsOf(log(start, end(900, "done", usage, "2.0.tool"))).filter(
+  const [event] = usageEventsOf(log(start, end(900, "done", { usage, effect: "2.0.tool" }))).filter(
     ({ provider }) => provider === "acme",
   );
   assert.deepEqual([event!.occurredAt - START, event!.observedAt - START], [40, 900]);

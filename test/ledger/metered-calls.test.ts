@@ -114,7 +114,7 @@ function shown({ head }: RequestState): string {
   return `${head.kind} ${head.clientRequest}`;
 }
 
-/** Of each request that rows tell of the sums are those of the rows; nothing that went out is free. */
+/** Where rows tell of requests their sums are those of the rows; nothing lost is free. */
 function checkSums(records: readonly LogRecord[], requests: Iterable<RequestState>): void {
   const all = [...requests];
   for (const { input } of records) {
@@ -181,7 +181,7 @@ function checkCall(records: readonly LogRecord[]): void {
 }
 
 suite("what a call tells the ledger", () => {
-  test("18 every request that is opened is closed, in every call and every prefix of it", async () => {
+  test("18 every request that is opened is closed, in any call and prefix", async () => {
     const services = new Set<string>();
     for (const call of CALLS) {
       const records = await logOf(call);

@@ -159,9 +159,11 @@ suite("a price book", () => {
     );
     assert.equal(book.row("b#inputTokens")?.model, "two");
     assert.equal(book.row("b"), undefined);
-    assert.equal(book.ceiling("llm", "inputTokens")?.priceId, "c#inputTokens");
-    assert.equal(book.ceiling("tts", "inputTokens")?.priceId, "d#inputTokens");
-    assert.equal(book.ceiling("tts", "pixels"), undefined);
+    const dearest = (service: "llm" | "tts", meter: Usage["meter"]) =>
+      book.ceiling({ service, meter, at: NOW })?.priceId;
+    assert.equal(dearest("llm", "inputTokens"), "c#inputTokens");
+    assert.equal(dearest("tts", "inputTokens"), "d#inputTokens");
+    assert.equal(dearest("tts", "pixels"), undefined);
   });
 
   test("its version follows from its content alone", () => {

@@ -64,6 +64,33 @@ suite("quantities", () => {
     assert.equal(costOf(BOOK, [told, end("estimated")]), 4_800_000_001n);
   });
 
+  test("6 what is provisional counts until the request is closed, and not after it", () => {
+    fc.assert(
+      fc.property(quantities, quantities, fc.nat(), (believed, told, order) => {
+        const progress = believed.map((audioMs, segment) =>
+          event({ ...ear, kind: "progress", segment, quality: "provisional", meters: { audioMs } }),
+        );
+        const most = event({ ...ear, meters: { audioMs: Math.max(0, ...believed) } });
+        assert.equal(costOf(BOOK, shuffled(progress, order)), costOf(BOOK, [most]));
+        const counted = told.map((audioMs, i) => {
+          const segment = believed.length + i;
+          return event({
+            ...ear,
+            kind: "progress",
+            segment,
+            semantics: "delta",
+            meters: { audioMs },
+          });
+        });
+        const end = event({ ...ear, ...ended, quality: "estimated", meters: { audioMs: 7 } });
+        const whole = event({ ...ear, meters: { audioMs: sumOf(told) + 7 } });
+        const all = shuffled([...progress, ...counted, end], order);
+        assert.equal(costOf(BOOK, all), costOf(BOOK, [whole]));
+      }),
+      runs,
+    );
+  });
+
   test("7 disjoint meters add up to the vendor's totals, and each token is rated once", () => {
     const inclusive = fc
       .record({

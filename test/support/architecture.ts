@@ -114,6 +114,7 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   kysely: ["src/projections/"],
   pg: ["src/projections/postgres.ts"],
   "@electric-sql/*": ["src/projections/pglite.worker.ts"],
+  "@opentelemetry/*": ["src/projections/otel.projection.ts"],
   commander: ["src/cli/"],
   cockatiel: ["src/providers/"],
   "sherpa-onnx": ["src/providers/local/"],

@@ -93,8 +93,36 @@ const SAYS = "We open at nine in the morning and close at six in the evening eve
  * of the room, and the end.
  */
 export async function recordPricedCall(dataDir: string): Promise<void> {
+  await using simulation = await openPriced(dataDir);
+  simulation.enter("ann");
+  await simulation.until(1_000);
+  simulation.say("What are your opening hours?");
+  await simulation.until(5_000);
+  // Cuts the answer off.
+  simulation.say("Wait, stop please now.");
+  await simulation.quiet();
+  // Words that are final, and go on before the turn has ended: what was asked ahead is stale.
+  simulation.say("Book me a table please.");
+  await simulation.run(1_630);
+  simulation.say("For four people please.");
+  await simulation.quiet();
+  await simulation.host.command({ name: "end", reason: "all done" }, "test");
+  await simulation.run(20_000);
+}
+
+/** The process dies in the middle of the first answer; another may take the call. */
+export async function recordLostAnswer(dataDir: string, isTaken: boolean): Promise<void> {
+  await using simulation = await openPriced(dataDir);
+  simulation.enter("ann");
+  await simulation.until(1_000);
+  simulation.say("What are your opening hours?");
+  await simulation.until(5_000);
+  if (isTaken) await simulation.takeover();
+}
+
+function openPriced(dataDir: string): Promise<Simulation> {
   let models: readonly Llm[] | undefined;
-  await using simulation = await Simulation.open({
+  return Simulation.open({
     parts: (_, clock) => ({
       models: (models ??= [luna(clock), haiku(clock)]),
       voices: [
@@ -110,20 +138,6 @@ export async function recordPricedCall(dataDir: string): Promise<void> {
     media: (simulated) => countedRoom(simulated, "livekit"),
     broker: (clock) => openEmbedded({ dataDir, clock }),
   });
-  simulation.enter("ann");
-  await simulation.until(1_000);
-  simulation.say("What are your opening hours?");
-  await simulation.until(5_000);
-  // Cuts the answer off.
-  simulation.say("Wait, stop please now.");
-  await simulation.quiet();
-  // Words that are final, and go on before the turn has ended: what was asked ahead is stale.
-  simulation.say("Book me a table please.");
-  await simulation.run(1_630);
-  simulation.say("For four people please.");
-  await simulation.quiet();
-  await simulation.host.command({ name: "end", reason: "all done" }, "test");
-  await simulation.run(20_000);
 }
 
 const luna = (clock: Clock): PricedLlm =>

@@ -25,8 +25,12 @@ export async function run(line: readonly string[], io: Partial<CliIo> = {}): Pro
 }
 
 /** Runs with `--json`: stdout is one document that the schema accepts, and stderr is empty. */
-export async function runJson<T>(schema: z.ZodType<T>, line: readonly string[]) {
-  const { code, stdout, stderr } = await run([...line, "--json"]);
+export async function runJson<T>(
+  schema: z.ZodType<T>,
+  line: readonly string[],
+  io: Partial<CliIo> = {},
+) {
+  const { code, stdout, stderr } = await run([...line, "--json"], io);
   assert.equal(stderr, "");
   return { code, value: schema.parse(JSON.parse(stdout)) };
 }

@@ -142,6 +142,9 @@ test("without speech models the page says so; one types, and the answer is heard
   await page.fill("#text", "Are you open on Saturday?");
   await page.press("#text", "Enter");
   await until("the answer", () => says(page, "agent", /On Saturday we are open/));
+  // What runs on this machine costs nothing.
+  const cost = page.locator("#call-cost");
+  await until("the cost so far", async () => (await cost.innerText()).startsWith("$0"));
 
   // A reload is the same person: the call goes on, and nobody is greeted again.
   await page.reload();

@@ -6,7 +6,7 @@ import { requestIdOf, type UsageEvent } from "../../events/usage.events.ts";
 import { Metering } from "../../folds/metering.ts";
 import { type Routed, RoutedReplies } from "../../folds/routed.ts";
 import { Bill } from "../../ledger/bill.ts";
-import { priceBook } from "../../ledger/price-book.ts";
+import type { PriceBook } from "../../ledger/price-book.ts";
 import { isClosed, orphanEvent, type RequestState, withEvent } from "../../ledger/request.ts";
 import type { Output } from "../output.ts";
 import { type Saving, savingOf } from "./saving.ts";
@@ -19,11 +19,17 @@ export interface LoadedBill {
   readonly damaged: readonly string[];
 }
 
-export async function loadBill(log: EventLog, tenant: string, out: Output): Promise<LoadedBill> {
-  const bill = new Bill(tenant, { book: priceBook(), at: systemClock.now() });
+/** Of all calls of the tenant, or of one. */
+export async function loadBill(
+  log: EventLog,
+  of: { readonly tenant: string; readonly call?: string },
+  { book, out }: { readonly book: PriceBook; readonly out: Output },
+): Promise<LoadedBill> {
+  const { tenant, call } = of;
+  const bill = new Bill(tenant, { book, at: systemClock.now() });
   const damaged: string[] = [];
   const routed = new Map<string, Routed>();
-  const calls = (await log.calls(tenant)).toReversed();
+  const calls = call === undefined ? (await log.calls(tenant)).toReversed() : [{ tenant, call }];
   for (const [i, ref] of calls.entries()) {
     out.progress(`reading … ${i} of ${calls.length} calls`);
     const { events, replies, isDamaged } = await usageOf(log, ref);

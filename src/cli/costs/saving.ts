@@ -3,7 +3,6 @@ import type { Routed } from "../../folds/routed.ts";
 import type { Bill } from "../../ledger/bill.ts";
 import { costOf } from "../../ledger/cost-of.ts";
 import type { CostLine } from "../../ledger/lines.ts";
-import { priceBook } from "../../ledger/price-book.ts";
 
 /** What routed requests cost, and what they would have at their agent's complex model. */
 export interface Saving {
@@ -36,7 +35,8 @@ export function savingOf(bill: Bill, routed: ReadonlyMap<string, Routed>): Savin
   for (const { lines } of requests) {
     const to = complexOf.get(lines[0]!.agent);
     if (!to || lines.some(({ priceId }) => priceId === null)) continue;
-    const { pico, unpriced } = costOf(priceBook(), atModel(lines, to), lines[0]!.occurredAt);
+    const asked = atModel(lines, to, bill.tenant);
+    const { pico, unpriced } = costOf(bill.book, asked, lines[0]!.occurredAt);
     if (unpriced.length > 0) continue;
     complex.add(`${to.provider}/${to.model}`);
     sum.requests += 1;
@@ -60,8 +60,13 @@ function routedRequests(bill: Bill, routed: ReadonlyMap<string, Routed>): readon
   });
 }
 
-function atModel(lines: readonly CostLine[], { provider, model }: Routed): readonly Usage[] {
+function atModel(
+  lines: readonly CostLine[],
+  { provider, model }: Routed,
+  tenant: string,
+): readonly (Usage & { tenant: string })[] {
   return lines.map(({ meter, quantity, quality }) => ({
+    tenant,
     service: "llm",
     provider,
     model,

@@ -1,3 +1,4 @@
+import type { Bookkeeper } from "../../actors/bookkeeper.ts";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CallHost } from "../../actors/call-host.ts";
@@ -67,7 +68,7 @@ export async function simulate(config: Config, options: SimulateOptions) {
 /** The same over a broker and providers that are open: the page runs its sample call so. */
 export async function simulateOn(
   config: Config,
-  { broker, providers }: { broker: Broker; providers: Providers },
+  { broker, providers, books }: { broker: Broker; providers: Providers; books?: Bookkeeper },
   options: SimulateOptions,
 ) {
   const signal = options.signal ?? new AbortController().signal;
@@ -84,7 +85,7 @@ export async function simulateOn(
   const sounds = isHeard ? await soundsOf(started.acts, voice) : [];
   const { room, recorder } = openLocalRoom();
   const slot = options.slot ?? new AgentSlot(options.agent ?? openBundledAgent(config), providers);
-  const parts = { providers, roomOf: () => room, agent: () => slot.now };
+  const parts = { providers, roomOf: () => room, agent: () => slot.now, books };
   const supervisor = openSupervisor(config, broker, parts);
   const earlier = options.resume ? await recordsOf(broker, options.resume) : [];
   checkAgentOf(earlier[0], slot.now);

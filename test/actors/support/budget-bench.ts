@@ -1,4 +1,4 @@
-import { CallBudget } from "../../../src/actors/call-budget.ts";
+import { CallBudget, type CallBudgetPorts } from "../../../src/actors/call-budget.ts";
 import { LedgerActor } from "../../../src/actors/ledger-actor.ts";
 import { ledgerLeases } from "../../../src/actors/ledger-budgets.ts";
 import { estimatedTokens } from "../../../src/actors/effects/asked-model.ts";
@@ -20,24 +20,19 @@ import { bookOf } from "../../ledger/support/books.ts";
 /** A cent of input and of output for each thousand tokens; a tenth of a cent per character. */
 export const PRICES = {
   book: bookOf(
-    card("dear", "llm", { inputTokens: "10000000000", outputTokens: "10000000000" }, 1_000),
-    card("cheap", "llm", { inputTokens: "1000000000", outputTokens: "1000000000" }, 1_000),
-    card("scripted-tts", "tts", { characters: "1000000000" }, 1),
-    card("scripted-stt", "stt", { audioMs: "600000000" }, 60_000),
+    card("llm", "dear", { inputTokens: "10000000", outputTokens: "10000000" }),
+    card("llm", "cheap", { inputTokens: "1000000", outputTokens: "1000000" }),
+    card("tts", "scripted-tts", { characters: "1000000000" }),
+    card("compute", "worker", { connectionMs: "0" }),
+    card("stt", "scripted-stt", { audioMs: "10000" }),
   ),
 };
 export const PER_CHARACTER = 1_000_000_000n;
 
-function card(model: string, service: string, pricePico: object, perUnits: number) {
-  const provider = "scripted";
-  return {
-    priceId: `scripted/${model}`,
-    provider,
-    model,
-    services: [service],
-    pricePico,
-    perUnits,
-  };
+function card(service: string, model: string, pricePico: object) {
+  const provider = service === "compute" ? "own" : "scripted";
+  const of = { provider, model, services: [service] };
+  return { priceId: `${provider}/${model}`, ...of, pricePico, perUnits: 1 };
 }
 
 /** Counts as a vendor does, and ends where it is told to. */
@@ -107,14 +102,15 @@ export class BudgetBench implements AsyncDisposable {
 
   async call(options: CallOptions = {}): Promise<Simulation> {
     const { say = "Yes, of course.", limits, ledger = this.ledger, name = "c1", ...more } = options;
+    const { leases = () => Promise.resolve(ledgerLeases(ledger)), ...parts } = more;
     const call = await Simulation.open({
       llm: new FairLlm(this.clock, say),
       voices: (clock): readonly Voice[] => [{ tts: new ScriptedTts(clock), name: "scripted" }],
       texts: { overBudget: GOODBYE },
-      ...more,
+      ...parts,
       clock: this.clock,
       broker: () => Promise.resolve(this.broker),
-      budgetFor: this.#budgets(ledger),
+      budgetFor: this.#budgets(leases),
       call: { call: name, ...(limits && { budget: limits }) },
     });
     return this.#watched(call);
@@ -133,7 +129,7 @@ export class BudgetBench implements AsyncDisposable {
     await this.broker[Symbol.asyncDispose]();
   }
 
-  #budgets(ledger: LedgerActor): NonNullable<SupervisorPorts["budgetFor"]> {
+  #budgets(leases: CallBudgetPorts["leases"]): NonNullable<SupervisorPorts["budgetFor"]> {
     return (ref, offer) =>
       new CallBudget(ref, {
         offer,
@@ -142,7 +138,7 @@ export class BudgetBench implements AsyncDisposable {
         logger: silentLogger,
         log: this.broker.log,
         prices: PRICES,
-        leases: () => Promise.resolve(ledgerLeases(ledger)),
+        leases,
         voicesOf: () => [new ScriptedTts(this.clock)],
       });
   }
@@ -161,6 +157,7 @@ interface CallOptions extends Pick<SimulationOptions, "otherLlms" | "llm" | "tex
   readonly say?: string;
   readonly limits?: CallLimits;
   readonly ledger?: LedgerActor;
+  readonly leases?: CallBudgetPorts["leases"];
 }
 
 function openLedger(broker: Broker, clock: Clock): Promise<LedgerActor> {

@@ -104,4 +104,10 @@ const LATER_CARDS: readonly Card[] = [
 export const BOOK = bookOf(...CARDS);
 export const LATER_BOOK = bookOf(...LATER_CARDS);
 
+/** The first book, and what a file of one's own adds to it. */
+export function bookWith(own: object): PriceBook {
+  const shipped = { prices: CARDS.map((card) => ({ ...CARD, ...card })) };
+  return new PriceBook(shipped, "shipped.json", { content: own, file: "own.json" });
+}
+
 export const desk = (book: PriceBook = BOOK, at: number = POSTED): Desk => ({ book, at });

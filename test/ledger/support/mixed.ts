@@ -29,6 +29,7 @@ export function mix(clerk: Clerk, events: readonly UsageEvent[], seed: number): 
       { type: "rerate", plan: id, call, request },
       { type: "hold", id: hold, path, amountPico: pico, until, call },
       { type: "hold", id: hold, path, amountPico: pico, until, call },
+      { type: "renew", hold, until },
       { type: "settle", hold, spentPico: pico },
       { type: "release", hold },
       { type: "expire", hold },

@@ -57,6 +57,7 @@ const script = fc.record({
   opened: fc.boolean(),
   semantics: fc.constantFrom("delta" as const, "cumulative" as const),
   progress: fc.array(counts, { maxLength: 4 }),
+  believed: fc.constantFrom("measured" as const, "provisional" as const),
   end: fc.option(
     fc.record({
       counts,
@@ -86,7 +87,8 @@ export function eventsOf(one: Script, index: number, tenant = "t1"): readonly Us
   if (one.opened) events.push(event({ ...base, kind: "opened", meters: metersOf(what, [9, 9]) }));
   for (const [segment, told] of one.progress.entries()) {
     const meters = metersOf(what, told);
-    events.push(event({ ...base, kind: "progress", segment, semantics, meters }));
+    const quality = one.believed;
+    events.push(event({ ...base, kind: "progress", segment, semantics, quality, meters }));
   }
   if (!one.end) return events;
   const { truth, counts: told, ...end } = one.end;

@@ -225,9 +225,105 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     ),
   ),
   bug(
+    "markup: a tenant's factor is everybody's",
+    ["own-prices", "is no other tenant's"],
+    src("markups.ts", "one.tenant === tenant &&", ""),
+  ),
+  bug(
+    "markup: a factor of one is one more",
+    ["own-prices", "of 1/1"],
+    src(
+      "rating.ts",
+      "numerator *= BigInt(times);",
+      "numerator *= BigInt(times + Number(times === over));",
+    ),
+  ),
+  bug(
+    "markup: a row is found without its factor",
+    ["own-prices", "multiplies the list"],
+    src("price-book.ts", "return row && marked(row, times);", "return row;"),
+  ),
+  bug(
+    "markup: a factor that is divided before it multiplies",
+    ["own-prices", "multiplies the list"],
+    src(
+      "rating.ts",
+      "numerator *= BigInt(times);\n    denominator *= BigInt(over);",
+      "numerator = (numerator / BigInt(over)) * BigInt(times);",
+    ),
+  ),
+  bug(
+    "allowance: each part is rounded down",
+    ["allowances", "is given back exactly"],
+    src("money.ts", "part.whole += 1n;", ""),
+  ),
+  bug(
+    "allowance: what was used beyond it is free as well",
+    ["allowances", "is given back exactly"],
+    src("allowances.ts", "const free = units < billed ? units : billed;", "const free = billed;"),
+  ),
+  bug(
+    "allowance: a sealed call has no part",
+    ["allowances", "gives the same whatever"],
+    src(
+      "ledger.ts",
+      "sealed.set(name, rest);",
+      `sealed.set(name, rest);
+    for (const { shares } of this.#state.pools.values())
+      for (const [key, share] of shares) if (share.call === name) shares.delete(key);`,
+    ),
+  ),
+  bug(
+    "allowance: late usage has one of its own",
+    ["allowances", "of a closed month stays"],
+    src("pools.ts", "month: txn.late ?? txn.period", "month: txn.period"),
+  ),
+  bug(
+    "allowance: what was given before is given again",
+    ["allowances", "of a closed month stays"],
+    src("allowances.ts", "dueOf(pool, units) - pool.basePico", "dueOf(pool, units)"),
+  ),
+  bug(
+    "allowance: a snapshot does not know what was given",
+    ["allowances", "goes on from a snapshot"],
+    src("snapshot.ts", "basePico: parsePico(pool.basePico),", "basePico: 0n,"),
+  ),
+  bug(
     "18: a request is watched until its first progress",
     ["fold", "18 every"],
     src("ledger.ts", "if (!isClosed(after))", "if (!isClosed(after) && !before)"),
+  ),
+  bug(
+    "6: what was believed stays in the sum",
+    ["rating", "6 what is provisional"],
+    src("request.ts", 'if (isClosed && event.quality === "provisional") continue;', ""),
+  ),
+  bug(
+    "18: what a dead process had asked for is free",
+    ["metered-calls", "18 so it is"],
+    [
+      "src/folds/effect-requests.ts",
+      'return isUnknown ? request.closedAs("estimated", end) : request.closedUnused(end);',
+      "return request.closedUnused(end);",
+    ],
+  ),
+  bug(
+    "18: an owner's time has no end but the call's",
+    ["metered-calls", "18 so it is"],
+    [
+      "src/folds/metering.ts",
+      '[...this.#leave(at, "estimated"), ...this.#begin(record)]',
+      "this.#begin(record)",
+    ],
+  ),
+  bug(
+    "18: who is in the room at its end stays for good",
+    ["metered-calls", "18 every"],
+    [
+      "src/folds/effect-requests.ts",
+      'if (isStay && !isDead) return request.closedAs("measured", end);',
+      "if (isStay && !isDead) return request.progress(end.at);",
+    ],
   ),
   bug(
     "seal: a call comes back without its holds",
