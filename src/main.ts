@@ -132,10 +132,8 @@ const QUIET_MS = 3_000;
 function openProjector(config: Config, { cost }: Broker, logger: Logger): CostFollower | undefined {
   const { databaseUrl, nats } = config;
   const ports = { cost, clock: systemClock, logger };
-  if (databaseUrl !== undefined) {
-    const open = async () => (await import("./projections/postgres.ts")).openPostgres(databaseUrl);
-    return new CostFollower({ ...ports, open });
-  }
+  if (databaseUrl !== undefined)
+    return new CostFollower({ ...ports, open: () => openDatabase(databaseUrl) });
   if (nats) return undefined;
   const open = (signal: AbortSignal) => openFolder(config, logger, signal);
   return new CostFollower({ ...ports, open, quietMs: QUIET_MS });

@@ -74,13 +74,14 @@ export class Bookkeeper implements AsyncDisposable {
   async start(): Promise<void> {
     const { clock, broker } = this.#options;
     const { signal } = this.#closing;
-    while (!signal.aborted)
+    for (let tries = 1; !signal.aborted; tries++)
       try {
         for (const { tenant } of await broker.log.calls()) this.#keep(tenant);
         await this.#round();
         break;
       } catch (error) {
-        this.#logger.log("warn", "the books wait", { error: String(error) });
+        const fields = { error: String(error) };
+        if (tries === 1) this.#logger.log("warn", "the books wait", fields);
         await sleep(clock, START_AGAIN_MS, signal);
       }
     this.#rounds ??= this.#runRounds();

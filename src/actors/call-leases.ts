@@ -93,7 +93,7 @@ export class CallLeases {
   /** The call is over: what it has cost, it has. */
   async settle(): Promise<void> {
     await this.#asking;
-    if (this.standing.length === 0) return;
+    if (this.standing.length === 0 && this.#allotment.leases.length === 0) return;
     try {
       // Last words that nothing was left for are charged all the same.
       if (this.#allotment.leases.length === 0 && this.#allotment.unsettledPico > 0n)

@@ -14,6 +14,7 @@ import type { Prices } from "../ledger/rating.ts";
 import { orphanEvent } from "../ledger/request.ts";
 import { archiveHash } from "../ledger/snapshot.ts";
 import { LedgerKeep, type Quarantined } from "./ledger-keep.ts";
+import { UnpricedAlarm } from "./unpriced-alarm.ts";
 
 export interface LedgerActorOptions {
   readonly tenant: string;
@@ -75,6 +76,7 @@ export class LedgerActor {
   /** In the usage stream, of what is taken. */
   #cursor = 0;
   #sinceSnapshot = 0;
+  readonly #alarm: UnpricedAlarm;
   /** Of `onPosted`. */
   #toldOf = 0;
   /** Aborted, whoever rests stops resting. */
@@ -85,6 +87,7 @@ export class LedgerActor {
     this.#options = options;
     this.#keep = new LedgerKeep(options.tenant, options.broker);
     this.#logger = options.logger ?? silentLogger;
+    this.#alarm = new UnpricedAlarm(this.#logger);
     this.#ledger = new Ledger(options.tenant);
   }
 
@@ -161,14 +164,19 @@ export class LedgerActor {
     const { clock, tenant } = this.#options;
     const stop = (): void => this.wake();
     signal.addEventListener("abort", stop);
+    let waitsFor: string | undefined;
     while (!signal.aborted) {
       // What comes while it looks may be behind where it has looked.
       const nap = (this.#nap = new AbortController());
       try {
         await ((await isMine()) ? this.catchUp(signal) : this.refresh());
+        waitsFor = undefined;
       } catch (error) {
-        if (ERRORS[codeOf(error)].family === "corrupt") throw error;
-        this.#logger.log("warn", "the ledger waits", { tenant, error: String(error) });
+        const code = codeOf(error);
+        if (ERRORS[code].family === "corrupt") throw error;
+        if (code !== waitsFor)
+          this.#logger.log("warn", "the ledger waits", { tenant, error: String(error) });
+        waitsFor = code;
       }
       if (!signal.aborted) await sleep(clock, LOOK_EVERY_MS, nap.signal);
     }
@@ -298,7 +306,7 @@ export class LedgerActor {
     try {
       const position = await broker.cost.append({ tenant }, this.#position, item);
       this.#apply(posting, position);
-      this.#warn(posting);
+      this.#alarm.posted(posting);
       return undefined;
     } catch (error) {
       if (DECIDE_AGAIN.includes(codeOf(error))) return toAppError(error, "log.unknown");
@@ -317,16 +325,6 @@ export class LedgerActor {
     this.#position = position;
     this.#cursor = Math.max(this.#cursor, cursor);
     this.#sinceSnapshot += transactions.length;
-  }
-
-  #warn({ transactions }: Posting): void {
-    for (const { event, entries } of transactions)
-      for (const { account, rated } of entries) {
-        if (account !== "suspense:unrated" || !event || !rated) continue;
-        const { provider, requestModel: model, call } = event;
-        const fields = { tenant: event.tenant, call, provider, model, meter: rated.meter };
-        this.#logger.log("warn", "no price is known for what was used", fields);
-      }
   }
 
   async #saveSnapshot(): Promise<void> {

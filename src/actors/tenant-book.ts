@@ -39,6 +39,8 @@ export class TenantBook {
   #actor: LedgerActor | undefined;
   #damage: AppError | undefined;
   #heard: Subscription | undefined;
+  /** What was told last of why it waits: it is not told at each try. */
+  #waitsFor: string | undefined;
 
   constructor(ports: BookPorts, tenant: string) {
     const { owner, broker, clock } = ports;
@@ -88,6 +90,7 @@ export class TenantBook {
     while (!signal.aborted && this.#damage === undefined)
       try {
         const actor = await this.ledger();
+        this.#waitsFor = undefined;
         await actor.run(signal, () => this.isMine());
       } catch (error) {
         this.#failed(error);
@@ -150,6 +153,8 @@ export class TenantBook {
     if (isDamage) this.#damage = toAppError(error, "ledger.damaged");
     // What it has folded is of no use.
     this.#opened = this.#actor = undefined;
+    if (code === this.#waitsFor) return;
+    this.#waitsFor = code;
     const message = isDamage ? "a ledger is damaged: nothing of it is posted" : "a ledger waits";
     this.#ports.logger.log(isDamage || code === "bug" ? "error" : "warn", message, fields);
   }

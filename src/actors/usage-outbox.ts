@@ -73,6 +73,8 @@ export class UsageOutbox implements AsyncDisposable {
   readonly #left = new Set<string>();
   readonly #closing = new AbortController();
   #waitingRecords = 0;
+  /** Said once, and not at each try. */
+  #isHeldUp = false;
   #pump: Promise<void> | undefined;
 
   constructor(options: UsageOutboxOptions) {
@@ -147,6 +149,7 @@ export class UsageOutbox implements AsyncDisposable {
       this.#waitingRecords -= waiting.records.length;
       try {
         await this.#tell(waiting);
+        this.#isHeldUp = false;
       } catch (error) {
         // Its fold is ahead of what was told.
         this.#calls.delete(key);
@@ -166,7 +169,8 @@ export class UsageOutbox implements AsyncDisposable {
       this.#logger.log("error", "a call's usage cannot be told", fields);
     } else {
       this.#waitingOf(ref).fromLog = true;
-      this.#logger.log("warn", "usage waits to be told", fields);
+      if (!this.#isHeldUp) this.#logger.log("warn", "usage waits to be told", fields);
+      this.#isHeldUp = true;
     }
   }
 

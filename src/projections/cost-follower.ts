@@ -3,7 +3,7 @@ import { codeOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Stream } from "../broker/stream.port.ts";
 import { parsePosting } from "../events/ledger.events.ts";
-import { CostProjector, type Posted } from "./costs.projection.ts";
+import type { Posted } from "./costs.projection.ts";
 import type { ReadSide } from "./read-side.ts";
 
 export interface CostFollowerOptions {
@@ -104,6 +104,8 @@ export class CostFollower implements AsyncDisposable {
 
   async #project(readSide: ReadSide, tenant: string, signal: AbortSignal): Promise<void> {
     const { cost } = this.#options;
+    // Its query builder takes longer to load than a start may.
+    const { CostProjector } = await import("./costs.projection.ts");
     await new CostProjector(readSide, tenant).run(async function* (from): AsyncGenerator<Posted> {
       // The posting it stands in may have been taken to a part.
       for await (const { position, value } of cost.read({ tenant }, Math.max(0, from - 1))) {

@@ -140,6 +140,20 @@ suite("a vendor's voice is metered", () => {
 });
 
 suite("a voice", () => {
+  test("is told with the first sentence that it will be asked for", async () => {
+    const bench = await new EffectBench().join();
+    const voices = [new DyingTts(bench, 200, 100), new ScriptedTts(bench.clock, { model: "b" })];
+    const mouth = new Mouth(bench, voices);
+    const told = () => bench.metOf("reply.segment").map(({ event }) => event["voice"]);
+    mouth.say("One two three. Four five six.");
+    await bench.clock.advance(5_000);
+    assert.deepEqual(told(), [{ provider: "scripted", model: "a" }, undefined]);
+    // The first was left: the next answer begins with the other.
+    mouth.say("Seven eight nine.");
+    await bench.clock.advance(5_000);
+    assert.deepEqual(told().slice(2), [{ provider: "scripted", model: "b" }]);
+  });
+
   test("that hangs after its first sound gives no more positions", async () => {
     const bench = await new EffectBench().join();
     const mouth = new Mouth(bench, [new DyingTts(bench, 600)]);

@@ -212,7 +212,7 @@ test("doctor names what is missing and fails only on what stops a start", async 
   const report = DoctorReport.parse(JSON.parse(stdout));
   assert.deepEqual([code, report.ok], [0, true], stdout);
   const byName = new Map(report.checks.map((check) => [check.name, check]));
-  const names = ["node", "node package", "data folder", "data lock", "disk"];
+  const names = ["node", "node package", "data folder", "data lock", "disk", "database"];
   assert.deepEqual([...byName.keys()], [...names, ...PROVIDERS]);
   assert.deepEqual(
     [byName.get("stt")?.status, byName.get("stt")?.fix],
@@ -232,6 +232,10 @@ test("doctor names what is missing and fails only on what stops a start", async 
   await writeFile(join(data, "file"), "");
   const noFolder = await run(["doctor", "--data", join(data, "file")], { env });
   assert.match(noFolder.stdout, /^fail {2}data folder +.* is no folder$/m);
+  const DATABASE_URL = "postgres://nobody@127.0.0.1:1/none";
+  const away = await run(["doctor"], { env: { ...env, DATABASE_URL } });
+  assert.equal(away.code, 0, "calls go on without it");
+  assert.match(away.stdout, /^warn {2}database +connect ECONNREFUSED 127.0.0.1:1$/m);
 });
 
 test("models list says what is there, what is not, and how to get it", async (t) => {

@@ -17,7 +17,6 @@ const tell = (told: BooksTold): void => void process.send?.(told);
 const model: Llm = {
   provider: "openai",
   model: "gpt-6-luna",
-  // oxlint-disable-next-line require-await
   async *stream(): AsyncIterable<LlmEvent> {
     yield { type: "text", text: "We open at nine." };
     const tokens = { inputTokens: 1_000, cacheReadTokens: 0, outputTokens: 40 };

@@ -10,6 +10,7 @@ import { joinSamples, levelDb, resample } from "../../src/base/audio.ts";
 import { systemIds } from "../../src/base/id.ts";
 import { readConfig } from "../../src/config.ts";
 import type { LogRecord } from "../../src/events/record.ts";
+import { usageEventsOf } from "../../src/folds/metering.ts";
 import { turnSummaries } from "../../src/folds/turns.ts";
 import * as parts from "../../src/main.ts";
 import { CALLER_RATE_HZ, LiveKitCaller, until } from "../support/livekit-caller.ts";
@@ -27,6 +28,21 @@ const VOICED_DB = -45;
 const SILENT_WITHIN_MS = 150;
 
 const found = await findLiveKit();
+
+/** Who was in the room is metered: for as long as the call heard of them. */
+function checkMinutes(records: readonly LogRecord[]): void {
+  const closed = usageEventsOf(records).filter(({ kind }) => kind === "closed");
+  const stays = closed.filter(({ service }) => service === "room");
+  const callMs = records.at(-1)!.at - records[0]!.at;
+  assert.deepEqual(stays.map(({ requestModel }) => requestModel).toSorted(), [
+    "agent",
+    "participant",
+  ]);
+  for (const { provider, meters, quality } of stays) {
+    assert.deepEqual([provider, quality], ["livekit-own", "measured"]);
+    assert.ok(meters.connectionMs! > callMs / 2 && meters.connectionMs! <= callMs);
+  }
+}
 
 suite("a call in a room", { skip: "missing" in found && found.missing }, () => {
   const agent = parts.openBundledAgent(readConfig({}, {}));
@@ -115,7 +131,9 @@ suite("a call in a room", { skip: "missing" in found && found.missing }, () => {
       finalsOf(caller, "agent").some((text) => answer.startsWith(text)),
     );
 
-    const turns = turnSummaries(await end(host, caller));
+    const records = await end(host, caller);
+    checkMinutes(records);
+    const turns = turnSummaries(records);
     assert.deepEqual(turns.map(({ status }) => status).slice(0, 3), [
       "completed",
       "cutOff",

@@ -7,6 +7,7 @@ import type { Json } from "../../src/events/record.ts";
 import { endCallIn, hearEnds, sayingEnds, tellEnd } from "../../src/fleet/room-end.ts";
 import { Rooms } from "../../src/fleet/rooms.ts";
 import { SimulatedRoom } from "../../src/media/simulated/simulated-room.ts";
+import { countedRoom } from "../support/priced-call.ts";
 
 const LOBBY = { tenant: "acme", room: "the lobby" };
 const COMMANDS = "turnfold.commands.acme.the=20lobby";
@@ -99,7 +100,7 @@ suite("the end of a call that LiveKit is told", () => {
     const clock = new SimulatedClock();
     const room = new SimulatedRoom(clock);
     const order: string[] = [];
-    const rooms = sayingEnds(room, {
+    const rooms = sayingEnds(countedRoom(room, "livekit"), {
       isOver: () => isOver,
       onOver: async (tenant, name) => void order.push(`told ${tenant} ${name}`),
     });
@@ -107,6 +108,7 @@ suite("the end of a call that LiveKit is told", () => {
     const on = () => undefined;
     const options = { ...LOBBY, identity: "agent", signal: stop.signal, on };
     const connection = await rooms.join(options);
+    assert.equal(connection.provider, "livekit");
     connection.setAttribute("a", "1");
     assert.equal(room.attributes.length, 1);
     stop.abort();

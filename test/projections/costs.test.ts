@@ -6,7 +6,8 @@ import type { Transaction } from "../../src/events/ledger.events.ts";
 import { CostProjector } from "../../src/projections/costs.projection.ts";
 import { costRows, costSums, costTotal, GROUPINGS } from "../../src/projections/cost-queries.ts";
 import { openPglite } from "../../src/projections/pglite.ts";
-import { USED } from "../ledger/support/books.ts";
+import { Ledger } from "../../src/ledger/ledger.ts";
+import { bookOf, desk, USED } from "../ledger/support/books.ts";
 import { balancesOf, Clerk, RUNS } from "../ledger/support/clerk.ts";
 import { mix } from "../ledger/support/mixed.ts";
 import { event, eventsOf, scripts, usage } from "../ledger/support/usage.ts";
@@ -282,4 +283,31 @@ test("what takes a line back names it, and counts where it did", async () => {
     const models = await costSums(readSide, tenant, "model");
     assert.ok(models.every((sum) => sum.amountPico === 0n && !sum.hasUnrated));
   }
+});
+
+test("a thousand vision turns at 0.015 USD are a thousand rows of that, and 15 USD", async () => {
+  const tenant = freshTenant();
+  const eye = { model: "eye", services: ["vision"], perUnits: 1 };
+  const book = bookOf({ priceId: "acme/eye", ...eye, pricePico: { requests: "15000000000" } });
+  const events = Array.from({ length: 1_000 }, (_, i) =>
+    event({
+      tenant,
+      clientRequest: `r${i}`,
+      service: "vision",
+      requestModel: "eye",
+      meters: { requests: 1 },
+      occurredAt: USED + i,
+    }),
+  );
+  const { stream } = new Clerk(desk(book), new Ledger(tenant)).take(events);
+  await project(stream, tenant);
+  const rows = await costRows(readSide, tenant, { from: USED, to: USED + 1_000 });
+  assert.equal(rows.length, 1_000);
+  for (const [i, { tenantId, service, costUsd, timestamp, metadata }] of rows.entries()) {
+    assert.deepEqual([tenantId, service, costUsd], [tenant, "vision", "0.015"]);
+    // When it was used, not when it was told.
+    assert.equal(timestamp, USED + i);
+    assert.equal(typeof metadata, "object");
+  }
+  assert.equal((await costTotal(readSide, tenant)).amountPico, 15_000_000_000_000n);
 });

@@ -6,6 +6,7 @@ import { LIMITS } from "../../base/limits.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { JoinOptions, RoomConnection, RoomMedia } from "../room.port.ts";
 import { LiveKitConnection } from "./livekit-connection.ts";
+import { providerOf } from "./room-provider.ts";
 import { holdRtc, rtcLogTo } from "./rtc-inside.ts";
 
 export interface LiveKitOptions {
@@ -90,11 +91,6 @@ export class LiveKitMedia implements RoomMedia, AsyncDisposable {
     });
     return token.toJwt();
   }
-}
-
-/** Who counts the minutes: LiveKit those of its own servers, nobody those of ours. */
-export function providerOf(url: string): "livekit" | "livekit-own" {
-  return URL.parse(url)?.hostname.endsWith(".livekit.cloud") ? "livekit" : "livekit-own";
 }
 
 function unavailable({ room }: JoinOptions, why: string): AppError {

@@ -335,4 +335,31 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     ["closing", "leaves what is rounded by the month"],
     src("snapshot.ts", `.filter(([, { scope }]) => !scope.startsWith("period:"))`, ""),
   ),
+  ...[
+    {
+      name: "W1: a sentence goes out that nothing is left for",
+      property: "that 50 calls race for is kept",
+      find: "if (!isLastWord && worst > this.#free(turn)) {",
+      put: "if (!isLastWord && worst > this.#free(turn) * 100n) {",
+      file: "call-budget.ts",
+    },
+    {
+      name: "W4: nothing is kept for the last words",
+      property: "that 50 calls race for is kept",
+      find: "else this.#allotment.hold(FAREWELL, worst);",
+      put: "else this.#largest = worst;",
+      file: "call-budget.ts",
+    },
+    {
+      name: "W2: a new owner does not know what was leased",
+      property: "goes over to the next owner",
+      find: "allotment.adopt(leases.open(ref.call), leases.spent(`call:${ref.call}`));",
+      put: "void leases;",
+      file: "call-leases.ts",
+    },
+  ].map(({ name, property, file, find, put }): Mutant => ({
+    name: `ledger ${name}`,
+    property: ["actors/call-budget.test.ts", property],
+    edits: [{ file: `src/actors/${file}`, find, put }],
+  })),
 ];
