@@ -38,13 +38,30 @@ export interface Difference {
   readonly high: number;
 }
 
-/** Of paired samples, one less the other. */
+/** Of so many at either end nothing is taken: another process had the core. */
+const TRIMMED = 0.01;
+
+/** Of paired samples, one less the other: the trimmed mean, with Yuen's interval. */
 export function differenceOf(differences: readonly number[]): Difference {
   const { length } = differences;
-  const mean = differences.reduce((sum, one) => sum + one, 0) / length;
-  const squares = differences.reduce((sum, one) => sum + (one - mean) ** 2, 0);
-  const half = 1.96 * Math.sqrt(squares / (length - 1) / length);
+  const cut = Math.floor(length * TRIMMED);
+  const sorted = differences.toSorted((a, b) => a - b);
+  const kept = sorted.slice(cut, length - cut);
+  const mean = sumOf(kept) / kept.length;
+  // Those that were cut count as the nearest that were not.
+  const whole = [
+    ...kept,
+    ...Array.from({ length: cut }, () => kept[0]!),
+    ...Array.from({ length: cut }, () => kept.at(-1)!),
+  ];
+  const middle = sumOf(whole) / length;
+  const squares = sumOf(whole.map((one) => (one - middle) ** 2));
+  const half = 1.96 * (Math.sqrt(squares / (length - 1) / length) * (length / kept.length));
   return { mean, low: mean - half, high: mean + half };
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, one) => sum + one, 0);
 }
 
 export function timeMs(run: () => void): number {

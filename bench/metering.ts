@@ -7,7 +7,7 @@ import { recordConversation } from "./conversation.ts";
 import { loopTurn } from "./fake-call.ts";
 import { differenceOf } from "./measure.ts";
 import { ReplayedCall } from "./replayed-call.ts";
-import { toRow, type Bench, type Figure, type Row } from "./report.ts";
+import { toRow, type Bench, type Row } from "./report.ts";
 import { TempFolder } from "./temp-folder.ts";
 
 const TURNS = 40;
@@ -35,19 +35,19 @@ export const metering: Bench = {
     }
     const perTurn = behind.map((us) => us / TURNS);
     return [
-      differenceRow("metering on the path of a step, with less without", steps, {
-        target: TARGET_US,
-      }),
-      differenceRow("metering behind it, per turn, off the path", perTurn, {}),
+      differenceRow("what metering adds to a step", steps, TARGET_US),
+      differenceRow("metering behind the steps of a turn", perTurn),
     ];
   },
 };
 
-function differenceRow(name: string, us: readonly number[], more: Pick<Figure, "target">): Row {
+function differenceRow(name: string, us: readonly number[], target?: number): Row {
   const { mean, low, high } = differenceOf(us);
-  const note = `95 % interval of the mean ${low.toFixed(2)} to ${high.toFixed(2)} us`;
-  const figure = { name, unit: "us", ours: mean, min: low, max: high, count: us.length, note };
-  return toRow({ ...figure, ...more });
+  const note = `95 % interval ${low.toFixed(2)} to ${high.toFixed(2)} us`;
+  const row = toRow({ name, unit: "us", ours: mean, min: low, max: high, count: us.length, note });
+  if (target === undefined) return row;
+  // The whole interval must be within it.
+  return { ...row, target, met: -target <= low && high <= target };
 }
 
 interface Pair {

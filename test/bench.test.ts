@@ -54,4 +54,7 @@ test("the interval of a mean narrows with the samples, and widens with their spr
   const width = ({ low, high }: typeof some): number => high - low;
   assert.ok(width(differenceOf([1, 3, 1, 3])) < width(some));
   assert.ok(width(differenceOf([0, 4])) > width(some));
+  const quiet = Array.from({ length: 100 }, (_, i) => i % 2);
+  const { mean } = differenceOf([...quiet.slice(2), 100_000, -100_000]);
+  assert.ok(mean > 0.4 && mean < 0.6, "one sample at either end moves nothing");
 });

@@ -33,6 +33,8 @@ export class BooksProcess implements AsyncDisposable {
     const env = { PATH: process.env["PATH"], TURNFOLD_PORT: "0", ...variables };
     const models = join(folder, "no-models");
     const child = fork(join(import.meta.dirname, "books-child.ts"), {
+      // Flags of this process may name files beside its own folder.
+      execArgv: [],
       cwd: folder,
       env: { ...env, TURNFOLD_MODELS: models },
     });

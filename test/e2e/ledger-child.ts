@@ -7,10 +7,19 @@ import { priceBook } from "../../src/ledger/price-book.ts";
 import { endAt, insist } from "./restarted-process.ts";
 import { openNatsBench } from "./support.ts";
 
-/** The ledgers of some tenants, until it is killed: `URL PREFIX TENANTS [careless]`. */
+/** The ledgers of some tenants, until it is killed: `URL PREFIX TENANTS [slow|careless]`. */
 const [url, prefix, tenants, how] = process.argv.slice(2) as [string, string, string, string?];
 const SNAPSHOT_EVERY = 100;
 const LOOK_EVERY_MS = 20;
+
+/** There is time for another to be first. */
+function slow(cost: Stream): Stream {
+  const append: Stream["append"] = async (key, expect, item) => {
+    await sleep(systemClock, LOOK_EVERY_MS);
+    return cost.append(key, expect, item);
+  };
+  return { append, read: (key, after) => cost.read(key, after), tail: (key) => cost.tail(key) };
+}
 
 /** Tries an append again at whatever the end is now: what was expected does not count. */
 function careless(cost: Stream): Stream {
@@ -25,11 +34,16 @@ function careless(cost: Stream): Stream {
   return { append, read: (key, after) => cost.read(key, after), tail: (key) => cost.tail(key) };
 }
 
+function costOf({ cost }: Broker): Stream {
+  if (how === undefined) return cost;
+  return slow(how === "careless" ? careless(cost) : cost);
+}
+
 async function work(broker: Broker, tenant: string): Promise<never> {
   const actor = await insist(() =>
     LedgerActor.open({
       tenant,
-      broker: how === "careless" ? { ...broker, cost: careless(broker.cost) } : broker,
+      broker: { ...broker, cost: costOf(broker) },
       clock: systemClock,
       prices: () => ({ book: priceBook() }),
       snapshotEvery: SNAPSHOT_EVERY,

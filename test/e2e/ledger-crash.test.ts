@@ -29,6 +29,8 @@ const TENANTS = ["t1", "t2", "t3", "t4", "t5"];
 const PATIENCE_MS = 140_000;
 const LOOK_EVERY_MS = 200;
 const AGAIN_MS = 50;
+/** What is told between two kills, or without any, comes in so many parts of the whole. */
+const STEPS = 50;
 
 const nats = await findNats(NATS_VERSIONS.at(-1)!);
 const postgres = await findPostgres();
@@ -40,8 +42,8 @@ interface Run {
   readonly tenants: readonly string[];
   readonly events: number;
   readonly kills: number;
-  /** Ledgers without the compare-and-set. */
-  readonly careless?: boolean;
+  /** Ledgers that are slow, or slow and without the compare-and-set. */
+  readonly ledgers?: "slow" | "careless";
 }
 
 interface Ended {
@@ -65,8 +67,8 @@ for (let seed = SEED; seed < SEED + RUNS; seed++)
 
 test("without the compare-and-set the same run fails", { skip }, async () => {
   const small = { seed: SEED, tenants: ["t1"], events: 400, kills: 0 };
-  await run(small);
-  await assert.rejects(run({ ...small, careless: true }), /ledger\.damaged/);
+  await run({ ...small, ledgers: "slow" });
+  await assert.rejects(run({ ...small, ledgers: "careless" }), /ledger\.damaged/);
 });
 
 async function run(of: Run): Promise<Ended> {
@@ -87,7 +89,7 @@ async function run(of: Run): Promise<Ended> {
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => undefined);
   const who = [server.url, prefix, of.tenants.join(",")];
-  const ledger = [...who, ...(of.careless ? ["careless"] : [])];
+  const ledger = [...who, ...(of.ledgers ? [of.ledgers] : [])];
   await using first = new RestartedProcess("ledger-child", ledger, fail);
   await using second = new RestartedProcess("ledger-child", ledger, fail);
   await using projector = new RestartedProcess("costs-child", [...who, databaseUrl], fail);
@@ -100,11 +102,13 @@ async function run(of: Run): Promise<Ended> {
     nats: () => server.kill().then(() => server.restart()),
     postgres: () => database.crash().then(() => database.start()),
   };
-  const gate = { share: 0 };
+  const gate = { share: 0, closed: false };
+  using _ = { [Symbol.dispose]: () => void (gate.closed = true) };
   const telling = Promise.all(
     [...usage].map(([tenant, one]) => tell(broker, { tenant, one, gate })),
   );
   const settling = (async () => {
+    await Promise.all([first.ready, second.ready]);
     const killed = await killAll(crash, of, gate);
     await telling;
     await settled(broker, readSide, usage);
@@ -126,19 +130,20 @@ interface Telling {
   readonly gate: Gate;
 }
 
-/** What share of all usage may be told by now. */
+/** What share of all usage may be told by now, if any. */
 interface Gate {
   share: number;
+  closed: boolean;
 }
 
 /** One after the other in their order; what is not answered is told again. */
 async function tell({ usage }: Broker, { tenant, one: { told }, gate }: Telling): Promise<void> {
   const ends = new Map<string, number>();
   for (const [i, event] of told.entries()) {
-    while (i >= gate.share * told.length) await sleep(systemClock, AGAIN_MS);
+    while (i >= gate.share * told.length && !gate.closed) await sleep(systemClock, AGAIN_MS);
     const key = { tenant, call: event.call };
     const item = { id: itemId(event), value: { ...event } as Json };
-    for (;;)
+    while (!gate.closed)
       try {
         const end = ends.get(event.call) ?? (await usage.tail(key));
         ends.set(event.call, await usage.append(key, end, item));
@@ -161,14 +166,14 @@ async function killAll(
   const names = Object.keys(crash);
   const killed = Object.fromEntries(names.map((name) => [name, 0]));
   for (let i = 0; i < kills; i++) {
-    gate.share = (i + 1) / kills;
+    gate.share = (i + 1) / (kills + 1);
     await sleep(systemClock, 200 + next() * 800);
     // Each of them once, then any.
     const name = names[i < names.length ? i : Math.floor(next() * names.length)]!;
     await crash[name]!();
     killed[name]!++;
   }
-  gate.share = 1;
+  for (; gate.share < 1; gate.share += 1 / STEPS) await sleep(systemClock, AGAIN_MS);
   return killed;
 }
 

@@ -31,6 +31,7 @@ export class RestartedProcess implements AsyncDisposable {
   readonly #path: string;
   readonly #args: readonly string[];
   readonly #failed: (error: Error) => void;
+  readonly #ready = Promise.withResolvers<void>();
   #child: ChildProcess | undefined;
 
   constructor(name: string, args: readonly string[], failed: (error: Error) => void) {
@@ -39,13 +40,21 @@ export class RestartedProcess implements AsyncDisposable {
     this.#failed = failed;
   }
 
+  /** Resolves when it says something for the first time. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
   /** It need not work yet when this returns. */
   start(): void {
     const child = spawn(process.execPath, [this.#path, ...this.#args], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     let said = "";
-    child.stdout.on("data", (bytes) => void (said += String(bytes)));
+    child.stdout.on("data", (bytes) => {
+      said += String(bytes);
+      this.#ready.resolve();
+    });
     child.once("exit", (code) => {
       if (code !== null) this.#failed(new assert.AssertionError({ message: said.trim() }));
     });
