@@ -1,8 +1,15 @@
+import { CallBudget } from "../src/actors/call-budget.ts";
+import { LedgerActor } from "../src/actors/ledger-actor.ts";
+import { ledgerLeases } from "../src/actors/ledger-budgets.ts";
 import { UsageOutbox } from "../src/actors/usage-outbox.ts";
 import { assert } from "../src/base/assert.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { type EmbeddedBroker, openEmbedded } from "../src/broker/embedded/embedded-broker.ts";
-import type { LogRecord } from "../src/events/record.ts";
+import { systemIds } from "../src/base/id.ts";
+import { silentLogger } from "../src/base/logger.ts";
+import type { CallRef, LogRecord } from "../src/events/record.ts";
+import type { CallHeader } from "../src/events/call.events.ts";
+import { priceBook } from "../src/ledger/price-book.ts";
 import { recordConversation } from "./conversation.ts";
 import { loopTurn } from "./fake-call.ts";
 import { differenceOf } from "./measure.ts";
@@ -16,8 +23,8 @@ const WARMUPS = 2;
 const TARGET_US = 50;
 
 /**
- * What metering adds to a call: the same call twice at once, one of them metered, an input to each
- * in turn and in an order by chance.
+ * What metering and a budget add to a call: the same call twice at once, one of them metered and
+ * charged, an input to each in turn and in an order by chance.
  */
 export const metering: Bench = {
   name: "metering",
@@ -35,7 +42,7 @@ export const metering: Bench = {
     }
     const perTurn = behind.map((us) => us / TURNS);
     return [
-      differenceRow("what metering adds to a step", steps, TARGET_US),
+      differenceRow("what metering and a budget add to a step", steps, TARGET_US),
       differenceRow("metering behind the steps of a turn", perTurn),
     ];
   },
@@ -66,7 +73,11 @@ async function runPair(
   const { log } = broker;
   const ref = { tenant: "bench", call: `${name}-metered` };
   const plain = new ReplayedCall(records, { log, ref: { ...ref, call: `${name}-plain` } });
-  const onRecord = (record: LogRecord): void => outbox.offer(ref, [record]);
+  const budget = await budgetOf({ ...ref, tenant: tenantOf(records) }, broker);
+  const onRecord = (record: LogRecord): void => {
+    budget.apply(record);
+    outbox.offer(ref, [record]);
+  };
   const metered = new ReplayedCall(records, { log, ref, onRecord });
   const steps: number[] = [];
   let behindUs = 0;
@@ -85,6 +96,28 @@ async function runPair(
   const { published, failed, refused } = outbox.counts;
   assert(published > TURNS && failed + refused === 0, "the call was not metered");
   return { steps, behindUs };
+}
+
+function tenantOf([first]: readonly LogRecord[]): string {
+  return (first!.input["header"] as unknown as CallHeader).tenant;
+}
+
+/** Under a limit that it does not reach: each record is folded, priced and charged. */
+async function budgetOf(ref: CallRef, broker: EmbeddedBroker): Promise<CallBudget> {
+  const prices = { book: priceBook() };
+  const ports = { broker, clock: systemClock, logger: silentLogger };
+  const { tenant } = ref;
+  const actor = await LedgerActor.open({ ...ports, tenant, prices: () => prices });
+  await actor.do({ type: "limit", id: ref.call, node: "tenant", amountPico: 10n ** 15n });
+  return new CallBudget(ref, {
+    ...ports,
+    ids: systemIds,
+    log: broker.log,
+    prices,
+    leases: () => Promise.resolve(ledgerLeases(actor)),
+    voicesOf: () => [],
+    offer: () => Promise.resolve(),
+  });
 }
 
 async function stepUs(call: ReplayedCall): Promise<number> {
