@@ -5,7 +5,7 @@ import type { Logger } from "../base/logger.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
 import type { DueMeasure, Measure } from "../events/budget.events.ts";
 import type { CallHeader } from "../events/call.events.ts";
-import type { CallRef, LogRecord, StoredInput } from "../events/record.ts";
+import type { CallRef, LogRecord } from "../events/record.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
 import { isShorter } from "../folds/history.ts";
 import { Metering } from "../folds/metering.ts";
@@ -22,7 +22,7 @@ import { CallLeases, PATIENCE_MS, UNBOUNDED } from "./call-leases.ts";
 import type { Leases, Standing } from "./ledger-budgets.ts";
 import { LastingSlices } from "./lasting-slices.ts";
 import { WholeLog } from "./whole-log.ts";
-import type { ModelAsk, Purse, SpeechAsk } from "./purse.ts";
+import type { CallPurse, ModelAsk, OfferInput, SpeechAsk } from "./purse.ts";
 import { dearestOf, modelCost, speechCost } from "./slice-costs.ts";
 
 /**
@@ -43,7 +43,7 @@ export interface CallBudgetPorts {
   readonly leases: () => Promise<Leases>;
   /** Of an agent of the call, by its name there. */
   readonly voicesOf: (agent: string) => readonly Tts[];
-  readonly offer: (input: StoredInput) => Promise<unknown>;
+  readonly offer: OfferInput;
 }
 
 /** Between two looks at what lasts, as a connection. */
@@ -60,7 +60,7 @@ export const THRESHOLDS: Readonly<Record<Measure, number>> = {
 };
 const FAREWELL = "farewell";
 
-export class CallBudget implements Purse, Disposable {
+export class CallBudget implements CallPurse {
   readonly #ref: CallRef;
   readonly #ports: CallBudgetPorts;
   readonly #metering = new Metering();

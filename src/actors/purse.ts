@@ -1,3 +1,4 @@
+import type { LogRecord, StoredInput } from "../events/record.ts";
 import type { Measure } from "../events/budget.events.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
@@ -36,3 +37,12 @@ export interface Purse {
   /** The same models, those that cost least first. */
   cheapestFirst(models: readonly Llm[]): readonly Llm[];
 }
+
+/** The purse of a running call; disposed when the call is no longer this process's. */
+export interface CallPurse extends Purse, Disposable {
+  /** Each record of the call that its log has acknowledged, in order. */
+  apply(record: LogRecord): void;
+}
+
+/** Puts an input to the call. */
+export type OfferInput = (input: StoredInput) => Promise<unknown>;

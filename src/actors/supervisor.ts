@@ -8,12 +8,12 @@ import { subjects } from "../events/subjects.ts";
 import type { AgentTexts, CallHeader, MachineVersions } from "../events/call.events.ts";
 import type { CallRef, Json, LogRecord } from "../events/record.ts";
 import { Transcript } from "../folds/transcript.ts";
-import type { CallBudget, CallBudgetPorts } from "./call-budget.ts";
 import { CallFold, type FoldSnapshot } from "./call-fold.ts";
 import { CallHost } from "./call-host.ts";
 import type { EffectEntry } from "./effect-table.ts";
 import type { Runners } from "./effect.ts";
 import { carries, machineOf, type MachineSet } from "./machine-set.ts";
+import type { CallPurse, OfferInput } from "./purse.ts";
 
 /**
  * The calls of this process: opens new ones, takes over those whose owner is gone, and lets no
@@ -33,7 +33,7 @@ export interface SupervisorPorts {
   /** The effects of one call; what they share of its room lives with them. */
   readonly runnersFor: (header: CallHeader) => Runners;
   /** The money of a call; without it nothing is bounded. */
-  readonly budgetFor?: (ref: CallRef, offer: CallBudgetPorts["offer"]) => CallBudget;
+  readonly budgetFor?: (ref: CallRef, offer: OfferInput) => CallPurse;
   readonly snapshotEveryRecords?: number;
   /** First token of the bus's subjects. */
   readonly prefix?: string;
