@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { Bookkeeper } from "../../src/actors/bookkeeper.ts";
+import { SimulatedClock } from "../../src/base/clock.ts";
+import { seededIds } from "../../src/base/id.ts";
+import { openMemory } from "../../src/broker/memory/memory-broker.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { usdText } from "../../src/ledger/money.ts";
-import type { Simulation } from "../../src/testing/simulation.ts";
+import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
+import { Simulation } from "../../src/testing/simulation.ts";
 import {
   BudgetBench,
   endOf,
@@ -10,6 +15,7 @@ import {
   GOODBYE,
   measuresOf,
   PER_CHARACTER,
+  PRICES,
   saidBy,
 } from "./support/budget-bench.ts";
 
@@ -159,6 +165,36 @@ suite("a call's budget", () => {
     await talk(call, 2);
     assert.equal(saidBy(call).filter((text) => text === "Yes, of course.").length, 2);
     assert.deepEqual(measuresOf(call), []);
+  });
+
+  test("is kept by the books of its process, beside the call", async () => {
+    const clock = new SimulatedClock();
+    await using broker = openMemory({ clock });
+    await using books = new Bookkeeper({ broker, clock, prices: () => PRICES });
+    await books.start();
+    const actor = await books.ledgerOf("acme");
+    await actor.do({ type: "limit", id: "l", node: "agent:simulated", amountPico: 30n * CENT });
+    const voicesOf = () => [new ScriptedTts(clock)];
+    const call = await Simulation.open({
+      clock,
+      broker: () => Promise.resolve(broker),
+      llm: new FairLlm(clock, "Yes, of course."),
+      texts: { overBudget: GOODBYE },
+      budgetFor: (ref, offer) => books.budgetOf(ref, { offer, voicesOf, ids: seededIds(3) }),
+    });
+    call.supervisor.onRecord((ref, record) => books.offer(ref, record));
+    books.offer(call.host.ref, call.records[0]!);
+    call.enter();
+    await call.run(1_000);
+    await talk(call, 30);
+    await call.run(30_000);
+    assert.equal(endOf(call), "budget");
+    assert.equal(saidBy(call).slice(-2).join(" "), GOODBYE);
+    await books.idle();
+    const { budgets } = actor.ledger;
+    assert.equal(budgets.spent("agent:simulated"), actor.ledger.cost().amountPico);
+    assert.ok(budgets.available("agent:simulated")! >= 0n);
+    assert.equal(actor.ledger.balance("hold"), 0n);
   });
 
   test("that 50 calls race for is kept, and each has its farewell", async (t) => {

@@ -104,6 +104,9 @@ suite("two actors of one ledger on a broker that fails", () => {
     const planted = fc.asyncProperty(run, (one) => compete(one, careless));
     const found = await fc.check(planted, { numRuns: RUNS, endOnFailure: true });
     assert.ok(found.failed);
-    assert.match(String(found.errorInstance), /it does not follow|its event was taken before|posted twice/);
+    assert.match(
+      String(found.errorInstance),
+      /it does not follow|its event was taken before|posted twice/,
+    );
   });
 });
