@@ -74,7 +74,9 @@ function step(model: Model, op: Op): boolean {
   }
   const hold = model.holds.get(op.id);
   if (op.op === "hold") {
-    const fits = op.path.every((node) => (model.available(node) ?? op.amount) >= op.amount);
+    const left = (node: string): bigint => model.available(node) ?? op.amount;
+    // What asks for nothing fits, whatever was spent.
+    const fits = op.amount === 0n || op.path.every((node) => left(node) >= op.amount);
     if (hold || !fits) return false;
     model.holds.set(op.id, { path: op.path, held: op.amount, spent: 0n });
     return true;
