@@ -185,6 +185,8 @@ export class CallBudget implements Purse, Disposable {
     this.#header = header;
     const texts = (text?.value ?? {}) as Readonly<Record<string, string>>;
     this.#farewell = texts["overBudget"] ?? texts["farewell"] ?? "";
+    // What owners before have spent is known then.
+    await this.#records.whole;
     while (!this.#leases && !this.#closing.signal.aborted)
       try {
         await this.#lease(header, await this.#ports.leases());

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { LogReading } from "../../src/broker/event-log.port.ts";
+import type { Simulation } from "../../src/testing/simulation.ts";
+import { BudgetBench, endOf, measuresOf } from "./support/budget-bench.ts";
+
+const USD = 1_000_000_000_000n;
+const CENT = USD / 100n;
+
+async function talk(call: Simulation, turns: number): Promise<void> {
+  for (let n = 0; n < turns && endOf(call) === undefined; n++) {
+    call.say("What do you think of that?");
+    await call.run(1_600);
+    await call.quiet();
+  }
+}
+
+async function begin(bench: BudgetBench, options = {}): Promise<Simulation> {
+  const call = await bench.call(options);
+  call.enter();
+  await call.run(1_000);
+  return call;
+}
+
+async function finish(call: Simulation): Promise<void> {
+  await call.host.command({ name: "end", reason: "over" }, "test");
+  await call.run(10_000);
+  assert.equal(endOf(call), "over");
+}
+
+/** Nothing is held, and what the call was charged is what it has cost. */
+async function checkBooks(bench: BudgetBench): Promise<void> {
+  const { ledger } = await bench.told();
+  assert.equal(ledger.balance("hold"), 0n);
+  assert.equal(ledger.budgets.spent("call:c1"), ledger.cost().amountPico);
+}
+
+/** Its ledger answers before a log is read to its end. */
+function readSlowly({ broker: { log } }: BudgetBench): void {
+  const read = log.read.bind(log);
+  const slowly = async function* (reading: LogReading) {
+    for await (const record of reading) {
+      await Promise.resolve();
+      yield record;
+    }
+  };
+  log.read = (...of) => {
+    const reading = read(...of);
+    return Object.assign(slowly(reading), { tornBytes: reading.tornBytes });
+  };
+}
+
+suite("the money of a call", () => {
+  test("is as it was for a new owner, however long the log is", async () => {
+    await using bench = await BudgetBench.open({ tenant: 60n * CENT });
+    await using call = await begin(bench);
+    while (measuresOf(call).length === 0) await talk(call, 1);
+    const before = measuresOf(call);
+    readSlowly(bench);
+    await call.takeover();
+    call.enter();
+    await call.run(1_000);
+    assert.deepEqual(measuresOf(call), before);
+    assert.equal(endOf(call), undefined);
+    await finish(call);
+    await checkBooks(bench);
+  });
+});
