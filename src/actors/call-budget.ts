@@ -156,10 +156,15 @@ export class CallBudget implements Purse, Disposable {
     const { input } = record;
     for (const event of this.#metering.apply(record)) this.#count(event);
     if (input.type === "call.opened") void this.#open(record);
-    if (input.type === "budget.changed") this.#measure = input["measure"] as DueMeasure;
+    if (input.type === "budget.changed") this.#note(input["measure"] as DueMeasure);
     if (input.type === "effect.ended") this.#drop(input["effect"] as string);
     if (input.type === "call.ended") return void this.#close();
     if (this.#leases) this.#watch();
+  }
+
+  /** What was on its way before a farewell does not take it back. */
+  #note(measure: DueMeasure): void {
+    if (this.#measure !== FAREWELL) this.#measure = measure;
   }
 
   #count(event: UsageEvent): void {

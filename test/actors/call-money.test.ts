@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { LogReading } from "../../src/broker/event-log.port.ts";
+import { ledgerLeases, type Leases } from "../../src/actors/ledger-budgets.ts";
 import type { Simulation } from "../../src/testing/simulation.ts";
-import { BudgetBench, endOf, measuresOf } from "./support/budget-bench.ts";
+import { BudgetBench, endOf, measuresOf, saidBy } from "./support/budget-bench.ts";
 
 const USD = 1_000_000_000_000n;
 const CENT = USD / 100n;
@@ -64,5 +65,22 @@ suite("the money of a call", () => {
     assert.equal(endOf(call), undefined);
     await finish(call);
     await checkBooks(bench);
+  });
+
+  test("the last words are said, whatever was on its way before them", async () => {
+    await using bench = await BudgetBench.open({ tenant: CENT / 10n });
+    const known = Promise.withResolvers<Leases>();
+    await using call = await bench.call({ leases: () => known.promise });
+    const late = { node: "tenant", limitPico: "1", spentPico: "0", heldPico: "0" };
+    call.supervisor.onRecord((_, { input }) => {
+      if (input.type !== "budget.changed" || input["measure"] !== "farewell") return;
+      void call.host.offer({ input: { type: "budget.changed", measure: "warn", ...late } });
+    });
+    known.resolve(ledgerLeases(bench.ledger));
+    call.enter();
+    await call.run(30_000);
+    assert.ok(measuresOf(call).includes("warn"));
+    assert.deepEqual(saidBy(call), ["The budget is used up.", "Goodbye."]);
+    assert.equal(endOf(call), "budget");
   });
 });
