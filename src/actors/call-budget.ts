@@ -76,6 +76,8 @@ export class CallBudget implements Purse, Disposable {
   #header: CallHeader | undefined;
   #farewell = "";
   #leases: CallLeases | undefined;
+  /** Over once for the call: not each of its turns waits for a ledger that does not answer. */
+  #patience: Promise<void> | undefined;
   #isAhead = false;
   /** The ledger could not be asked in time: nothing is bounded until it can. */
   #isAway = false;
@@ -190,6 +192,7 @@ export class CallBudget implements Purse, Disposable {
     this.#header = header;
     const texts = (text?.value ?? {}) as Readonly<Record<string, string>>;
     this.#farewell = texts["overBudget"] ?? texts["farewell"] ?? "";
+    void this.#waited();
     // What owners before have spent is known then.
     await this.#records.whole;
     while (!this.#leases && !this.#closing.signal.aborted)
@@ -230,12 +233,13 @@ export class CallBudget implements Purse, Disposable {
   /** Whether anything bounds the call; nothing does while its ledger is not known in time (W5). */
   async #isBound(): Promise<boolean> {
     if (!this.#leases) {
-      const late = new AbortController();
-      const over = sleep(this.#ports.clock, PATIENCE_MS, late.signal);
-      await Promise.race([this.#opened.promise, over]);
-      late.abort();
+      await Promise.race([this.#opened.promise, this.#waited()]);
     }
     return this.#standing.length > 0 || this.#header?.budget?.turnPico !== undefined;
+  }
+
+  #waited(): Promise<void> {
+    return (this.#patience ??= sleep(this.#ports.clock, PATIENCE_MS, this.#closing.signal));
   }
 
   get #standing(): readonly Standing[] {

@@ -32,6 +32,8 @@ export class CallLeases {
   readonly #ports: CallLeasesPorts;
   readonly #allotment: Allotment;
   #asking: Promise<unknown> = Promise.resolve();
+  /** What was asked last has no answer yet, and somebody has waited for it already. */
+  #isLate = false;
   /** What the ledger may have granted already, and has not said. */
   #askedPico = 0n;
 
@@ -60,15 +62,22 @@ export class CallLeases {
    * be asked in time.
    */
   async reach(wantedPico: bigint, ahead = AHEAD): Promise<boolean> {
+    if (this.#isLate) return false;
     const late = new AbortController();
+    let isAnswered = false;
     const reached = this.#asking
       .then(() => this.#leaseMore(wantedPico, ahead))
       .then(() => true)
-      .catch((error: unknown) => this.#warn("a call's ledger cannot be asked", error));
+      .catch((error: unknown) => this.#warn("a call's ledger cannot be asked", error))
+      .finally(() => {
+        isAnswered = true;
+        this.#isLate = false;
+      });
     this.#asking = reached;
     const over = sleep(this.#ports.clock, PATIENCE_MS, late.signal).then(() => false);
     const isReached = await Promise.race([reached, over]);
     late.abort();
+    this.#isLate = !isAnswered;
     return isReached;
   }
 

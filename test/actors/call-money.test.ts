@@ -36,6 +36,13 @@ async function checkBooks(bench: BudgetBench): Promise<void> {
   assert.equal(ledger.budgets.spent("call:c1"), ledger.cost().amountPico);
 }
 
+/** The bench's own, but for some of it. */
+const leasesOf =
+  (bench: BudgetBench, other: (own: Leases) => Partial<Leases>) => (): Promise<Leases> => {
+    const own = ledgerLeases(bench.ledger);
+    return Promise.resolve({ ...own, ...other(own) });
+  };
+
 /** Its ledger answers before a log is read to its end. */
 function readSlowly({ broker: { log } }: BudgetBench): void {
   const read = log.read.bind(log);
@@ -49,6 +56,14 @@ function readSlowly({ broker: { log } }: BudgetBench): void {
     const reading = read(...of);
     return Object.assign(slowly(reading), { tornBytes: reading.tornBytes });
   };
+}
+
+/** How long each answer took to its first word, in ms. */
+function waitsOf(call: Simulation): readonly number[] {
+  return call.records.flatMap(({ input }) => {
+    const { type, ttftMs } = (input["event"] ?? {}) as { type?: string; ttftMs?: number };
+    return type === "reply.segment" && ttftMs !== undefined ? [ttftMs] : [];
+  });
 }
 
 suite("the money of a call", () => {
@@ -82,5 +97,30 @@ suite("the money of a call", () => {
     assert.ok(measuresOf(call).includes("warn"));
     assert.deepEqual(saidBy(call), ["The budget is used up.", "Goodbye."]);
     assert.equal(endOf(call), "budget");
+  });
+
+  test("waits once for a ledger that does not answer", async () => {
+    await using bench = await BudgetBench.open({ tenant: 100n * CENT });
+    await using quick = await begin(bench, { name: "c2" });
+    await talk(quick, 2);
+    const leases = () => new Promise<Leases>(() => {});
+    await using call = await begin(bench, { leases });
+    await talk(call, 2);
+    assert.deepEqual(waitsOf(call), waitsOf(quick));
+  });
+
+  test("waits once for a ledger that answers no more", async () => {
+    await using bench = await BudgetBench.open({ tenant: 100n * CENT });
+    await using quick = await begin(bench, { name: "c2" });
+    await talk(quick, 3);
+    let takes = 0;
+    const leases = leasesOf(bench, ({ take }) => ({
+      take: (lease, of) => (takes++ === 0 ? take(lease, of) : new Promise(() => {})),
+    }));
+    await using call = await begin(bench, { leases });
+    await talk(call, 3);
+    assert.ok(takes > 1);
+    assert.deepEqual(waitsOf(call).slice(1), waitsOf(quick).slice(1));
+    assert.deepEqual(measuresOf(call), []);
   });
 });
