@@ -115,6 +115,7 @@ export class CallBudget implements Purse, Disposable {
     if (most === 0n) return undefined;
     const turn = this.#turn(effect, ask.turn);
     await this.#reach(most, turn);
+    if (!this.#turnOf.has(effect)) throw new AppError("effect.stopped", "it ended meanwhile");
     const tokens =
       this.#measure === FAREWELL ? undefined : largestWithin(this.#free(turn), size, cost);
     if (tokens === undefined) {
@@ -131,6 +132,8 @@ export class CallBudget implements Purse, Disposable {
     const worst = this.#speechCost(voices, characters);
     const turn = this.#turn(effect, ask.turn);
     await this.#reach(worst, turn);
+    // It has ended meanwhile: nobody would give back what it holds.
+    if (!this.#turnOf.has(effect)) return false;
     const isLastWord = ask.isFixed && this.#measure === FAREWELL;
     if (!isLastWord && worst > this.#free(turn)) {
       this.#exhaust(turn, worst);

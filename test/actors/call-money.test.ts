@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { LogReading } from "../../src/broker/event-log.port.ts";
 import { ledgerLeases, type Leases } from "../../src/actors/ledger-budgets.ts";
+import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Simulation } from "../../src/testing/simulation.ts";
 import { BudgetBench, endOf, measuresOf, saidBy } from "./support/budget-bench.ts";
 
@@ -114,13 +115,46 @@ suite("the money of a call", () => {
     await using quick = await begin(bench, { name: "c2" });
     await talk(quick, 3);
     let takes = 0;
-    const leases = leasesOf(bench, ({ take }) => ({
-      take: (lease, of) => (takes++ === 0 ? take(lease, of) : new Promise(() => {})),
+    const leases = leasesOf(bench, (own) => ({
+      take: (lease, of) => (takes++ === 0 ? own.take(lease, of) : new Promise(() => {})),
     }));
     await using call = await begin(bench, { leases });
     await talk(call, 3);
     assert.ok(takes > 1);
     assert.deepEqual(waitsOf(call).slice(1), waitsOf(quick).slice(1));
     assert.deepEqual(measuresOf(call), []);
+  });
+
+  test("is not kept for an effect that ended while its ledger was asked", async () => {
+    await using bench = await BudgetBench.open({ tenant: 100n * CENT });
+    const asked = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
+    let isSlow = false;
+    const leases = leasesOf(bench, (own) => ({
+      take: async (lease, of) => {
+        if (isSlow) asked.resolve();
+        if (isSlow) await answered.promise;
+        return own.take(lease, of);
+      },
+    }));
+    await using call = await begin(bench, { leases });
+    isSlow = true;
+    const budget = bench.budgets[0]!;
+    const ask = {
+      turn: 9,
+      voices: [new ScriptedTts(bench.clock)],
+      characters: 400,
+      isFixed: false,
+    };
+    const first = budget.admitSpeech({ ...ask, effect: "e1" });
+    await asked.promise;
+    await call.host.offer({ input: { type: "effect.ended", effect: "e1", how: "lost" } });
+    answered.resolve();
+    assert.equal(await first, false);
+    // What was leased for it is there for another, without the ledger.
+    isSlow = false;
+    const open = bench.ledger.ledger.budgets.openHolds().length;
+    assert.equal(await budget.admitSpeech({ ...ask, effect: "e2" }), true);
+    assert.equal(bench.ledger.ledger.budgets.openHolds().length, open);
   });
 });
