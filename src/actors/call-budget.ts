@@ -130,6 +130,7 @@ export class CallBudget implements Purse, Disposable {
     if (!(await this.#isBound())) return true;
     const { effect, voices, characters } = ask;
     const worst = this.#speechCost(voices, characters);
+    if (worst === 0n) return true;
     const turn = this.#turn(effect, ask.turn);
     await this.#reach(worst, turn);
     // It has ended meanwhile: nobody would give back what it holds.

@@ -157,4 +157,14 @@ suite("the money of a call", () => {
     assert.equal(await budget.admitSpeech({ ...ask, effect: "e2" }), true);
     assert.equal(bench.ledger.ledger.budgets.openHolds().length, open);
   });
+
+  test("what is free is let out, however much is spent", async () => {
+    await using bench = await BudgetBench.open({ tenant: CENT / 10n });
+    await using _ = await begin(bench);
+    const [budget] = bench.budgets;
+    const ask = { effect: "e1", turn: 9, characters: 400, voices: [new ScriptedTts(bench.clock)] };
+    assert.equal(await budget!.admitSpeech({ ...ask, isFixed: true }), true);
+    const free = { ...ask, voices: [], isFixed: false };
+    assert.equal(await budget!.admitSpeech(free), true);
+  });
 });
