@@ -167,4 +167,54 @@ suite("the money of a call", () => {
     const free = { ...ask, voices: [], isFixed: false };
     assert.equal(await budget!.admitSpeech(free), true);
   });
+
+  test("is not counted twice where a lease was not renewed", async () => {
+    await using bench = await BudgetBench.open({ tenant: 50n * CENT });
+    let isAway = false;
+    const leases = leasesOf(bench, (own) => ({
+      renew: (id, until) => (isAway ? Promise.resolve(false) : own.renew(id, until)),
+    }));
+    const silence = { awayAfter: 600_000, prompts: 0, hangUpAfter: 600_000 };
+    await using call = await begin(bench, { leases, settings: { silence } });
+    await talk(call, 3);
+    isAway = true;
+    for (let n = 0; n < 12; n++) {
+      await call.run(30_000);
+      await talk(call, 1);
+      await bench.told();
+    }
+    isAway = false;
+    const { ledger } = bench.ledger;
+    assert.ok(ledger.budgets.spent("tenant") > 15n * CENT);
+    await call.run(30_000);
+    await talk(call, 1);
+    assert.deepEqual(measuresOf(call), []);
+    await finish(call);
+    await checkBooks(bench);
+  });
+
+  test("is not charged twice where its ledger counts what a dead owner has used", async () => {
+    await using bench = await BudgetBench.open({ tenant: 100n * CENT });
+    let toTell: (() => Promise<unknown>) | undefined;
+    const leases = leasesOf(bench, (own) => ({
+      take: async (lease, of) => {
+        const tell = toTell;
+        toTell = undefined;
+        await tell?.();
+        return own.take(lease, of);
+      },
+    }));
+    await using call = await begin(bench, { leases });
+    await talk(call, 3);
+    call.supervisor.abandonAll("the worker died");
+    await bench.clock.advance(6 * 60_000);
+    await bench.ledger.catchUp();
+    toTell = () => bench.told();
+    await call.takeover();
+    call.enter();
+    await call.run(1_000);
+    await talk(call, 1);
+    await finish(call);
+    await checkBooks(bench);
+  });
 });
