@@ -3,7 +3,7 @@ import { AppError } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
-import type { DueMeasure, Measure } from "../events/budget.events.ts";
+import type { DueMeasure } from "../events/budget.events.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { CallRef, LogRecord, StoredInput } from "../events/record.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
@@ -15,7 +15,7 @@ import { budgetPath } from "../ledger/budgets.ts";
 import type { CostLine } from "../ledger/lines.ts";
 import { parsePico } from "../ledger/money.ts";
 import type { Prices } from "../ledger/rating.ts";
-import { largestWithin, strictestDue } from "../ledger/slices.ts";
+import { largestWithin, strictestDue, THRESHOLDS } from "../ledger/slices.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
 import { CallLeases, PATIENCE_MS, UNBOUNDED } from "./call-leases.ts";
@@ -44,20 +44,14 @@ export interface CallBudgetPorts {
   /** Of an agent of the call, by its name there. */
   readonly voicesOf: (agent: string) => readonly Tts[];
   readonly offer: (input: StoredInput) => Promise<unknown>;
+  /** Of the process: after it no ledger is asked any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Between two looks at what lasts, as a connection. */
 const LOOK_MS = 30_000;
 /** Tokens of an answer under a budget: at most, in short ones, and below which none is of use. */
 const ANSWER = { most: 1_000n, short: 120n, least: 40n } as const;
-/** What the whole of a budget is left of, in thousandths, where a measure begins. */
-export const THRESHOLDS: Readonly<Record<Measure, number>> = {
-  warn: 200,
-  cheaperModel: 150,
-  shorterAnswers: 100,
-  noVision: 50,
-  farewell: 0,
-};
 const FAREWELL = "farewell";
 
 export class CallBudget implements Purse, Disposable {
@@ -66,7 +60,10 @@ export class CallBudget implements Purse, Disposable {
   readonly #metering = new Metering();
   readonly #bill: Bill;
   readonly #allotment = new Allotment();
+  /** The call is over, or another's. */
   readonly #closing = new AbortController();
+  /** It is another's. */
+  readonly #gone = new AbortController();
   readonly #opened = Promise.withResolvers<void>();
   readonly #records: WholeLog;
   readonly #lasting: LastingSlices;
@@ -83,6 +80,7 @@ export class CallBudget implements Purse, Disposable {
   #isAway = false;
   #measure: DueMeasure = "none";
   #look: Cancel | undefined;
+  #isSettled = false;
   /** The largest slice that was asked for. */
   #largest = 0n;
 
@@ -153,6 +151,11 @@ export class CallBudget implements Purse, Disposable {
 
   /** Looks no more; what it has leased is another owner's, or expires. */
   [Symbol.dispose](): void {
+    this.#gone.abort();
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#closing.abort();
     this.#look?.();
     this.#opened.resolve();
@@ -199,15 +202,19 @@ export class CallBudget implements Purse, Disposable {
     void this.#waited();
     // What owners before have spent is known then.
     await this.#records.whole;
-    while (!this.#leases && !this.#closing.signal.aborted)
+    const { leases, clock, signal } = this.#ports;
+    const gone = signal ? AbortSignal.any([signal, this.#gone.signal]) : this.#gone.signal;
+    while (!this.#leases && !gone.aborted)
       try {
-        await this.#lease(header, await this.#ports.leases());
+        await this.#lease(header, await leases());
       } catch (error) {
         this.#warn("a call's budget is not known", error);
         this.#opened.resolve();
-        await sleep(this.#ports.clock, LOOK_MS, this.#closing.signal);
+        await sleep(clock, LOOK_MS, gone);
       }
     this.#opened.resolve();
+    // It was over before: what it has used is counted all the same.
+    if (this.#closing.signal.aborted && !gone.aborted) await this.#settle();
   }
 
   async #lease(header: CallHeader, leases: Leases): Promise<void> {
@@ -222,6 +229,7 @@ export class CallBudget implements Purse, Disposable {
       path,
       signal,
     });
+    if (signal.aborted) return;
     if (this.#leases.standing.length > 0) await this.#reserve(this.#leases);
     this.#watch();
   }
@@ -353,8 +361,14 @@ export class CallBudget implements Purse, Disposable {
 
   /** The call is over: what it has cost, it has. */
   async #close(): Promise<void> {
-    this[Symbol.dispose]();
-    await this.#leases?.settle();
+    this.#stop();
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#isSettled || !this.#leases) return;
+    this.#isSettled = true;
+    await this.#leases.settle();
   }
 
   #speechCost(voices: readonly Tts[], characters: number): bigint {

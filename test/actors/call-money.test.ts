@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { LogReading } from "../../src/broker/event-log.port.ts";
 import { ledgerLeases, type Leases } from "../../src/actors/ledger-budgets.ts";
+import { AppError } from "../../src/base/errors.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Simulation } from "../../src/testing/simulation.ts";
 import { BudgetBench, endOf, measuresOf, saidBy } from "./support/budget-bench.ts";
@@ -216,5 +217,21 @@ suite("the money of a call", () => {
     await talk(call, 1);
     await finish(call);
     await checkBooks(bench);
+  });
+
+  test("is charged where its ledger was away until the call was over", async () => {
+    await using bench = await BudgetBench.open({ tenant: 100n * CENT });
+    let isAway = true;
+    const leases = async (): Promise<Leases> => {
+      if (isAway) throw new AppError("broker.unavailable", "the ledger is away");
+      return ledgerLeases(bench.ledger);
+    };
+    await using call = await begin(bench, { leases });
+    await talk(call, 2);
+    await finish(call);
+    isAway = false;
+    await bench.clock.advance(30_000);
+    await checkBooks(bench);
+    assert.ok(bench.ledger.ledger.budgets.spent("tenant") > 3n * CENT);
   });
 });
