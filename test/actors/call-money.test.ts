@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { LogReading } from "../../src/broker/event-log.port.ts";
 import { ledgerLeases, type Leases } from "../../src/actors/ledger-budgets.ts";
+import { streamAnswer } from "../../src/actors/effects/answer-stream.ts";
+import { SimulatedClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
+import type { Llm } from "../../src/providers/llm.port.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Simulation } from "../../src/testing/simulation.ts";
-import { BudgetBench, endOf, measuresOf, saidBy } from "./support/budget-bench.ts";
+import { BudgetBench, endOf, FairLlm, measuresOf, saidBy } from "./support/budget-bench.ts";
 
 const USD = 1_000_000_000_000n;
 const CENT = USD / 100n;
@@ -233,5 +236,46 @@ suite("the money of a call", () => {
     await bench.clock.advance(30_000);
     await checkBooks(bench);
     assert.ok(bench.ledger.ledger.budgets.spent("tenant") > 3n * CENT);
+  });
+
+  test("is held for no model that is not asked", async () => {
+    const clock = new SimulatedClock();
+    const admitted: string[] = [];
+    const ended: string[] = [];
+    const answerOf = async (...of: readonly Llm[]): Promise<void> => {
+      const answer = streamAnswer(
+        { messages: [], tools: [] },
+        {
+          models: of,
+          clock,
+          signal: new AbortController().signal,
+          awaited: Promise.resolve(),
+          firstTokenMs: 1_000,
+          totalMs: 1_000,
+          guard: {
+            enter: ({ model }) =>
+              model === "down" ? undefined : { end: (how) => void ended.push(`${model} ${how}`) },
+          },
+          admit: async ({ model }) => {
+            if (model === "poor") throw new AppError("budget.spent", "nothing left");
+            return void admitted.push(model);
+          },
+          random: () => 0,
+          onAsk: () => {},
+          onRetry: () => {},
+          onSwitch: () => {},
+          onFailure: () => {},
+          onUsage: () => {},
+        },
+      );
+      for await (const _ of answer);
+    };
+    const model = (name: string): Llm => new FairLlm(clock, "Yes.", name);
+    const given = answerOf(model("down"), model("up"));
+    await clock.advance(1_000);
+    await given;
+    assert.deepEqual(admitted, ["up"]);
+    await assert.rejects(answerOf(model("poor")), { code: "budget.spent" });
+    assert.deepEqual(ended, ["up ok", "poor void"]);
   });
 });
