@@ -129,7 +129,9 @@ export class CallBudget implements Purse, Disposable {
     const { effect, voices, characters } = ask;
     const worst = this.#speechCost(voices, characters);
     if (worst === 0n) return true;
-    const turn = this.#turn(effect, ask.turn);
+    // A turn's budget bounds its answer: that there is none can still be said.
+    const counted = this.#turn(effect, ask.turn);
+    const turn = ask.isFixed ? undefined : counted;
     await this.#reach(worst, turn);
     // It has ended meanwhile: nobody would give back what it holds.
     if (!this.#turnOf.has(effect)) return false;
@@ -165,15 +167,12 @@ export class CallBudget implements Purse, Disposable {
     const { input } = record;
     for (const event of this.#metering.apply(record)) this.#count(event);
     if (input.type === "call.opened") void this.#open(record);
-    if (input.type === "budget.changed") this.#note(input["measure"] as DueMeasure);
+    // What was on its way before a farewell does not take it back.
+    if (input.type === "budget.changed" && this.#measure !== FAREWELL)
+      this.#measure = input["measure"] as DueMeasure;
     if (input.type === "effect.ended") this.#drop(input["effect"] as string);
     if (input.type === "call.ended") return void this.#close();
     if (this.#leases) this.#watch();
-  }
-
-  /** What was on its way before a farewell does not take it back. */
-  #note(measure: DueMeasure): void {
-    if (this.#measure !== FAREWELL) this.#measure = measure;
   }
 
   #count(event: UsageEvent): void {
@@ -293,9 +292,10 @@ export class CallBudget implements Purse, Disposable {
   }
 
   /** Leases what is wanted where it is not in memory. */
-  async #reach(wantedPico: bigint, turn: string): Promise<void> {
+  async #reach(wantedPico: bigint, turn?: string): Promise<void> {
     if (!this.#leases || wantedPico <= this.#allotment.available(this.#now())) return;
-    if (this.#standing.length === 0 || this.#turnLeft(turn) <= 0n) return;
+    if (this.#standing.length === 0) return;
+    if (turn !== undefined && this.#turnLeft(turn) <= 0n) return;
     this.#isAway = !(await this.#leases.reach(wantedPico));
   }
 

@@ -278,4 +278,14 @@ suite("the money of a call", () => {
     await assert.rejects(answerOf(model("poor")), { code: "budget.spent" });
     assert.deepEqual(ended, ["up ok", "poor void"]);
   });
+
+  test("of a turn that is too small for any answer still leaves it the apology", async () => {
+    await using bench = await BudgetBench.open();
+    const texts = { apology: "Sorry, not now.", overBudget: "Goodbye." };
+    await using call = await begin(bench, { texts, limits: { turnPico: "1000000" } });
+    await talk(call, 2);
+    assert.deepEqual(saidBy(call), ["Sorry, not now.", "Sorry, not now."]);
+    assert.equal(endOf(call), undefined);
+    assert.deepEqual(measuresOf(call), []);
+  });
 });
