@@ -121,6 +121,7 @@ export class Bookkeeper implements AsyncDisposable {
       logger: this.#logger,
       log: broker.log,
       prices: this.prices,
+      signal: this.#closing.signal,
       leases: async () => ledgerLeases(await this.ledgerOf(ref.tenant)),
     });
   }

@@ -3,7 +3,7 @@ import { AppError } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
-import type { DueMeasure, Measure } from "../events/budget.events.ts";
+import type { DueMeasure } from "../events/budget.events.ts";
 import type { CallHeader } from "../events/call.events.ts";
 import type { CallRef, LogRecord } from "../events/record.ts";
 import type { UsageEvent } from "../events/usage.events.ts";
@@ -15,7 +15,7 @@ import { budgetPath } from "../ledger/budgets.ts";
 import type { CostLine } from "../ledger/lines.ts";
 import { parsePico } from "../ledger/money.ts";
 import type { Prices } from "../ledger/rating.ts";
-import { largestWithin, strictestDue } from "../ledger/slices.ts";
+import { largestWithin, strictestDue, THRESHOLDS } from "../ledger/slices.ts";
 import type { Llm } from "../providers/llm.port.ts";
 import type { Tts } from "../providers/tts.port.ts";
 import { CallLeases, PATIENCE_MS, UNBOUNDED } from "./call-leases.ts";
@@ -44,20 +44,14 @@ export interface CallBudgetPorts {
   /** Of an agent of the call, by its name there. */
   readonly voicesOf: (agent: string) => readonly Tts[];
   readonly offer: OfferInput;
+  /** Of the process: after it no ledger is asked any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Between two looks at what lasts, as a connection. */
 const LOOK_MS = 30_000;
 /** Tokens of an answer under a budget: at most, in short ones, and below which none is of use. */
 const ANSWER = { most: 1_000n, short: 120n, least: 40n } as const;
-/** What the whole of a budget is left of, in thousandths, where a measure begins. */
-export const THRESHOLDS: Readonly<Record<Measure, number>> = {
-  warn: 200,
-  cheaperModel: 150,
-  shorterAnswers: 100,
-  noVision: 50,
-  farewell: 0,
-};
 const FAREWELL = "farewell";
 
 export class CallBudget implements CallPurse {
@@ -66,7 +60,10 @@ export class CallBudget implements CallPurse {
   readonly #metering = new Metering();
   readonly #bill: Bill;
   readonly #allotment = new Allotment();
+  /** The call is over, or another's. */
   readonly #closing = new AbortController();
+  /** It is another's. */
+  readonly #gone = new AbortController();
   readonly #opened = Promise.withResolvers<void>();
   readonly #records: WholeLog;
   readonly #lasting: LastingSlices;
@@ -76,11 +73,14 @@ export class CallBudget implements CallPurse {
   #header: CallHeader | undefined;
   #farewell = "";
   #leases: CallLeases | undefined;
+  /** Over once for the call: not each of its turns waits for a ledger that does not answer. */
+  #patience: Promise<void> | undefined;
   #isAhead = false;
   /** The ledger could not be asked in time: nothing is bounded until it can. */
   #isAway = false;
   #measure: DueMeasure = "none";
   #look: Cancel | undefined;
+  #isSettled = false;
   /** The largest slice that was asked for. */
   #largest = 0n;
 
@@ -113,6 +113,7 @@ export class CallBudget implements CallPurse {
     if (most === 0n) return undefined;
     const turn = this.#turn(effect, ask.turn);
     await this.#reach(most, turn);
+    if (!this.#turnOf.has(effect)) throw new AppError("effect.stopped", "it ended meanwhile");
     const tokens =
       this.#measure === FAREWELL ? undefined : largestWithin(this.#free(turn), size, cost);
     if (tokens === undefined) {
@@ -127,8 +128,13 @@ export class CallBudget implements CallPurse {
     if (!(await this.#isBound())) return true;
     const { effect, voices, characters } = ask;
     const worst = this.#speechCost(voices, characters);
-    const turn = this.#turn(effect, ask.turn);
+    if (worst === 0n) return true;
+    // A turn's budget bounds its answer: that there is none can still be said.
+    const counted = this.#turn(effect, ask.turn);
+    const turn = ask.isFixed ? undefined : counted;
     await this.#reach(worst, turn);
+    // It has ended meanwhile: nobody would give back what it holds.
+    if (!this.#turnOf.has(effect)) return false;
     const isLastWord = ask.isFixed && this.#measure === FAREWELL;
     if (!isLastWord && worst > this.#free(turn)) {
       this.#exhaust(turn, worst);
@@ -147,6 +153,11 @@ export class CallBudget implements CallPurse {
 
   /** Looks no more; what it has leased is another owner's, or expires. */
   [Symbol.dispose](): void {
+    this.#gone.abort();
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#closing.abort();
     this.#look?.();
     this.#opened.resolve();
@@ -156,7 +167,9 @@ export class CallBudget implements CallPurse {
     const { input } = record;
     for (const event of this.#metering.apply(record)) this.#count(event);
     if (input.type === "call.opened") void this.#open(record);
-    if (input.type === "budget.changed") this.#measure = input["measure"] as DueMeasure;
+    // What was on its way before a farewell does not take it back.
+    if (input.type === "budget.changed" && this.#measure !== FAREWELL)
+      this.#measure = input["measure"] as DueMeasure;
     if (input.type === "effect.ended") this.#drop(input["effect"] as string);
     if (input.type === "call.ended") return void this.#close();
     if (this.#leases) this.#watch();
@@ -185,15 +198,22 @@ export class CallBudget implements CallPurse {
     this.#header = header;
     const texts = (text?.value ?? {}) as Readonly<Record<string, string>>;
     this.#farewell = texts["overBudget"] ?? texts["farewell"] ?? "";
-    while (!this.#leases && !this.#closing.signal.aborted)
+    void this.#waited();
+    // What owners before have spent is known then.
+    await this.#records.whole;
+    const { leases, clock, signal } = this.#ports;
+    const gone = signal ? AbortSignal.any([signal, this.#gone.signal]) : this.#gone.signal;
+    while (!this.#leases && !gone.aborted)
       try {
-        await this.#lease(header, await this.#ports.leases());
+        await this.#lease(header, await leases());
       } catch (error) {
         this.#warn("a call's budget is not known", error);
         this.#opened.resolve();
-        await sleep(this.#ports.clock, LOOK_MS, this.#closing.signal);
+        await sleep(clock, LOOK_MS, gone);
       }
     this.#opened.resolve();
+    // It was over before: what it has used is counted all the same.
+    if (this.#closing.signal.aborted && !gone.aborted) await this.#settle();
   }
 
   async #lease(header: CallHeader, leases: Leases): Promise<void> {
@@ -208,6 +228,7 @@ export class CallBudget implements CallPurse {
       path,
       signal,
     });
+    if (signal.aborted) return;
     if (this.#leases.standing.length > 0) await this.#reserve(this.#leases);
     this.#watch();
   }
@@ -223,12 +244,13 @@ export class CallBudget implements CallPurse {
   /** Whether anything bounds the call; nothing does while its ledger is not known in time (W5). */
   async #isBound(): Promise<boolean> {
     if (!this.#leases) {
-      const late = new AbortController();
-      const over = sleep(this.#ports.clock, PATIENCE_MS, late.signal);
-      await Promise.race([this.#opened.promise, over]);
-      late.abort();
+      await Promise.race([this.#opened.promise, this.#waited()]);
     }
     return this.#standing.length > 0 || this.#header?.budget?.turnPico !== undefined;
+  }
+
+  #waited(): Promise<void> {
+    return (this.#patience ??= sleep(this.#ports.clock, PATIENCE_MS, this.#closing.signal));
   }
 
   get #standing(): readonly Standing[] {
@@ -270,9 +292,10 @@ export class CallBudget implements CallPurse {
   }
 
   /** Leases what is wanted where it is not in memory. */
-  async #reach(wantedPico: bigint, turn: string): Promise<void> {
+  async #reach(wantedPico: bigint, turn?: string): Promise<void> {
     if (!this.#leases || wantedPico <= this.#allotment.available(this.#now())) return;
-    if (this.#standing.length === 0 || this.#turnLeft(turn) <= 0n) return;
+    if (this.#standing.length === 0) return;
+    if (turn !== undefined && this.#turnLeft(turn) <= 0n) return;
     this.#isAway = !(await this.#leases.reach(wantedPico));
   }
 
@@ -338,8 +361,14 @@ export class CallBudget implements CallPurse {
 
   /** The call is over: what it has cost, it has. */
   async #close(): Promise<void> {
-    this[Symbol.dispose]();
-    await this.#leases?.settle();
+    this.#stop();
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#isSettled || !this.#leases) return;
+    this.#isSettled = true;
+    await this.#leases.settle();
   }
 
   #speechCost(voices: readonly Tts[], characters: number): bigint {

@@ -3,6 +3,7 @@ import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
 import type { CallRef } from "../events/record.ts";
 import type { Allotment } from "../ledger/allotment.ts";
+import { callNode } from "../ledger/budgets.ts";
 import type { Leases, Standing } from "./ledger-budgets.ts";
 
 /** How long a lease lasts from its last renewal; it is renewed at half of that. */
@@ -32,6 +33,8 @@ export class CallLeases {
   readonly #ports: CallLeasesPorts;
   readonly #allotment: Allotment;
   #asking: Promise<unknown> = Promise.resolve();
+  /** What was asked last has no answer yet, and somebody has waited for it already. */
+  #isLate = false;
   /** What the ledger may have granted already, and has not said. */
   #askedPico = 0n;
 
@@ -40,8 +43,7 @@ export class CallLeases {
     this.#ref = ref;
     this.#allotment = allotment;
     this.#ports = ports;
-    const { leases } = ports;
-    allotment.adopt(leases.open(ref.call), leases.spent(`call:${ref.call}`));
+    this.#follow();
   }
 
   /** Budgets of the call that have limits. */
@@ -60,15 +62,22 @@ export class CallLeases {
    * be asked in time.
    */
   async reach(wantedPico: bigint, ahead = AHEAD): Promise<boolean> {
+    if (this.#isLate) return false;
     const late = new AbortController();
+    let isAnswered = false;
     const reached = this.#asking
       .then(() => this.#leaseMore(wantedPico, ahead))
       .then(() => true)
-      .catch((error: unknown) => this.#warn("a call's ledger cannot be asked", error));
+      .catch((error: unknown) => this.#warn("a call's ledger cannot be asked", error))
+      .finally(() => {
+        isAnswered = true;
+        this.#isLate = false;
+      });
     this.#asking = reached;
     const over = sleep(this.#ports.clock, PATIENCE_MS, late.signal).then(() => false);
     const isReached = await Promise.race([reached, over]);
     late.abort();
+    this.#isLate = !isAnswered;
     return isReached;
   }
 
@@ -78,6 +87,7 @@ export class CallLeases {
   }
 
   async renew(): Promise<void> {
+    this.#follow();
     const now = Math.floor(this.#now());
     for (const { id, until } of this.#allotment.leases) {
       if (until - now > LEASE_MS / 2) continue;
@@ -93,11 +103,15 @@ export class CallLeases {
   /** The call is over: what it has cost, it has. */
   async settle(): Promise<void> {
     await this.#asking;
-    if (this.standing.length === 0 && this.#allotment.leases.length === 0) return;
     try {
+      this.#follow();
+      if (this.standing.length === 0 && this.#allotment.leases.length === 0) return;
       // Last words that nothing was left for are charged all the same.
-      if (this.#allotment.leases.length === 0 && this.#allotment.unsettledPico > 0n)
+      if (this.#allotment.leases.length === 0 && this.#allotment.unsettledPico > 0n) {
         await this.#leaseOne(0n);
+        // While one is open the ledger counts nothing by itself.
+        this.#follow();
+      }
       for (let one = this.#allotment.settleOldest(); one; one = this.#allotment.settleOldest())
         await this.#ports.leases.settle(one);
     } catch (error) {
@@ -106,7 +120,14 @@ export class CallLeases {
     }
   }
 
+  #follow(): void {
+    const { call } = this.#ref;
+    const { leases } = this.#ports;
+    this.#allotment.follow(leases.open(call), leases.spent(callNode(call)));
+  }
+
   async #leaseMore(wantedPico: bigint, ahead: bigint): Promise<void> {
+    this.#follow();
     for (let tries = 0; tries < TRIES_MAX && !this.#ports.signal.aborted; tries++) {
       const short = wantedPico - this.#allotment.available(this.#now());
       if (short <= 0n) return;

@@ -2,8 +2,7 @@ import { AppError } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { BudgetReport, BudgetRequest } from "../events/budget.events.ts";
 import { parsePico } from "../ledger/money.ts";
-import { measuresDue } from "../ledger/slices.ts";
-import { THRESHOLDS } from "./call-budget.ts";
+import { measuresDue, THRESHOLDS } from "../ledger/slices.ts";
 import type { LedgerActor } from "./ledger-actor.ts";
 
 /** Where a tenant's ledger is to be had. */

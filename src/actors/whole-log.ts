@@ -36,6 +36,11 @@ export class WholeLog {
     this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
   }
 
+  /** Resolves when nothing that it was handed waits for its forerunners. */
+  get whole(): Promise<void> {
+    return this.#reading ?? Promise.resolve();
+  }
+
   async #read(): Promise<void> {
     const { clock, signal } = this.#ports;
     for (let tries = 1; this.#waiting.length > 0 && !signal.aborted; tries++)

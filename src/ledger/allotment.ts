@@ -63,6 +63,7 @@ export class Allotment {
   }
 
   lease(lease: Lease): void {
+    if (this.#leases.some(({ id }) => id === lease.id)) return;
     this.#leases = [...this.#leases, lease];
   }
 
@@ -70,10 +71,13 @@ export class Allotment {
     this.#leases = this.#leases.map((lease) => (lease.id === id ? { ...lease, until } : lease));
   }
 
-  /** What owners before have leased and not settled, and what they have settled. */
-  adopt(leases: readonly Lease[], settledPico: bigint): void {
-    this.#leases = [...leases, ...this.#leases];
-    this.#settledPico += settledPico;
+  /**
+   * What the ledger has leased to the call, by whichever owner, and what it has settled, also by
+   * itself as a lease expired.
+   */
+  follow(leases: readonly Lease[], settledPico: bigint): void {
+    this.#leases = leases;
+    this.#settledPico = settledPico;
   }
 
   /** Holds so much more for a slice, before it goes out. False where that is not leased. */

@@ -55,6 +55,15 @@ export function largestWithin(
 /** At which part of the limit a measure begins: thousandths that are left. */
 export type Thresholds = Readonly<Record<Measure, number>>;
 
+/** What the whole of a budget is left of, in thousandths, where a measure begins. */
+export const THRESHOLDS: Thresholds = {
+  warn: 200,
+  cheaperModel: 150,
+  shorterAnswers: 100,
+  noVision: 50,
+  farewell: 0,
+};
+
 /** All measures that are due; none where there is no limit. */
 export function measuresDue(
   availablePico: bigint | undefined,

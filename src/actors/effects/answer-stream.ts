@@ -1,7 +1,7 @@
 import { sleep, type Clock } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { Usage } from "../../events/effect.events.ts";
-import type { Guard } from "../../providers/breaker.port.ts";
+import type { Guard, Pass } from "../../providers/breaker.port.ts";
 import type { Llm, LlmEvent, LlmRequest } from "../../providers/llm.port.ts";
 import { AskedModel } from "./asked-model.ts";
 import { failureCode, retryDelay, type Retried } from "./retry.ts";
@@ -79,12 +79,15 @@ async function* answerOf(
   for (let attempt = 1; ; attempt++) {
     const most = isLast && attempt > 1 ? Infinity : firstTokenMs;
     const patience = (): number => Math.min(most, deadline.leftMs);
-    const maxOutputTokens = ports.admit && (await ports.admit(model));
-    if (signal.aborted) return undefined;
     const pass = guard?.enter(guarded);
     if (guard && !pass) {
       if (!isLast) return { why: "provider.open" };
       throw new AppError("provider.open", `${model.provider}/${model.model} keeps failing`);
+    }
+    const maxOutputTokens = await admitted({ model, pass }, ports);
+    if (signal.aborted) {
+      pass?.end("void");
+      return undefined;
     }
     if (attempt === 1) ports.onAsk(model);
     const bounded = maxOutputTokens === undefined ? request : { ...request, maxOutputTokens };
@@ -109,6 +112,19 @@ async function* answerOf(
     } finally {
       asked.end();
     }
+  }
+}
+
+/** Only one that is really asked is held money for. */
+async function admitted(
+  { model, pass }: { readonly model: Llm; readonly pass: Pass | undefined },
+  { admit }: AnswerPorts,
+): Promise<number | undefined> {
+  try {
+    return admit && (await admit(model));
+  } catch (error) {
+    pass?.end("void");
+    throw error;
   }
 }
 

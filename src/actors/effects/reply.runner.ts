@@ -267,7 +267,7 @@ class Reply {
   /** So a new owner finds all that was to be said, and not only what was said already (L5). */
   async #log(text: string, ref: string, index: number): Promise<void> {
     await this.#committed.promise;
-    if (this.#effect.signal.aborted || this.#enough.signal.aborted) return;
+    if (this.#signal.aborted || this.#enough.signal.aborted) return;
     const { purse } = this.#effect.call;
     if (purse && !(await this.#mayBeSaid(text, purse))) return this.#endBefore(index);
     this.#admitted = index + 1;

@@ -72,6 +72,8 @@ export class BudgetBench implements AsyncDisposable {
   readonly clock: SimulatedClock;
   readonly broker: Broker;
   readonly ledger: LedgerActor;
+  /** Of all calls and their owners, in the order they began. */
+  readonly budgets: CallBudget[] = [];
   readonly #outbox: UsageOutbox;
   #owners = 0;
 
@@ -130,8 +132,8 @@ export class BudgetBench implements AsyncDisposable {
   }
 
   #budgets(leases: CallBudgetPorts["leases"]): NonNullable<SupervisorPorts["budgetFor"]> {
-    return (ref, offer) =>
-      new CallBudget(ref, {
+    return (ref, offer) => {
+      const budget = new CallBudget(ref, {
         offer,
         clock: this.clock,
         ids: seededIds(++this.#owners * 7919),
@@ -141,6 +143,9 @@ export class BudgetBench implements AsyncDisposable {
         leases,
         voicesOf: () => [new ScriptedTts(this.clock)],
       });
+      this.budgets.push(budget);
+      return budget;
+    };
   }
 
   #watched(call: Simulation): Simulation {

@@ -353,8 +353,8 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     {
       name: "W2: a new owner does not know what was leased",
       property: "goes over to the next owner",
-      find: "allotment.adopt(leases.open(ref.call), leases.spent(`call:${ref.call}`));",
-      put: "void leases;",
+      find: "this.#allotment.follow(leases.open(call), leases.spent(callNode(call)));",
+      put: "void leases.open(call);",
       file: "call-leases.ts",
     },
   ].map(({ name, property, file, find, put }): Mutant => ({
