@@ -112,6 +112,26 @@ suite("a call's budget", () => {
     assert.equal(bench.ledger.ledger.budgets.limit("call:c1"), 100n * CENT);
   });
 
+  test("that is small leaves an answer what it takes to say it", async () => {
+    await using bench = await BudgetBench.open();
+    // The tokens that an answer may have would take all of a turn's budget, and its voice had none.
+    const limits = { callPico: String(3n * USD), turnPico: String(USD) };
+    const say = "Yes, of course. That is so.";
+    const llm = new FairLlm(bench.clock, say, "dearest");
+    await using call = await bench.call({ llm, limits });
+    call.enter();
+    await call.run(1_000);
+    await talk(call, 2);
+    const answer = ["Yes, of course.", "That is so."];
+    assert.deepEqual(saidBy(call), [...answer, ...answer]);
+    const allowed = llm.requests.map(({ maxOutputTokens }) => maxOutputTokens!);
+    assert.ok(
+      allowed.every((tokens) => tokens > 40 && tokens < 500),
+      allowed.join(),
+    );
+    assert.equal(endOf(call), undefined);
+  });
+
   test("that is empty from the beginning lets nothing out but the farewell", async () => {
     await using bench = await BudgetBench.open({ tenant: CENT / 10n });
     const llm = new FairLlm(bench.clock, "Yes, of course.");
