@@ -340,7 +340,10 @@ export class CallBudget implements CallPurse {
   #say(measure: DueMeasure): void {
     if (measure === this.#measure || this.#measure === FAREWELL) return;
     this.#measure = measure;
-    const [least] = this.#standing.toSorted((a, b) => Number(a.availablePico - b.availablePico));
+    // By the share that is left, as the measures go by it.
+    const [least] = this.#standing.toSorted((a, b) =>
+      Number(a.availablePico * b.limitPico - b.availablePico * a.limitPico),
+    );
     const told = {
       measure,
       node: least?.node ?? "",

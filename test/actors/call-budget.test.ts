@@ -5,6 +5,7 @@ import { SimulatedClock } from "../../src/base/clock.ts";
 import { seededIds } from "../../src/base/id.ts";
 import { openMemory } from "../../src/broker/memory/memory-broker.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { budgetPath } from "../../src/ledger/budgets.ts";
 import { usdText } from "../../src/ledger/money.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
@@ -130,6 +131,19 @@ suite("a call's budget", () => {
       allowed.join(),
     );
     assert.equal(endOf(call), undefined);
+  });
+
+  test("says which budget asks for a measure: the one with the least share left", async () => {
+    await using bench = await BudgetBench.open({ tenant: 10n * USD });
+    const { ledger } = bench;
+    const hold = { call: "other", path: budgetPath({ agent: "desk", call: "other" }) };
+    const until = bench.clock.now() + 600_000;
+    await ledger.do({ type: "hold", id: "h1", amountPico: (83n * USD) / 10n, until, ...hold });
+    await using call = await bench.call({ limits: { callPico: String(USD) } });
+    call.enter();
+    await call.run(1_000);
+    const told = call.records.find(({ input }) => input.type === "budget.changed")?.input;
+    assert.deepEqual([told?.["measure"], told?.["node"]], ["warn", "tenant"]);
   });
 
   test("that is empty from the beginning lets nothing out but the farewell", async () => {
