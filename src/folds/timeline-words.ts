@@ -121,12 +121,12 @@ export function outageText(
   return `the log did not answer; the agent says: ${said} (${ms} ms${cut})`;
 }
 
-/** `budget tenant: shorterAnswers (this call: 0.43 USD spent, 0.02 held; limit 25 USD)`. */
+/** `budget tenant: shorterAnswers (call: 0.43 USD spent, 0.02 held; limit 25)`. */
 export function budgetText(event: BudgetChanged): string {
   const { measure, node, limitPico, spentPico, heldPico } = event;
   const [limit, spent, held] = [limitPico, spentPico, heldPico].map(roundUsd);
   const what = measure === "none" ? "enough again" : measure;
-  return `budget ${node}: ${what} (this call: ${spent} USD spent, ${held} held; limit ${limit} USD)`;
+  return `budget ${node}: ${what} (call: ${spent} USD spent, ${held} held; limit ${limit})`;
 }
 
 /** For people: six digits after the point at most. */
