@@ -2,6 +2,7 @@ import { type Cancel, type Clock, sleep } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Ids } from "../base/id.ts";
 import type { Logger } from "../base/logger.ts";
+import { charactersIn } from "../base/tokens.ts";
 import type { EventLog } from "../broker/event-log.port.ts";
 import type { DueMeasure } from "../events/budget.events.ts";
 import type { CallHeader } from "../events/call.events.ts";
@@ -104,7 +105,7 @@ export class CallBudget implements CallPurse {
 
   async admitModel(ask: ModelAsk): Promise<number | undefined> {
     if (!(await this.#isBound())) return undefined;
-    const { model, inputTokens, measure, effect } = ask;
+    const { model, voices, inputTokens, measure, effect } = ask;
     const cost = (tokens: bigint): bigint =>
       modelCost(this.#subject("llm", model), { inputTokens, tokens }, this.#ports.prices);
     const isShort = measure !== undefined && isShorter(measure);
@@ -114,12 +115,17 @@ export class CallBudget implements CallPurse {
     const turn = this.#turn(effect, ask.turn);
     await this.#reach(most, turn);
     if (!this.#turnOf.has(effect)) throw new AppError("effect.stopped", "it ended meanwhile");
-    const tokens =
+    const held =
       this.#measure === FAREWELL ? undefined : largestWithin(this.#free(turn), size, cost);
-    if (tokens === undefined) {
+    if (held === undefined) {
       this.#exhaust(turn, cost(size.min));
       throw new AppError("budget.spent", `no budget for a request to ${model.model}`);
     }
+    // An answer that nothing is left to say aloud would be paid for in vain.
+    const costSaid = (tokens: bigint): bigint =>
+      cost(tokens) + this.#speechCost(voices, charactersIn(Number(tokens)));
+    const said = largestWithin(this.#left(turn), size, costSaid) ?? size.min;
+    const tokens = said < held ? said : held;
     this.#take(effect, cost(tokens));
     return Number(tokens);
   }
@@ -257,6 +263,15 @@ export class CallBudget implements CallPurse {
     return this.#leases?.standing ?? [];
   }
 
+  /** What may be held in a turn, now and once more was leased. */
+  #left(turn: string): bigint {
+    const more = this.#standing.map(({ availablePico }) => availablePico);
+    const least = more.reduce((a, b) => (a < b ? a : b), UNBOUNDED);
+    const all = this.#free() + least;
+    const left = this.#turnLeft(turn);
+    return left < all ? left : all;
+  }
+
   /** What may be held now. */
   #free(turn?: string): bigint {
     const left = turn === undefined ? UNBOUNDED : this.#turnLeft(turn);
@@ -348,7 +363,10 @@ export class CallBudget implements CallPurse {
   #say(measure: DueMeasure): void {
     if (measure === this.#measure || this.#measure === FAREWELL) return;
     this.#measure = measure;
-    const [least] = this.#standing.toSorted((a, b) => Number(a.availablePico - b.availablePico));
+    // By the share that is left, as the measures go by it.
+    const [least] = this.#standing.toSorted((a, b) =>
+      Number(a.availablePico * b.limitPico - b.availablePico * a.limitPico),
+    );
     const told = {
       measure,
       node: least?.node ?? "",

@@ -8,6 +8,8 @@ export interface ModelAsk {
   readonly effect: string;
   readonly turn: number;
   readonly model: Llm;
+  /** Of those that may say its answer. */
+  readonly voices: readonly Tts[];
   readonly inputTokens: number;
   readonly measure: Measure | undefined;
 }

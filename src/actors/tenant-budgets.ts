@@ -52,7 +52,9 @@ function checkOpen(node: string, { ledger }: LedgerActor): void {
 }
 
 function reportOf(tenant: string, { ledger: { budgets } }: LedgerActor): BudgetReport {
-  const nodes = budgets.names().filter((node) => !node.startsWith(TURN));
+  const isIdle = (node: string): boolean =>
+    budgets.limit(node) === undefined && budgets.held(node) === 0n && budgets.spent(node) === 0n;
+  const nodes = budgets.names().filter((node) => !node.startsWith(TURN) && !isIdle(node));
   return {
     tenant,
     nodes: nodes.toSorted(widestFirst).map((node) => {

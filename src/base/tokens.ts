@@ -7,3 +7,7 @@ const CHARS_PER_TOKEN = 4;
 export function tokensIn(chars: number): number {
   return Math.ceil(chars / CHARS_PER_TOKEN);
 }
+
+export function charactersIn(tokens: number): number {
+  return tokens * CHARS_PER_TOKEN;
+}

@@ -170,7 +170,7 @@ async function runShow({ args, options, config, out }: Invocation<ShowOptions>) 
 
 function printRows(book: PriceBook, rows: readonly PriceRow[], out: Output): void {
   const cells = rows.map((row) => [
-    row.priceId,
+    row.tenant === undefined ? row.priceId : `${row.priceId} for ${row.tenant}`,
     `${usdText(row.pricePico)} / ${row.perUnits}`,
     validity(row),
     row.confidence,
@@ -229,7 +229,18 @@ async function readBook(file: string): Promise<PriceBook> {
   } catch (cause) {
     throw new AppError("input.invalid", `${file} is no file of JSON`, { cause });
   }
+  if (isOwnFile(content)) {
+    const fix = `TURNFOLD_PRICES=${file} turnfold prices check`;
+    throw new AppError("config.invalid", `${file} has markups: it is no whole book by itself`, {
+      detail: { fix: `have it checked beside the list: ${fix}` },
+    });
+  }
   return new PriceBook(content, file);
+}
+
+/** Only what goes before a book has them. */
+function isOwnFile(content: unknown): boolean {
+  return typeof content === "object" && content !== null && "markups" in content;
 }
 
 function fileOf({ files }: PriceBook, { origin }: PriceRow): string {

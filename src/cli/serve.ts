@@ -86,7 +86,7 @@ export async function serve(
   const work = canWork(config) ? opened.use(await openWork(config, ports)) : undefined;
   const member = work?.worker.member ?? opened.use(joinFleet(config, broker, idle(commands)));
   member.follow(supervisor);
-  const newCall = (room: string): NewCall => pageCall(room, slot.now);
+  const newCall = (room: string): NewCall => pageCall(room, config.tenant, slot.now);
   const owner: TalkPorts["supervisor"] = {
     open: (call) => supervisor.open(call),
     resume: async (ref, why) => slot.adopt(await supervisor.resume(ref, why), "start"),
@@ -120,10 +120,10 @@ export async function serve(
 }
 
 /** A call of somebody at the page. */
-function pageCall(room: string, agent: VoiceAgent): NewCall {
+function pageCall(room: string, tenant: string, agent: VoiceAgent): NewCall {
   return {
     call: systemIds.call(),
-    tenant: "local",
+    tenant,
     room,
     identity: "agent",
     ...callOf(agent),
@@ -184,7 +184,7 @@ class Samples implements AsyncDisposable {
       onOpened(ref);
       told(ref, record);
     };
-    const room = { acts: SAMPLE, tenant: "local", room: "sample" };
+    const room = { acts: SAMPLE, tenant: this.#config.tenant, room: "sample" };
     const sample = { ...room, onRecord, slot, signal, commands };
     try {
       await simulateOn(this.#config, stores, sample);

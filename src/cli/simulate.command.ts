@@ -25,7 +25,7 @@ export const SimulateReport = z.strictObject({
 });
 
 interface Options {
-  readonly tenant: string;
+  readonly tenant?: string;
   readonly room: string;
   readonly agent?: string;
   readonly record?: string;
@@ -66,7 +66,10 @@ export const register: Register = (program, cli) => {
         parse: (value) => acts.push({ kind: "pause", ms: toMs(value) }),
       },
       AGENT_OPTION,
-      { flags: "--tenant <name>", description: "whose call it is", fallback: "local" },
+      {
+        flags: "--tenant <name>",
+        description: "whose call it is; default: $TURNFOLD_TENANT or local",
+      },
       { flags: "--room <name>", description: "the room's name", fallback: "simulated" },
       { flags: "--record <dir>", description: "write caller.wav and agent.wav there" },
       { flags: "--resume <call>", description: "go on with a call whose process died" },
@@ -83,7 +86,7 @@ function toMs(value: string): number {
 }
 
 async function run({ options, config, out }: Invocation<Options>, acts: Act[]): Promise<number> {
-  const { tenant, room, record, resume } = options;
+  const { tenant = config.tenant, room, record, resume } = options;
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(tenant))
     throw usageError(`--tenant ${tenant} is not a name`, "use 1 to 64 of A-Z a-z 0-9 _ -");
   if (resume !== undefined && acts.length > 0)

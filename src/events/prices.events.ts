@@ -4,9 +4,10 @@ import { Meter, Service } from "./effect.events.ts";
 import { Token } from "./record.ts";
 
 /** A day in UTC, as `2026-09-22`; a price holds from its first moment on. */
-const Day = z.iso.date();
+const Day = z.iso.date("give a day as 2026-11-21");
+const PICO = 'give whole pico-USD (10^-12 USD) as digits, as "4200000000"';
 /** As far as the source says: `2026`, `2026-08` or `2026-08-13`. */
-const Checked = z.string().regex(/^\d{4}(-\d{2}(-\d{2})?)?$/);
+const Checked = z.string().regex(/^\d{4}(-\d{2}(-\d{2})?)?$/, "give a day as 2026-11-21");
 
 const Fraction = z.tuple([z.int().positive(), z.int().positive()]);
 
@@ -22,7 +23,7 @@ const PriceFields = z.strictObject({
   /** What the model is asked for at this price. */
   services: z.array(Service).min(1),
   /** Pico-USD (1e-12 USD) for `perUnits` of the meter, as digits. */
-  pricePico: z.partialRecord(Meter, z.string().regex(/^(0|[1-9]\d*)$/)),
+  pricePico: z.partialRecord(Meter, z.string({ error: PICO }).regex(/^(0|[1-9]\d*)$/, PICO)),
   perUnits: z.int().positive(),
   /** When usage has this price: from the first day on, and before the second; null is open. */
   effectiveFrom: Day.nullable(),

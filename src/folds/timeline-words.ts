@@ -121,12 +121,12 @@ export function outageText(
   return `the log did not answer; the agent says: ${said} (${ms} ms${cut})`;
 }
 
-/** `budget call:c1: shorterAnswers (0.43 of 0.5 USD spent, 0.02 held)`. */
+/** `budget tenant: shorterAnswers (call: 0.43 USD spent, 0.02 held; limit 25)`. */
 export function budgetText(event: BudgetChanged): string {
   const { measure, node, limitPico, spentPico, heldPico } = event;
   const [limit, spent, held] = [limitPico, spentPico, heldPico].map(roundUsd);
   const what = measure === "none" ? "enough again" : measure;
-  return `budget ${node}: ${what} (${spent} of ${limit} USD spent, ${held} held)`;
+  return `budget ${node}: ${what} (call: ${spent} USD spent, ${held} held; limit ${limit})`;
 }
 
 /** For people: six digits after the point at most. */

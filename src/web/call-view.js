@@ -39,7 +39,7 @@ export class CallView {
     $("call-cost").replaceChildren();
     $("log").replaceChildren();
     this.#live = isLive;
-    setStatus(isLive ? "live" : call.status);
+    setStatus(isLive ? "live" : call.status, call.reason);
     drawLatency($("latency"), []);
     this.#source = new EventSource(`${this.#path}/records`);
     this.#source.onmessage = ({ data }) => this.#take(JSON.parse(data));
@@ -76,7 +76,7 @@ export class CallView {
     if (outcome.emitted.some(({ type }) => type === "turn.ended")) this.#refreshSoon();
     if (input.type !== "call.ended") return;
     this.#live = false;
-    setStatus(input.how);
+    setStatus(input.how, input.reason);
     this.#refreshSoon();
     this.#onOver();
   }
@@ -137,8 +137,8 @@ export class CallView {
   }
 }
 
-function setStatus(status) {
-  $("call-status").textContent = status;
+function setStatus(status, reason) {
+  $("call-status").textContent = reason ? `${status}: ${reason}` : status;
   $("call-status").className = status === "live" ? "badge live" : "badge";
 }
 

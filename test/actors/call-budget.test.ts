@@ -5,6 +5,7 @@ import { SimulatedClock } from "../../src/base/clock.ts";
 import { seededIds } from "../../src/base/id.ts";
 import { openMemory } from "../../src/broker/memory/memory-broker.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { budgetPath } from "../../src/ledger/budgets.ts";
 import { usdText } from "../../src/ledger/money.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
@@ -110,6 +111,39 @@ suite("a call's budget", () => {
     assert.deepEqual(saidBy(call).filter((text) => text === first[0]).length, 2);
     assert.ok(!saidBy(call).includes("And a third."), saidBy(call).join(" | "));
     assert.equal(bench.ledger.ledger.budgets.limit("call:c1"), 100n * CENT);
+  });
+
+  test("that is small leaves an answer what it takes to say it", async () => {
+    await using bench = await BudgetBench.open();
+    // The tokens that an answer may have would take all of a turn's budget, and its voice had none.
+    const limits = { callPico: String(3n * USD), turnPico: String(USD) };
+    const say = "Yes, of course. That is so.";
+    const llm = new FairLlm(bench.clock, say, "dearest");
+    await using call = await bench.call({ llm, limits });
+    call.enter();
+    await call.run(1_000);
+    await talk(call, 2);
+    const answer = ["Yes, of course.", "That is so."];
+    assert.deepEqual(saidBy(call), [...answer, ...answer]);
+    const allowed = llm.requests.map(({ maxOutputTokens }) => maxOutputTokens!);
+    assert.ok(
+      allowed.every((tokens) => tokens > 40 && tokens < 500),
+      allowed.join(),
+    );
+    assert.equal(endOf(call), undefined);
+  });
+
+  test("says which budget asks for a measure: the one with the least share left", async () => {
+    await using bench = await BudgetBench.open({ tenant: 10n * USD });
+    const { ledger } = bench;
+    const hold = { call: "other", path: budgetPath({ agent: "desk", call: "other" }) };
+    const until = bench.clock.now() + 600_000;
+    await ledger.do({ type: "hold", id: "h1", amountPico: (83n * USD) / 10n, until, ...hold });
+    await using call = await bench.call({ limits: { callPico: String(USD) } });
+    call.enter();
+    await call.run(1_000);
+    const told = call.records.find(({ input }) => input.type === "budget.changed")?.input;
+    assert.deepEqual([told?.["measure"], told?.["node"]], ["warn", "tenant"]);
   });
 
   test("that is empty from the beginning lets nothing out but the farewell", async () => {

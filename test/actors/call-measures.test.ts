@@ -193,8 +193,8 @@ suite("a budget that runs low", () => {
     assert.deepEqual(
       [warned, enough].map(({ seq }) => told.find((entry) => entry.seq === seq)?.text),
       [
-        "budget call:c-simulated: warn (0.43125 of 0.5 USD spent, 0.018 held)",
-        "budget call:c-simulated: enough again (0.43125 of 0.5 USD spent, 0.018 held)",
+        "budget call:c-simulated: warn (call: 0.43125 USD spent, 0.018 held; limit 0.5)",
+        "budget call:c-simulated: enough again (call: 0.43125 USD spent, 0.018 held; limit 0.5)",
       ],
     );
   });

@@ -60,6 +60,13 @@ suite("a tenant's budgets", () => {
     assert.equal((await posted(broker.cost)).length, 3);
   });
 
+  test("that have no limit any more and were never used are not told", async () => {
+    const { desk } = stage();
+    await desk.set(TENANT, { limits: [{ node: "tenant", limitPico: "5" }] });
+    const cleared = await desk.set(TENANT, { limits: [{ node: "tenant", limitPico: null }] });
+    assert.deepEqual(cleared.nodes, []);
+  });
+
   test("of a call that was forgotten are refused, and nothing is set beside it", async () => {
     const { desk, open, broker } = stage();
     await tell(broker.usage, event({ meters: { inputTokens: 1 } }));

@@ -92,7 +92,7 @@ suite("the bill of a call with an interruption, a stale request, a fallback and 
       assert.match(stdout, new RegExp(`request +\\d+(\\.\\d+\\.\\w+)?/.*${model}.*attempt 1`));
       assert.match(stdout, new RegExp(`quantity +${quantity} ${meter}, (measured|estimated)`));
       assert.ok(stdout.includes(`${priceId}: `), stdout);
-      assert.match(stdout, /holds +from ever until on; known from 2026-11-21/);
+      assert.match(stdout, /holds +always; known from 2026-11-21/);
       assert.match(stdout, /source .+; checked 2026(-\d\d)*; (second hand \(S\)|.+ page \(P\))/);
       const billed = priceId!.startsWith("livekit/") ? 60_000 : quantity;
       assert.match(stdout, new RegExp(`amount +${billed} ${meter} x .+ = 0(\\.\\d+)? USD`));
@@ -411,6 +411,8 @@ suite("prices of one's own", () => {
     await writeFile(join(data, "own.json"), JSON.stringify({ prices: [CARD], markups }));
     await writeFile(join(data, "wrong.json"), JSON.stringify({ markups: [{ times: [1.2, 1] }] }));
     await writeFile(join(data, "torn.json"), "{");
+    const decimal = { ...CARD, pricePico: { characters: "0.5" } };
+    await writeFile(join(data, "decimal.json"), JSON.stringify({ prices: [decimal] }));
   });
 
   test("are what a tenant's lines are rated with, each to the picodollar", async () => {
@@ -461,7 +463,12 @@ suite("prices of one's own", () => {
       return stderr;
     };
     assert.match(await failed("wrong.json"), /wrong\.json: [\s\S]*markups\[0\]\.times\[0\]/);
+    assert.match(await failed("decimal.json"), /digits, as "4200000000"\n.*prices\[0\]\.pricePico/);
     assert.match(await failed("torn.json"), /TURNFOLD_PRICES: .*torn\.json: it is no JSON/);
+    const file = join(data, "own.json");
+    const alone = await run(["prices", "check", file]);
+    assert.equal(alone.code, 2);
+    assert.ok(alone.stderr.includes(`TURNFOLD_PRICES=${file} turnfold prices check`));
     assert.match(await failed("nothing.json"), /TURNFOLD_PRICES: .*nothing\.json: ENOENT/);
   });
 });

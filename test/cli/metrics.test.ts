@@ -24,6 +24,7 @@ test("the calls of a server are measured where a collector is named", async (t) 
       OTEL_EXPORTER_OTLP_ENDPOINT: to.base,
       OTEL_METRIC_EXPORT_INTERVAL: "500",
       TURNFOLD_METRICS_BY_TENANT: "true",
+      TURNFOLD_TENANT: "acme",
     },
   });
   const url = await ready.promise;
@@ -33,7 +34,7 @@ test("the calls of a server are measured where a collector is named", async (t) 
     to.bodies.length === 0 ? [] : to.metrics().map(({ name }) => name);
   while (!names().includes("gen_ai.client.token.usage")) await wait(20);
   const metrics = to.metrics();
-  assert.deepEqual(Object.keys(pointsOf(metrics, "turnfold.cost", "turnfold.tenant")), ["local"]);
+  assert.deepEqual(Object.keys(pointsOf(metrics, "turnfold.cost", "turnfold.tenant")), ["acme"]);
   const { tenant, call } = caller.call;
   const cost = (await (await fetch(`${url}/api/calls/${tenant}/${call}/cost`)).json()) as unknown;
   const { running, services } = cost as CallCostNow;

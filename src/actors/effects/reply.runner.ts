@@ -14,6 +14,7 @@ import {
   type ReplyInput,
 } from "../../folds/history.ts";
 import type { Llm, ToolCall } from "../../providers/llm.port.ts";
+import type { Tts } from "../../providers/tts.port.ts";
 import { charactersOf } from "../../providers/tts.port.ts";
 import type { Guard } from "../../providers/breaker.port.ts";
 import type { RoomConnection } from "../../media/room.port.ts";
@@ -315,15 +316,20 @@ class Reply {
   #admit(model: Llm, inputTokens: number): Promise<number | undefined> {
     const { id: effect, call, input } = this.#effect;
     const { turn, measure } = input;
-    return call.purse!.admitModel({ effect, turn, model, inputTokens, measure });
+    const voices = this.#ttsOf();
+    return call.purse!.admitModel({ effect, turn, model, voices, inputTokens, measure });
   }
 
   #mayBeSaid(text: string, purse: Purse): Promise<boolean> {
     const { id: effect, input } = this.#effect;
-    const voices = this.#parts.voices.map(({ tts }) => tts);
+    const voices = this.#ttsOf();
     const isFixed = input.saying !== null && this.#kind === "reply";
     const ask = { effect, turn: input.turn, voices, characters: charactersOf(text), isFixed };
     return purse.admitSpeech(ask);
+  }
+
+  #ttsOf(): readonly Tts[] {
+    return this.#parts.voices.map(({ tts }) => tts);
   }
 
   /** Where a budget ends, so does the answer, behind what is said; without a word it has failed. */

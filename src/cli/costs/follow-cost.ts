@@ -9,7 +9,7 @@ import type { Output } from "../output.ts";
 /** How often a followed log is looked at. */
 const FOLLOW_EVERY_MS = 150;
 
-/** Prints what a call has cost each time that it is more; ends with the call, or with Ctrl-C. */
+/** Prints what a call has cost each time that it changes; ends with the call, or with Ctrl-C. */
 export async function followCost(
   log: EventLog,
   ref: CallRef,

@@ -34,9 +34,11 @@ export function priceReport(row: PriceRow): z.infer<typeof PriceReport> {
   };
 }
 
-/** When usage has this price. */
+/** When usage has this price: `always`, `from 2026-10-01`, `from 2026-10-01 until 2026-12-01`. */
 export function validity({ effectiveFrom, effectiveTo }: PriceRow): string {
-  return `from ${dayOf(effectiveFrom) ?? "ever"} until ${dayOf(effectiveTo) ?? "on"}`;
+  const [from, to] = [dayOf(effectiveFrom), dayOf(effectiveTo)];
+  const bounds = [...(from ? [`from ${from}`] : []), ...(to ? [`until ${to}`] : [])];
+  return bounds.join(" ") || "always";
 }
 
 /** The day of a moment in UTC, or null where there is no bound. */

@@ -17,10 +17,14 @@ import type { Llm, LlmEvent, LlmRequest } from "../../../src/providers/llm.port.
 import { Simulation, type SimulationOptions } from "../../../src/testing/simulation.ts";
 import { bookOf } from "../../ledger/support/books.ts";
 
-/** A cent of input and of output for each thousand tokens; a tenth of a cent per character. */
+/**
+ * A cent of input and of output for each thousand tokens, 200 cents of output for the dearest
+ * model; a tenth of a cent per character.
+ */
 export const PRICES = {
   book: bookOf(
     card("llm", "dear", { inputTokens: "10000000", outputTokens: "10000000" }),
+    card("llm", "dearest", { inputTokens: "10000000", outputTokens: "2000000000" }),
     card("llm", "cheap", { inputTokens: "1000000", outputTokens: "1000000" }),
     card("tts", "scripted-tts", { characters: "1000000000" }),
     card("compute", "worker", { connectionMs: "0" }),
