@@ -13,7 +13,6 @@ import { Metering } from "../folds/metering.ts";
 import { Allotment } from "../ledger/allotment.ts";
 import { Bill } from "../ledger/bill.ts";
 import { budgetPath } from "../ledger/budgets.ts";
-import type { CostLine } from "../ledger/lines.ts";
 import { parsePico } from "../ledger/money.ts";
 import type { Prices } from "../ledger/rating.ts";
 import { largestWithin, strictestDue, THRESHOLDS } from "../ledger/slices.ts";
@@ -24,7 +23,7 @@ import type { Leases, Standing } from "./ledger-budgets.ts";
 import { LastingSlices } from "./lasting-slices.ts";
 import { WholeLog } from "./whole-log.ts";
 import type { CallPurse, ModelAsk, OfferInput, SpeechAsk } from "./purse.ts";
-import { dearestOf, modelCost, speechCost } from "./slice-costs.ts";
+import { SliceCosts } from "./slice-costs.ts";
 
 /**
  * The money of one call while it runs. W1: what is let out is held at its worst first, out of what
@@ -60,6 +59,7 @@ export class CallBudget implements CallPurse {
   readonly #ports: CallBudgetPorts;
   readonly #metering = new Metering();
   readonly #bill: Bill;
+  readonly #costs: SliceCosts;
   readonly #allotment = new Allotment();
   /** The call is over, or another's. */
   readonly #closing = new AbortController();
@@ -89,7 +89,8 @@ export class CallBudget implements CallPurse {
     this.#ref = ref;
     this.#ports = ports;
     this.#bill = new Bill(ref.tenant, { ...ports.prices, at: Math.floor(ports.clock.now()) });
-    this.#lasting = new LastingSlices(this.#allotment, ports.prices);
+    this.#costs = new SliceCosts(ref, ports.prices, ports.clock);
+    this.#lasting = new LastingSlices(this.#allotment, this.#costs);
     this.#records = new WholeLog(ref, {
       ...ports,
       signal: this.#closing.signal,
@@ -106,8 +107,7 @@ export class CallBudget implements CallPurse {
   async admitModel(ask: ModelAsk): Promise<number | undefined> {
     if (!(await this.#isBound())) return undefined;
     const { model, voices, inputTokens, measure, effect } = ask;
-    const cost = (tokens: bigint): bigint =>
-      modelCost(this.#subject("llm", model), { inputTokens, tokens }, this.#ports.prices);
+    const cost = (tokens: bigint): bigint => this.#costs.request(model, { inputTokens, tokens });
     const isShort = measure !== undefined && isShorter(measure);
     const size = { min: ANSWER.least, max: isShort ? ANSWER.short : ANSWER.most };
     const most = cost(size.max);
@@ -123,7 +123,7 @@ export class CallBudget implements CallPurse {
     }
     // An answer that nothing is left to say aloud would be paid for in vain.
     const costSaid = (tokens: bigint): bigint =>
-      cost(tokens) + this.#speechCost(voices, charactersIn(Number(tokens)));
+      cost(tokens) + this.#costs.speech(voices, charactersIn(Number(tokens)));
     const said = largestWithin(this.#left(turn), size, costSaid) ?? size.min;
     const tokens = said < held ? said : held;
     this.#take(effect, cost(tokens));
@@ -133,7 +133,7 @@ export class CallBudget implements CallPurse {
   async admitSpeech(ask: SpeechAsk): Promise<boolean> {
     if (!(await this.#isBound())) return true;
     const { effect, voices, characters } = ask;
-    const worst = this.#speechCost(voices, characters);
+    const worst = this.#costs.speech(voices, characters);
     if (worst === 0n) return true;
     // A turn's budget bounds its answer: that there is none can still be said.
     const counted = this.#turn(effect, ask.turn);
@@ -151,10 +151,7 @@ export class CallBudget implements CallPurse {
   }
 
   cheapestFirst(models: readonly Llm[]): readonly Llm[] {
-    const usual = { inputTokens: 1_000, tokens: 200n };
-    const cost = (model: Llm): bigint =>
-      modelCost(this.#subject("llm", model), usual, this.#ports.prices);
-    return models.toSorted((a, b) => Number(cost(a) - cost(b)));
+    return this.#costs.cheapestFirst(models);
   }
 
   /** Looks no more; what it has leased is another owner's, or expires. */
@@ -186,17 +183,12 @@ export class CallBudget implements CallPurse {
     const { lines } = this.#bill;
     for (; this.#lines < lines.length; this.#lines++) {
       const line = lines[this.#lines]!;
-      const pico = line.priceId === null ? this.#ceiling(line) : line.amountPico;
+      const pico = line.priceId === null ? this.#costs.dearest(line) : line.amountPico;
       this.#allotment.spend(effectOf(event), pico);
       const { turn } = event;
       if (turn !== undefined) this.#turnCost.set(turn, (this.#turnCost.get(turn) ?? 0n) + pico);
     }
     this.#lasting.tell(event, this.#now());
-  }
-
-  /** What has no price counts at the dearest that there is. */
-  #ceiling(line: CostLine): bigint {
-    return dearestOf(this.#ports.prices, line, this.#ref.tenant);
   }
 
   async #open({ input, text }: LogRecord): Promise<void> {
@@ -241,7 +233,7 @@ export class CallBudget implements CallPurse {
 
   /** What the last words will cost. */
   async #reserve(leases: CallLeases): Promise<void> {
-    const worst = this.#speechCost(this.#ports.voicesOf(""), this.#farewell.length);
+    const worst = this.#costs.speech(this.#ports.voicesOf(""), this.#farewell.length);
     if (worst > this.#free() && !(await leases.reach(worst, 1n))) this.#isAway = true;
     if (worst > this.#free()) this.#exhaust();
     else this.#allotment.hold(FAREWELL, worst);
@@ -387,19 +379,6 @@ export class CallBudget implements CallPurse {
     if (this.#isSettled || !this.#leases) return;
     this.#isSettled = true;
     await this.#leases.settle();
-  }
-
-  #speechCost(voices: readonly Tts[], characters: number): bigint {
-    const costs = voices.map((tts) =>
-      speechCost(this.#subject("tts", tts), characters, this.#ports.prices),
-    );
-    return costs.reduce((a, b) => (a > b ? a : b), 0n);
-  }
-
-  #subject(service: "llm" | "tts", of: { readonly provider: string; readonly model: string }) {
-    const { tenant, call } = this.#ref;
-    const { provider, model } = of;
-    return { request: "", call, tenant, service, provider, model, at: this.#now() };
   }
 
   #now(): number {

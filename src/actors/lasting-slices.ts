@@ -1,7 +1,6 @@
 import { requestIdOf, type UsageEvent } from "../events/usage.events.ts";
 import type { Allotment } from "../ledger/allotment.ts";
-import type { Prices } from "../ledger/rating.ts";
-import { lastingCost } from "./slice-costs.ts";
+import type { SliceCosts } from "./slice-costs.ts";
 
 /** What lasts is held for so long beyond what is known of it. */
 const LASTING_MS = 60_000;
@@ -11,12 +10,12 @@ const LASTING: readonly string[] = ["stt", "room", "compute"];
 /** Connections and the like: each is held for a while ahead, from its beginning to its end. */
 export class LastingSlices {
   readonly #allotment: Allotment;
-  readonly #prices: Prices;
+  readonly #costs: SliceCosts;
   readonly #open = new Map<string, UsageEvent>();
 
-  constructor(allotment: Allotment, prices: Prices) {
+  constructor(allotment: Allotment, costs: SliceCosts) {
     this.#allotment = allotment;
-    this.#prices = prices;
+    this.#costs = costs;
   }
 
   /** What a log tells of one. */
@@ -38,6 +37,6 @@ export class LastingSlices {
 
   #hold(id: string, event: UsageEvent, nowMs: number): void {
     const ms = Math.max(0, nowMs - event.observedAt) + LASTING_MS;
-    this.#allotment.hold(id, lastingCost(event, ms, this.#prices));
+    this.#allotment.hold(id, this.#costs.lasting(event, ms));
   }
 }
