@@ -1,4 +1,4 @@
-import { LedgerActor } from "../src/actors/ledger-actor.ts";
+import { LedgerActor } from "../src/books/ledger-actor.ts";
 import { assert } from "../src/base/assert.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { systemIds } from "../src/base/id.ts";

@@ -1,7 +1,7 @@
-import { CallBudget } from "../src/actors/call-budget.ts";
-import { LedgerActor } from "../src/actors/ledger-actor.ts";
-import { ledgerLeases } from "../src/actors/ledger-budgets.ts";
-import { UsageOutbox } from "../src/actors/usage-outbox.ts";
+import { CallBudget } from "../src/books/call-budget.ts";
+import { LedgerActor } from "../src/books/ledger-actor.ts";
+import { ledgerLeases } from "../src/books/ledger-budgets.ts";
+import { UsageOutbox } from "../src/books/usage-outbox.ts";
 import { assert } from "../src/base/assert.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { type EmbeddedBroker, openEmbedded } from "../src/broker/embedded/embedded-broker.ts";

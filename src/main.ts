@@ -3,7 +3,7 @@ import type { Tts } from "./providers/tts.port.ts";
 import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { Bookkeeper } from "./actors/bookkeeper.ts";
+import { Bookkeeper } from "./books/bookkeeper.ts";
 import { CallMedia } from "./actors/effects/call-media.ts";
 import { connectionRunner } from "./actors/effects/connection.runner.ts";
 import { hookRunner } from "./actors/effects/hook.runner.ts";

@@ -1,5 +1,5 @@
-import { LedgerActor } from "../actors/ledger-actor.ts";
-import { TenantBudgets } from "../actors/tenant-budgets.ts";
+import { LedgerActor } from "../books/ledger-actor.ts";
+import { TenantBudgets } from "../books/tenant-budgets.ts";
 import { systemClock } from "../base/clock.ts";
 import { codeOf } from "../base/errors.ts";
 import { systemIds } from "../base/id.ts";

@@ -1,4 +1,4 @@
-import type { Bookkeeper } from "../actors/bookkeeper.ts";
+import type { Bookkeeper } from "../books/bookkeeper.ts";
 import { createHealth, type HealthPart } from "../api/health.ts";
 import { listen } from "../api/server.ts";
 import { systemClock } from "../base/clock.ts";

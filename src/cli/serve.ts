@@ -1,6 +1,6 @@
-import type { Bookkeeper } from "../actors/bookkeeper.ts";
+import type { Bookkeeper } from "../books/bookkeeper.ts";
 import type { NewCall } from "../actors/supervisor.ts";
-import { TenantBudgets } from "../actors/tenant-budgets.ts";
+import { TenantBudgets } from "../books/tenant-budgets.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { CallFeed } from "../api/call-feed.ts";
 import { createApp, listen } from "../api/server.ts";

@@ -1,4 +1,4 @@
-import type { Bookkeeper } from "../actors/bookkeeper.ts";
+import type { Bookkeeper } from "../books/bookkeeper.ts";
 import type { NewCall, RecordListener } from "../actors/supervisor.ts";
 import { callOf, type VoiceAgent } from "../agent/voice-agent.ts";
 import { sleep, systemClock } from "../base/clock.ts";

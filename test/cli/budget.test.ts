@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { LedgerActor } from "../../src/actors/ledger-actor.ts";
+import { LedgerActor } from "../../src/books/ledger-actor.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { openEmbedded } from "../../src/broker/embedded/embedded-broker.ts";
 import { ErrorReport } from "../../src/cli/output.ts";

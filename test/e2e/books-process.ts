@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { Bookkeeper } from "../../src/actors/bookkeeper.ts";
+import { Bookkeeper } from "../../src/books/bookkeeper.ts";
 import { type Clock, sleep, systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { Broker } from "../../src/broker/broker.ts";

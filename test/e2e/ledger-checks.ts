@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LedgerActor } from "../../src/actors/ledger-actor.ts";
+import { LedgerActor } from "../../src/books/ledger-actor.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import type { Stream } from "../../src/broker/stream.port.ts";

@@ -1,4 +1,4 @@
-import { LedgerActor } from "../../src/actors/ledger-actor.ts";
+import { LedgerActor } from "../../src/books/ledger-actor.ts";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { codeOf, ERRORS } from "../../src/base/errors.ts";
 import type { Broker } from "../../src/broker/broker.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { LedgerActor } from "../../src/actors/ledger-actor.ts";
+import { LedgerActor } from "../../src/books/ledger-actor.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { systemIds } from "../../src/base/id.ts";
 import type { Broker } from "../../src/broker/broker.ts";

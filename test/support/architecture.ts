@@ -70,6 +70,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   media: 3,
   providers: 3,
   actors: 4,
+  books: 4.1,
   projections: 4,
   config: 4.4,
   "config.ts": 4.5,
@@ -149,7 +150,7 @@ const TIME_WORDS = new Set([
 ]);
 const TIMER_WORDS = new Set(["setTimeout", "setInterval"]);
 /** Where waiting goes through an injected clock, or a simulated call would stand still. */
-const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|fleet|media|providers)\//;
+const NO_TIMERS = /^src\/(events|machines|ledger|folds|actors|books|fleet|media|providers)\//;
 
 export const RULES = {
   parse: ({ sources }) =>

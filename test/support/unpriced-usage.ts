@@ -1,4 +1,4 @@
-import { LedgerActor } from "../../src/actors/ledger-actor.ts";
+import { LedgerActor } from "../../src/books/ledger-actor.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import type { Json } from "../../src/events/record.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { LedgerActor } from "../../actors/ledger-actor.ts";
-import { UsageOutbox } from "../../actors/usage-outbox.ts";
+import { LedgerActor } from "../../books/ledger-actor.ts";
+import { UsageOutbox } from "../../books/usage-outbox.ts";
 import { systemClock } from "../../base/clock.ts";
 import { silentLogger } from "../../base/logger.ts";
 import { centRounding, parsePico, usdText } from "../../ledger/money.ts";

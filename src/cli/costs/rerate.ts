@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { LedgerActor } from "../../actors/ledger-actor.ts";
-import { Rerating } from "../../actors/rerating.ts";
+import { LedgerActor } from "../../books/ledger-actor.ts";
+import { Rerating } from "../../books/rerating.ts";
 import { systemClock } from "../../base/clock.ts";
 import { Meter, Service } from "../../events/effect.events.ts";
 import { usdText } from "../../ledger/money.ts";

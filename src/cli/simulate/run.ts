@@ -1,4 +1,4 @@
-import type { Bookkeeper } from "../../actors/bookkeeper.ts";
+import type { Bookkeeper } from "../../books/bookkeeper.ts";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CallHost } from "../../actors/call-host.ts";

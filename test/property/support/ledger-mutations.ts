@@ -359,7 +359,7 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     },
   ].map(({ name, property, file, find, put }): Mutant => ({
     name: `ledger ${name}`,
-    property: ["actors/call-budget.test.ts", property],
+    property: ["books/call-budget.test.ts", property],
     edits: [{ file: `src/actors/${file}`, find, put }],
   })),
 ];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { TenantBudgets } from "../../src/actors/tenant-budgets.ts";
+import { TenantBudgets } from "../../src/books/tenant-budgets.ts";
 import { seededIds } from "../../src/base/id.ts";
 import { budgetPath } from "../../src/ledger/budgets.ts";
 import { ledgerStage, posted, TENANT, tell } from "./support/ledger-stage.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { LedgerActor } from "../../src/actors/ledger-actor.ts";
+import { LedgerActor } from "../../src/books/ledger-actor.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { seededRandom } from "../../src/base/id.ts";
 import { openFaulty } from "../../src/broker/faulty/faulty-broker.ts";

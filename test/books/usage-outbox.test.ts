@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { UsageOutbox, type UsageOutboxOptions } from "../../src/actors/usage-outbox.ts";
+import { UsageOutbox, type UsageOutboxOptions } from "../../src/books/usage-outbox.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/id.ts";

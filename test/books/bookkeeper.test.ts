@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { Bookkeeper, type BookkeeperOptions, type Projector } from "../../src/actors/bookkeeper.ts";
+import { Bookkeeper, type BookkeeperOptions, type Projector } from "../../src/books/bookkeeper.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { seededRandom } from "../../src/base/id.ts";

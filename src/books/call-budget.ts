@@ -22,7 +22,7 @@ import { CallLeases, PATIENCE_MS, UNBOUNDED } from "./call-leases.ts";
 import type { Leases, Standing } from "./ledger-budgets.ts";
 import { LastingSlices } from "./lasting-slices.ts";
 import { WholeLog } from "./whole-log.ts";
-import type { CallPurse, ModelAsk, OfferInput, SpeechAsk } from "./purse.ts";
+import type { CallPurse, ModelAsk, OfferInput, SpeechAsk } from "../actors/purse.ts";
 import { SliceCosts } from "./slice-costs.ts";
 
 /**

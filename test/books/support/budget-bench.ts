@@ -1,10 +1,10 @@
-import { CallBudget, type CallBudgetPorts } from "../../../src/actors/call-budget.ts";
-import { LedgerActor } from "../../../src/actors/ledger-actor.ts";
-import { ledgerLeases } from "../../../src/actors/ledger-budgets.ts";
+import { CallBudget, type CallBudgetPorts } from "../../../src/books/call-budget.ts";
+import { LedgerActor } from "../../../src/books/ledger-actor.ts";
+import { ledgerLeases } from "../../../src/books/ledger-budgets.ts";
 import { estimatedTokens } from "../../../src/actors/effects/asked-model.ts";
 import type { Voice } from "../../../src/actors/agent-parts.ts";
 import type { SupervisorPorts } from "../../../src/actors/supervisor.ts";
-import { UsageOutbox } from "../../../src/actors/usage-outbox.ts";
+import { UsageOutbox } from "../../../src/books/usage-outbox.ts";
 import { SimulatedClock, sleep, type Clock } from "../../../src/base/clock.ts";
 import { seededIds } from "../../../src/base/id.ts";
 import { silentLogger } from "../../../src/base/logger.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import priceFile from "../../data/prices.json" with { type: "json" };
-import { LedgerActor } from "../../src/actors/ledger-actor.ts";
-import { Rerating } from "../../src/actors/rerating.ts";
+import { LedgerActor } from "../../src/books/ledger-actor.ts";
+import { Rerating } from "../../src/books/rerating.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import type { Broker } from "../../src/broker/broker.ts";

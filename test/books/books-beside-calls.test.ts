@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bookkeeper } from "../../src/actors/bookkeeper.ts";
+import { Bookkeeper } from "../../src/books/bookkeeper.ts";
 import { sleep } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import type { Broker } from "../../src/broker/broker.ts";

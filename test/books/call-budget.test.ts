@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { Bookkeeper } from "../../src/actors/bookkeeper.ts";
+import { Bookkeeper } from "../../src/books/bookkeeper.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { seededIds } from "../../src/base/id.ts";
 import { openMemory } from "../../src/broker/memory/memory-broker.ts";

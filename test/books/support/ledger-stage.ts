@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LedgerActor, type LedgerActorOptions } from "../../../src/actors/ledger-actor.ts";
+import { LedgerActor, type LedgerActorOptions } from "../../../src/books/ledger-actor.ts";
 import { SimulatedClock } from "../../../src/base/clock.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
 import { openMemory } from "../../../src/broker/memory/memory-broker.ts";

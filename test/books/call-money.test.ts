@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { LogReading } from "../../src/broker/event-log.port.ts";
-import { ledgerLeases, type Leases } from "../../src/actors/ledger-budgets.ts";
+import { ledgerLeases, type Leases } from "../../src/books/ledger-budgets.ts";
 import { streamAnswer } from "../../src/actors/effects/answer-stream.ts";
 import { SimulatedClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
