@@ -337,6 +337,14 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
   ),
   ...[
     {
+      name: "14: a snapshot's cursor is ahead of its postings",
+      test: "ledger-crashes",
+      property: "14, 15 killed between any steps",
+      find: "const [position, cursor] = [this.#position, this.#cursor];",
+      put: "const [position, cursor] = [this.#position, this.#cursor + 1];",
+      file: "ledger-actor.ts",
+    },
+    {
       name: "W1: a sentence goes out that nothing is left for",
       property: "that 50 calls race for is kept",
       find: "if (!isLastWord && worst > this.#free(turn)) {",
@@ -357,9 +365,9 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
       put: "void leases.open(call);",
       file: "call-leases.ts",
     },
-  ].map(({ name, property, file, find, put }): Mutant => ({
+  ].map(({ name, test = "call-budget", property, file, find, put }): Mutant => ({
     name: `ledger ${name}`,
-    property: ["books/call-budget.test.ts", property],
-    edits: [{ file: `src/actors/${file}`, find, put }],
+    property: [`books/${test}.test.ts`, property],
+    edits: [{ file: `src/books/${file}`, find, put }],
   })),
 ];
