@@ -65,7 +65,10 @@ function limitsOf({ set = [], clear = [] }: Options): Limits {
 
 function limitOf(given: string): Limits[number] {
   const at = given.lastIndexOf("=");
-  if (at < 0) throw usageError(`${given} says no amount`, `write ${given}=USD, as tenant=12.50`);
+  if (at < 0) {
+    const fix = `write ${given}=USD, as tenant=12.50; a tenant stands before the options`;
+    throw usageError(`${given} says no amount`, fix);
+  }
   const node = nodeOf(given.slice(0, at));
   return { node, limitPico: String(amountOf(node, given.slice(at + 1))) };
 }

@@ -54,7 +54,7 @@ test("the price book and the table of models know the same names and last days",
   assert.ok(prices.length > 20);
   const spoken = prices.filter(
     ({ provider, model, services }) =>
-      provider !== "local" && !UNSPOKEN.test(model) && !services?.includes("room"),
+      provider !== "local" && !UNSPOKEN.test(model) && !services?.some((one) => MINUTES.has(one)),
   );
   for (const { provider, model, retiredAt } of spoken) {
     const facts = findModel(model, provider);
@@ -67,9 +67,10 @@ interface PricedModel {
   readonly provider: string;
   readonly model: string;
   readonly retiredAt?: string;
-  /** A room's minutes are priced and have no model. */
+  /** Minutes of a room or a worker are priced and have no model. */
   readonly services?: readonly string[];
 }
+const MINUTES = new Set(["room", "compute"]);
 /** Of the Realtime API, which no adapter speaks. */
 const UNSPOKEN = /^gpt-realtime-/;
 
