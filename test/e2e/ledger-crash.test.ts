@@ -18,10 +18,10 @@ import { openNatsBench } from "./support.ts";
 
 /**
  * The ledger, its projector and the servers under both, killed at random while usage comes in
- * anyhow. `SEED=5 RUNS=10 KILLS=40` for seeds 5 to 14, with so many kills in each.
+ * anyhow. `SEED=5 SEEDS=10 KILLS=40` for seeds 5 to 14, with so many kills in each.
  */
 const SEED = Number(process.env["SEED"] ?? 1);
-const RUNS = Number(process.env["RUNS"] ?? 1);
+const SEEDS = Number(process.env["SEEDS"] ?? 1);
 const KILLS = Number(process.env["KILLS"] ?? 12);
 const EVENTS = 10_000;
 const TENANTS = ["t1", "t2", "t3", "t4", "t5"];
@@ -52,7 +52,7 @@ interface Ended {
   readonly ms: number;
 }
 
-for (let seed = SEED; seed < SEED + RUNS; seed++)
+for (let seed = SEED; seed < SEED + SEEDS; seed++)
   test(`killed at random, all books agree to the picodollar: seed ${seed}`, { skip }, async (t) => {
     const { totalPico, killed, ms } = await run({
       seed,
