@@ -11,6 +11,7 @@ import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import { Simulation } from "../../src/testing/simulation.ts";
 import {
   BudgetBench,
+  CENT,
   endOf,
   FairLlm,
   GOODBYE,
@@ -18,19 +19,9 @@ import {
   PER_CHARACTER,
   PRICES,
   saidBy,
+  talk,
+  USD,
 } from "./support/budget-bench.ts";
-
-const USD = 1_000_000_000_000n;
-const CENT = USD / 100n;
-
-/** So many questions and what was answered. */
-async function talk(call: Simulation, turns: number): Promise<void> {
-  for (let n = 0; n < turns && endOf(call) === undefined; n++) {
-    call.say("What do you think of that?");
-    await call.run(1_600);
-    await call.quiet();
-  }
-}
 
 /** That nothing is held any more, and what was spent of the budgets is what the ledger has. */
 async function checkBooks(bench: BudgetBench, ...calls: readonly string[]): Promise<void> {

@@ -8,18 +8,15 @@ import { AppError } from "../../src/base/errors.ts";
 import type { Llm } from "../../src/providers/llm.port.ts";
 import { ScriptedTts } from "../../src/providers/scripted/scripted-mouth.ts";
 import type { Simulation } from "../../src/testing/simulation.ts";
-import { BudgetBench, endOf, FairLlm, measuresOf, saidBy } from "./support/budget-bench.ts";
-
-const USD = 1_000_000_000_000n;
-const CENT = USD / 100n;
-
-async function talk(call: Simulation, turns: number): Promise<void> {
-  for (let n = 0; n < turns && endOf(call) === undefined; n++) {
-    call.say("What do you think of that?");
-    await call.run(1_600);
-    await call.quiet();
-  }
-}
+import {
+  BudgetBench,
+  CENT,
+  endOf,
+  FairLlm,
+  measuresOf,
+  saidBy,
+  talk,
+} from "./support/budget-bench.ts";
 
 async function begin(bench: BudgetBench, options = {}): Promise<Simulation> {
   const call = await bench.call(options);

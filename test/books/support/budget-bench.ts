@@ -15,6 +15,7 @@ import type { CallLimits } from "../../../src/events/call.events.ts";
 import { ScriptedTts } from "../../../src/providers/scripted/scripted-mouth.ts";
 import type { Llm, LlmEvent, LlmRequest } from "../../../src/providers/llm.port.ts";
 import { Simulation, type SimulationOptions } from "../../../src/testing/simulation.ts";
+import { PICO_PER_USD } from "../../../src/ledger/money.ts";
 import { bookOf } from "../../ledger/support/books.ts";
 
 /**
@@ -31,6 +32,8 @@ export const PRICES = {
     card("stt", "scripted-stt", { audioMs: "10000" }),
   ),
 };
+export const USD = PICO_PER_USD;
+export const CENT = USD / 100n;
 export const PER_CHARACTER = 1_000_000_000n;
 
 function card(service: string, model: string, pricePico: object) {
@@ -171,6 +174,15 @@ interface CallOptions extends Pick<SimulationOptions, "otherLlms" | "llm" | "tex
 
 function openLedger(broker: Broker, clock: Clock): Promise<LedgerActor> {
   return LedgerActor.open({ tenant: "acme", broker, clock, prices: () => PRICES });
+}
+
+/** So many questions and what was answered. */
+export async function talk(call: Simulation, turns: number): Promise<void> {
+  for (let n = 0; n < turns && endOf(call) === undefined; n++) {
+    call.say("What do you think of that?");
+    await call.run(1_600);
+    await call.quiet();
+  }
 }
 
 /** What the call said, in order. */
