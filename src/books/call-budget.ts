@@ -70,7 +70,6 @@ export class CallBudget implements CallPurse {
   readonly #lasting: LastingSlices;
   readonly #turnOf = new Map<string, string>();
   readonly #turnCost = new Map<string, bigint>();
-  #lines = 0;
   #header: CallHeader | undefined;
   #farewell = "";
   #leases: CallLeases | undefined;
@@ -179,10 +178,7 @@ export class CallBudget implements CallPurse {
   }
 
   #count(event: UsageEvent): void {
-    this.#bill.add(event);
-    const { lines } = this.#bill;
-    for (; this.#lines < lines.length; this.#lines++) {
-      const line = lines[this.#lines]!;
+    for (const line of this.#bill.add(event)) {
       const pico = line.priceId === null ? this.#costs.dearest(line) : line.amountPico;
       this.#allotment.spend(effectOf(event), pico);
       const { turn } = event;

@@ -34,14 +34,17 @@ export class Bill {
     return this.#ledger.cost().amountPico;
   }
 
-  add(event: UsageEvent): void {
+  /** The lines that it brings; none where it was added before. */
+  add(event: UsageEvent): readonly CostLine[] {
     const decision = decide(this.#ledger, { type: "usage", event }, this.#desk);
-    if (decision.kind === "duplicate") return;
+    if (decision.kind === "duplicate") return [];
     assert(decision.kind === "post", `usage event ${event.eventId}: ${decision.kind}`);
-    for (const transaction of decision.transactions) {
+    const added = decision.transactions.flatMap((transaction) => {
       this.#ledger.apply(transaction);
-      this.lines.push(...linesOf(transaction));
-    }
+      return linesOf(transaction);
+    });
+    this.lines.push(...added);
+    return added;
   }
 
   /** What is known of a line's request. */

@@ -4,6 +4,7 @@ import { requestIdOf, type UsageEvent } from "../events/usage.events.ts";
 import { Metering } from "../folds/metering.ts";
 import { Bill } from "../ledger/bill.ts";
 import type { CostLine } from "../ledger/lines.ts";
+import { PICO_PER_USD } from "../ledger/money.ts";
 import type { Desk } from "../ledger/post.ts";
 import {
   COST,
@@ -24,7 +25,6 @@ import type { Measurement } from "./metrics.port.ts";
  * Amounts and quantities are those of the lines that the ledger makes of the same log, differences
  * and all, so that their sums are the ledger's. Tokens are told once for each request, at its end.
  */
-const PICO_PER_USD = 1e12;
 
 /** Which meters are tokens of which kind; the convention counts cached ones as input. */
 const TOKEN_TYPES: Readonly<Record<string, "input" | "output">> = {
@@ -55,7 +55,6 @@ export class CallMetrics {
   readonly #always: Attributes;
   readonly #tokens = new Map<string, Map<"input" | "output", bigint>>();
   readonly #replies = new Map<string, Asked[]>();
-  #lines = 0;
 
   constructor(tenant: string, desk: Desk, always: Attributes = {}) {
     this.#bill = new Bill(tenant, desk);
@@ -66,10 +65,7 @@ export class CallMetrics {
   apply(record: LogRecord): readonly Measurement[] {
     const measured: Measurement[] = [];
     for (const event of this.#metering.apply(record)) {
-      this.#bill.add(event);
-      const fresh = this.#bill.lines.slice(this.#lines);
-      this.#lines += fresh.length;
-      measured.push(...fresh.flatMap((line) => this.#lineMeasured(line)));
+      measured.push(...this.#bill.add(event).flatMap((line) => this.#lineMeasured(line)));
       if (event.kind === "closed") measured.push(...this.#tokensOf(event));
     }
     return [...measured, ...this.#timesOf(record)];
@@ -94,7 +90,7 @@ export class CallMetrics {
       priceId === null
         ? [{ of: UNPRICED, value: quantity < 0n ? -1 : 1, attributes: { ...about, meter } }]
         : [
-            { of: COST, value: pico / PICO_PER_USD, attributes: about },
+            { of: COST, value: pico / Number(PICO_PER_USD), attributes: about },
             { of: COST_PICO, value: pico, attributes: about },
           ];
     return [...(type ? [] : [used]), ...money];
